@@ -1,0 +1,53 @@
+"""What can go wrong, told apart by what the caller may do about it.
+
+FreshetError
+├── OutsideError            something outside of us failed
+│   ├── TransientError      try again
+│   ├── OverloadedError     try again after `retry_after` seconds
+│   └── PermanentError      this input can never work
+├── BadEvent                an event that can never be indexed (schemas/decoding.py)
+└── SettingsError           the process is configured in a way that cannot work
+"""
+
+from __future__ import annotations
+
+
+class FreshetError(Exception):
+    """Root of everything that Freshet raises on purpose."""
+
+
+class OutsideError(FreshetError):
+    """A failure of Kafka, Qdrant, Redis or a model, with what was tried and what an operator can do.
+
+    `operation` names what was attempted ("write to Qdrant"), `hint` what to look at; the driver's error is the cause.
+    """
+
+    def __init__(self, operation: str, message: str, *, hint: str = "") -> None:
+        super().__init__(operation, message, hint)
+        self.operation = operation
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        text = f"{self.operation}: {self.message}"
+        return f"{text} ({self.hint})" if self.hint else text
+
+
+class TransientError(OutsideError):
+    """It may work when it is tried again: connection refused, timeout, server error."""
+
+
+class OverloadedError(OutsideError):
+    """It will work later: the server asked us to wait `retry_after` seconds."""
+
+    def __init__(self, operation: str, message: str, *, retry_after: float, hint: str = "") -> None:
+        super().__init__(operation, message, hint=hint)
+        self.retry_after = retry_after
+
+
+class PermanentError(OutsideError):
+    """This input can never work: refused as wrong, too long, unknown model, wrong credentials."""
+
+
+class SettingsError(FreshetError):
+    """A process cannot start as it is configured; the message names the setting and what to do."""

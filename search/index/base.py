@@ -1,0 +1,98 @@
+"""The ports to an index: what the worker, the searches and the operators need of it.
+
+The order of a batch's writes, and why each condition is there, stands in streams/writing.py. Every method raises
+TransientError or OverloadedError when it may work later, and PermanentError when it cannot. After any error of a write
+its effect is unknown: write it all again, under the same conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from freshet.schemas.positions import Rank
+from freshet.search.index.records import Displaced, Hit, LedgerRecord, Passage, StoredPassage, Vector
+
+
+class IndexReader(Protocol):
+    """What a search needs: read-only, and satisfied with a read-only key."""
+
+    async def nearest(self, vector: Vector, *, limit: int, tenant: str | None = None, skip: int = 0) -> list[Hit]:
+        """Passages by descending cosine similarity to `vector` (dimension,); of one tenant or of all; listed or not.
+
+        `skip` leaves out that many from the top, so that a list can be asked for more.
+        """
+        ...
+
+    async def ledger(self, keys: Collection[str]) -> dict[str, LedgerRecord]:
+        """The records of these documents, tombstones too; a document that was never seen is absent."""
+        ...
+
+    async def passages(self, ids: Collection[str], *, vectors: bool = False) -> dict[str, StoredPassage]:
+        """These passages by id, whether listed or not; those that do not exist are absent."""
+        ...
+
+
+class IndexWriter(Protocol):
+    """What a worker needs. Writes return when they are applied and visible to the next read."""
+
+    async def ledger(self, keys: Collection[str]) -> dict[str, LedgerRecord]:
+        """As `IndexReader.ledger`."""
+        ...
+
+    async def passages(self, ids: Collection[str], *, vectors: bool = False) -> dict[str, StoredPassage]:
+        """As `IndexReader.passages`."""
+        ...
+
+    async def add(self, passages: Sequence[Passage], *, at_most: Rank) -> None:
+        """Add passages of ONE partition; one that exists is overwritten only where its rank is not above `at_most`.
+
+        Idempotent. May be applied in part when it raises.
+        """
+        ...
+
+    async def commit(self, records: Sequence[LedgerRecord], *, partition: int, read: Collection[int]) -> None:
+        """Put records of ONE partition where the stored one's offset is in `read`, or where there is none.
+
+        Idempotent under the same `read`; a refused record is left as it is, without an error: read back to know.
+        Records of a document stored under another partition are left as they are, too.
+        """
+        ...
+
+    async def remove(self, displaced: Sequence[Displaced]) -> None:
+        """Delete these passages where their partition is the same and their rank not above each one's `at_most`."""
+        ...
+
+    def stored(self, partition: int, *, below: int) -> AsyncIterator[Sequence[StoredPassage]]:
+        """Pages of all passages of a partition at offsets below `below`, without vectors; listed or not."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class VersionInfo:
+    """A physical collection: its name, vector dimension, and what was recorded with it when it was made."""
+
+    name: str
+    dimension: int
+    metadata: Mapping[str, Any]
+
+
+class IndexVersions(Protocol):
+    """What makes and switches index versions: collections behind one alias."""
+
+    async def describe(self, version: str) -> VersionInfo | None:
+        """The collection of that name, or None."""
+        ...
+
+    async def create(self, info: VersionInfo) -> None:
+        """Make the collection with its payload indexes; nothing changes for what exists already. Idempotent."""
+        ...
+
+    async def live(self) -> str | None:
+        """The name of the collection behind the alias, or None."""
+        ...
+
+    async def make_live(self, version: str) -> None:
+        """Point the alias at that version, in one atomic step."""
+        ...

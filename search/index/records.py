@@ -1,0 +1,90 @@
+"""What an index version holds: passages that searches find, and a ledger record per document that says which count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from freshet.schemas.positions import Rank
+
+Vector = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRecord:
+    """The commit record of a document's state; a tombstone when `deleted`.
+
+    Times are seconds since the epoch. `passages` lists the ids of the passage points that belong to the state, in the
+    order of the text: a passage that it does not list is not visible, whether it exists or not.
+    """
+
+    key: str
+    id: str
+    tenant: str | None
+    partition: int
+    rank: Rank
+    version: int | None
+    event_time: float
+    searchable_at: float
+    content_digest: str
+    metadata_digest: str
+    title: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    passages: tuple[str, ...] = ()
+    tokens: int = 0
+    deleted: bool = False
+
+    @property
+    def offset(self) -> int:
+        return self.rank.offset
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A piece of a document and its vector: a point that is added and removed, never changed."""
+
+    id: str
+    key: str
+    tenant: str | None
+    text: str
+    title: str
+    metadata: Mapping[str, Any]
+    partition: int
+    rank: Rank
+    vector: Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that a search found. `score` is the cosine similarity to the query, -1…1."""
+
+    id: str
+    key: str
+    text: str
+    score: float
+    rank: Rank
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPassage:
+    """A passage read by its id, for a reader that looks again and for a sweep. `vector` has unit length."""
+
+    id: str
+    key: str
+    text: str
+    partition: int
+    rank: Rank
+    vector: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Displaced:
+    """Passages that a commit made invisible: deleted only where they stand at or below the commit's own rank."""
+
+    ids: tuple[str, ...]
+    partition: int
+    at_most: Rank
