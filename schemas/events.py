@@ -38,6 +38,7 @@ def _storable(metadata: dict[str, Any]) -> dict[str, Any]:
 DocumentId = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARACTERS, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Tenant = Annotated[str, Field(pattern=f"^{TENANT.pattern}$")]
 Metadata = Annotated[dict[str, Any], AfterValidator(_storable)]
+Version = Annotated[int, Field(ge=0, lt=_INT64)]
 
 
 class _Body(BaseModel):
@@ -46,7 +47,7 @@ class _Body(BaseModel):
 
     id: DocumentId
     tenant: Tenant | None = None
-    version: Annotated[int, Field(ge=0, lt=_INT64)] | None = None
+    version: Version | None = None
     occurred_at: AwareDatetime | None = None
 
 

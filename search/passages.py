@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,10 +36,13 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A passage before it has a vector: its text, and the text that the model is given (the title before it)."""
+    """A passage before it has a vector: its text, the text that the model is given (the title before it), and how
+    many tokens that has, without special ones.
+    """
 
     text: str
     embedded: str
+    tokens: int
 
 
 def split(title: str, text: str, recipe: Recipe, token_ends: Callable[[str], Sequence[int]]) -> list[Piece]:
@@ -49,9 +52,10 @@ def split(title: str, text: str, recipe: Recipe, token_ends: Callable[[str], Seq
     that a document without text can be found by it, and none otherwise.
     """
     prefix = _prefix(title, recipe, token_ends)
-    room = recipe.window - SPECIAL_TOKENS - (len(token_ends(prefix)) if prefix else 0)
-    texts = _cut(text, token_ends(text), max(room, 1)) if text else [""] * bool(title)
-    return [Piece(piece, prefix + piece) for piece in texts]
+    before = len(token_ends(prefix)) if prefix else 0
+    room = max(recipe.window - SPECIAL_TOKENS - before, 1)
+    pieces = _cut(text, token_ends(text), room) if text else [("", 0)] * bool(prefix)
+    return [Piece(piece, prefix + piece, before + tokens) for piece, tokens in pieces]
 
 
 def passage_ids(key: str, texts: Sequence[str], facets: str) -> list[str]:
@@ -72,22 +76,37 @@ def _prefix(title: str, recipe: Recipe, token_ends: Callable[[str], Sequence[int
     return f"{title if len(ends) <= room else title[: ends[room - 1]]}. "
 
 
-def _cut(text: str, ends: Sequence[int], room: int) -> list[str]:
+def _cut(text: str, ends: Sequence[int], room: int) -> list[tuple[str, int]]:
+    """The pieces, each with its number of tokens."""
     pieces, start, token = [], 0, 0
     while len(ends) - token > room:
-        end = _boundary(text, start, ends[token + room - 1])
-        pieces.append(text[start:end])
-        start, token = end, bisect_right(ends, end)
-    return [*pieces, text[start:]]
+        end = _boundary(text, start, _reach(text, ends, token, room))
+        after = bisect_right(ends, end)
+        pieces.append((text[start:end], after - token))
+        start, token = end, after
+    if start < len(text):
+        pieces.append((text[start:], len(ends) - token))
+    return pieces
+
+
+def _reach(text: str, ends: Sequence[int], token: int, room: int) -> int:
+    """How far a passage from `token` on may reach: `room` tokens and the white space up to the next."""
+    following = token + room
+    limit = ends[following - 1]
+    if ends[following] == limit:  # a character of several tokens is taken whole or left to the next passage
+        first = bisect_left(ends, limit, token)
+        following = first if first > token else bisect_right(ends, limit)
+        limit = ends[following - 1]
+    while limit < len(text) and text[limit].isspace() and (following == len(ends) or limit + 1 < ends[following]):
+        limit += 1  # what is no token goes with the sentence before it
+    return limit
 
 
 def _boundary(text: str, start: int, limit: int) -> int:
     """The best place to end a passage that begins at `start` and may reach `limit`."""
-    while limit < len(text) and text[limit].isspace():
-        limit += 1  # white space is no token: it goes with the sentence before it
     earliest = start + max(1, int((limit - start) * _SEEK))
     for pattern in _ENDS:
         ends = [match.end() for match in pattern.finditer(text, earliest, limit)]
         if ends:
             return ends[-1]
-    return max(limit, start + 1)
+    return limit

@@ -20,7 +20,8 @@ class Model:
     """What identifies a model: vectors of equal fingerprints are interchangeable.
 
     `variant` names what changes vectors for good (integer precision, reduced dimension, another pooling), and is empty
-    for float precision, which does not. `max_tokens` counts the model's special tokens in.
+    for float precision, which does not. `max_tokens` counts the model's special tokens in. `usd_per_million_tokens` is
+    the provider's price, 0 for a model that we run ourselves; it is not part of the fingerprint.
     """
 
     provider: str
@@ -28,6 +29,7 @@ class Model:
     dimension: int
     max_tokens: int
     variant: str = ""
+    usd_per_million_tokens: float = 0.0
 
     @property
     def fingerprint(self) -> str:

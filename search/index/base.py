@@ -18,11 +18,8 @@ from freshet.search.index.records import Displaced, Hit, LedgerRecord, Passage, 
 class IndexReader(Protocol):
     """What a search needs: read-only, and satisfied with a read-only key."""
 
-    async def nearest(self, vector: Vector, *, limit: int, tenant: str | None = None, skip: int = 0) -> list[Hit]:
-        """Passages by descending cosine similarity to `vector` (dimension,); of one tenant or of all; listed or not.
-
-        `skip` leaves out that many from the top, so that a list can be asked for more.
-        """
+    async def nearest(self, vector: Vector, *, limit: int, tenant: str | None = None) -> list[Hit]:
+        """Passages by descending cosine similarity to `vector` (dimension,); of one tenant or of all; listed or not."""
         ...
 
     async def ledger(self, keys: Collection[str]) -> dict[str, LedgerRecord]:

@@ -1,0 +1,53 @@
+# Everything that one does with a checkout. `make` alone lists it.
+
+UV_VERSION := 0.13.8
+UV := .tools/uv-$(UV_VERSION)/bin/uv
+SLOWEST := --durations=15 --durations-min=1
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help setup lint test test-torch demo bench redis clean
+
+help:  ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/installed  ## Freshet and its tools in .venv (needs Python 3.11 or newer, and a network the first time)
+
+lint: setup  ## Style, types, the direction of imports
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+test: setup redis lint  ## Lint and all tests, against real servers that start by themselves; ARGS="-k name" for some
+	.venv/bin/pytest --ignore=tests/torch $(SLOWEST) $(ARGS)
+
+test-torch: .venv-torch/installed  ## The tests that need torch, in .venv-torch (6 GB)
+	.venv-torch/bin/pytest tests/torch $(SLOWEST) $(ARGS)
+
+demo: setup  ## Kafka, the index, the worker and a search page on this machine; ARGS="--help" for options
+	@.venv/bin/freshet demo $(ARGS)
+
+bench: setup  ## Speed, freshness, quality; ARGS="--help" for options
+	@.venv/bin/python -m benchmarks $(ARGS)
+
+clean:  ## Remove what the other targets made (downloads in the user's cache folder stay)
+	rm -rf .venv .venv-torch .tools dist tests/logs
+	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+redis:
+	@tools/need-redis-server
+
+.venv/installed: requirements.lock pyproject.toml | $(UV)
+.venv-torch/installed: requirements-torch.lock pyproject.toml | $(UV)
+
+%/installed:
+	test -x $*/bin/python || $(UV) venv --quiet --python "$$(tools/find-python)" $*
+	$(UV) pip sync --python $*/bin/python --require-hashes $<
+	$(UV) pip install --quiet --python $*/bin/python --no-deps --editable .
+	touch $@
+
+$(UV):
+	python=$$(tools/find-python) && "$$python" -m venv .tools/uv-$(UV_VERSION)
+	.tools/uv-$(UV_VERSION)/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)

@@ -1,0 +1,75 @@
+"""The commands, put together, and how their errors reach people: one line on stderr and an exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from freshet.cli import delete, lag, processes, publish, topics, version
+from freshet.schemas.errors import FreshetError, SettingsError
+
+DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+
+app = typer.Typer(
+    name="freshet",
+    help="Keeps a semantic search index true to a Kafka topic.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # its help takes half a second to import
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("worker")(processes.worker)
+app.command("search")(processes.search)
+app.command("publish")(publish.publish)
+app.command("delete")(delete.delete)
+app.add_typer(topics.app, name="topics")
+app.command("lag")(lag.lag)
+app.command("version")(version.version)
+
+
+@app.callback()
+def main(
+    *,
+    show_version: Annotated[
+        bool, typer.Option("--version", callback=version.print_and_exit, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Keeps a semantic search index true to a Kafka topic."""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code. Errors that Freshet raises on purpose become one line each, never a traceback."""
+    try:
+        code = app(arguments, standalone_mode=False)
+        sys.stdout.flush()
+    except typer.TyperException as error:
+        return _complain(error.format_message(), USAGE)
+    except SettingsError as error:
+        return _complain(str(error), USAGE)
+    except FreshetError as error:
+        return _complain(str(error), FAILED)
+    except (KeyboardInterrupt, typer.Abort):
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        _close_stdout()
+        return FAILED
+    return code if isinstance(code, int) else DONE
+
+
+def _complain(message: str, code: int) -> int:
+    for line in message.splitlines():
+        if line:
+            sys.stderr.write(f"freshet: {line}\n")
+    return code
+
+
+def _close_stdout() -> None:
+    """Let the interpreter's last flush go nowhere, or it would complain about the broken pipe once more."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,71 @@
+"""`freshet lag`"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from freshet.cli.output import print_json, print_line, print_table
+from freshet.cli.running import connection, run_quietly, settings
+
+if TYPE_CHECKING:
+    from freshet.settings import Settings
+    from freshet.streams.kafka.offsets import KafkaOffsets
+    from freshet.streams.lag import PartitionLag
+
+COLUMNS = ("group", "topic", "partition", "committed", "end", "events", "seconds")
+
+
+def lag(
+    *,
+    group: Annotated[str | None, typer.Option(help="Consumer group; else those of every version of the index.")] = None,
+    watch: Annotated[float | None, typer.Option(min=0.2, metavar="SECONDS", help="Repeat so often.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """How far the index is behind the log, whether or not a worker runs."""
+    run_quietly(_show(settings(), group, watch, json=json))
+
+
+async def _show(given: Settings, group: str | None, watch: float | None, *, json: bool) -> None:
+    import asyncio
+
+    from freshet.streams.kafka.offsets import KafkaOffsets
+
+    async with KafkaOffsets(connection(given)) as offsets:
+        while True:
+            lags = await _measure(offsets, given, group)
+            if json:
+                print_json([asdict(each) for each in lags])
+            else:
+                _print(lags)
+            if watch is None:
+                return
+            await asyncio.sleep(watch)
+
+
+async def _measure(offsets: KafkaOffsets, given: Settings, group: str | None) -> list[PartitionLag]:
+    """The lag of one group, or of all that belong to the index; where there is none yet, of the one to come."""
+    from freshet.streams.lag import lag as measure
+
+    prefix = f"freshet.{given.index}."
+    groups = [group] if group else [each for each in await offsets.groups() if each.startswith(prefix)]
+    found = []
+    for each in groups or [f"{prefix}*"]:
+        found += await measure(offsets, topic=given.topics.documents, group=each)
+    return found
+
+
+def _print(lags: list[PartitionLag]) -> None:
+    rows = [
+        (each.group, each.topic, each.partition, _or_dash(each.committed), each.end, each.events, f"{each.seconds:.1f}")
+        for each in lags
+    ]
+    print_table(COLUMNS, rows, right=COLUMNS[2:])
+    events, seconds = sum(each.events for each in lags), max((each.seconds for each in lags), default=0.0)
+    print_line(f"{events:,} events behind, the oldest for {seconds:.1f} s" if events else "caught up")
+
+
+def _or_dash(offset: int | None) -> str:
+    return "-" if offset is None else str(offset)

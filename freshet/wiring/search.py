@@ -1,0 +1,85 @@
+"""The search process: everything with a lifetime, built in one place."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from freshet.probes import create_probe_app
+from freshet.schemas.topics import Topics
+from freshet.search.http.app import create_app
+from freshet.search.http.options import HttpOptions
+from freshet.search.http.serving import serve
+from freshet.search.index.base import IndexReader, VersionInfo
+from freshet.search.index.identity import Identity, check_fingerprint
+from freshet.search.index.qdrant.reader import QdrantReader
+from freshet.search.index.qdrant.versions import QdrantVersions
+from freshet.search.live import LiveIndex
+from freshet.search.metrics import SearchMetrics
+from freshet.search.service import SearchService
+from freshet.settings import Settings
+from freshet.streams.kafka.offsets import KafkaOffsets
+from freshet.streams.lag import LagWatcher
+from freshet.streams.publisher import Publisher
+from freshet.wiring.parts import identity, kafka_connection, new_registry, open_embedder, qdrant_client
+
+DEFAULT_PROBE_PORT: Final = 9109
+
+
+@dataclass(frozen=True)
+class SearchProcess:
+    """A search service that answers on these ports."""
+
+    port: int
+    probe_port: int
+
+
+@asynccontextmanager
+async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
+    """Serve searches; Kafka and Qdrant may come later. Raises SettingsError, and PermanentError of the model."""
+    registry = new_registry()
+    async with AsyncExitStack() as stack:
+        embedder = await open_embedder(settings, registry, stack)
+        wanted = identity(settings, embedder)
+        client = qdrant_client(settings, stack)
+        connection = kafka_connection(settings, "search")
+        topics = Topics(settings.topics.documents)
+        publisher = Publisher.over(connection, topic=topics.documents, rules=settings.rules)
+        stack.push_async_callback(publisher.stop)
+        metrics = SearchMetrics(registry)
+        service = SearchService(
+            index=LiveIndex(
+                versions=QdrantVersions(client, index=settings.index),
+                open_reader=lambda info: _open(wanted, info, QdrantReader(client, collection=info.name)),
+            ),
+            embedder=embedder,
+            metrics=metrics,
+            tenants=settings.tenants,
+        )
+        checks = service.checks()
+        options = HttpOptions(
+            rules=settings.rules,
+            allowed_hosts=frozenset(settings.search.allowed_hosts),
+            deadline_seconds=settings.search.deadline_seconds,
+            max_body_bytes=settings.search.max_body_bytes,
+        )
+        app = create_app(service=service, publisher=publisher, checks=checks, metrics=metrics, options=options)
+        probes = create_probe_app(registry=registry, checks=checks)
+        port = DEFAULT_PROBE_PORT if settings.probes.port is None else settings.probes.port
+        probe_port = await stack.enter_async_context(serve(probes, host=settings.probes.host, port=port))
+        watcher = LagWatcher(
+            partial(KafkaOffsets, connection), topic=topics.documents, group=wanted.group, registry=registry
+        )
+        watching = asyncio.create_task(watcher.run())
+        stack.callback(watching.cancel)
+        serving = serve(app, host=settings.search.host, port=settings.search.port)
+        yield SearchProcess(await stack.enter_async_context(serving), probe_port)
+
+
+def _open(wanted: Identity, info: VersionInfo, reader: IndexReader) -> IndexReader:
+    check_fingerprint(wanted, info)
+    return reader

@@ -1,0 +1,198 @@
+"""The worker process: everything with a lifetime, built in one place."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from freshet.probes import create_probe_app
+from freshet.schemas.errors import FreshetError, TransientError
+from freshet.schemas.topics import Topics, topic_specs
+from freshet.search.health import Check
+from freshet.search.http.serving import serve
+from freshet.search.index.base import IndexVersions
+from freshet.search.index.identity import Identity, check_fingerprint, check_source
+from freshet.search.index.qdrant.versions import QdrantVersions
+from freshet.search.index.qdrant.writer import QdrantWriter
+from freshet.settings import Settings
+from freshet.streams.agents import add_stages, count_dead_letters
+from freshet.streams.announcing import Announcer
+from freshet.streams.app import App, Documents, build_app
+from freshet.streams.indexer import Indexer
+from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.consumer import DocumentsConsumer
+from freshet.streams.kafka.offsets import KafkaOffsets
+from freshet.streams.kafka.producer import KafkaProducer
+from freshet.streams.kafka.topics import prepare_topics
+from freshet.streams.lag import LagWatcher
+from freshet.streams.metrics import WorkerMetrics
+from freshet.streams.retry import Retry, Weather
+from freshet.streams.sweep import sweep
+from freshet.streams.worker import Worker
+from freshet.wiring.parts import identity, kafka_connection, new_registry, open_embedder, qdrant_client
+
+DEFAULT_PORT: Final = 9108
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WorkerProcess:
+    """A worker that is ready to consume."""
+
+    app: App
+    worker: Worker
+    documents: Documents
+    probe_port: int
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until told to stop. Raises what ended it otherwise."""
+        consuming = asyncio.create_task(self.worker.consume(self.documents))
+        stopping = asyncio.create_task(stop.wait())
+        faust_ended = asyncio.create_task(self.app.wait_until_stopped())
+        try:
+            await asyncio.wait({consuming, stopping, faust_ended}, return_when=asyncio.FIRST_COMPLETED)
+            if consuming.done():
+                consuming.result()
+            if faust_ended.done():
+                raise FreshetError("the Faust app ended by itself; see the log above")
+        finally:
+            for task in (consuming, stopping, faust_ended):
+                task.cancel()
+            await asyncio.wait({consuming, stopping, faust_ended})
+
+
+@asynccontextmanager
+async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
+    """Build a worker: waits for Kafka and Qdrant, refuses to start over what it does not fit (SettingsError)."""
+    registry, weather = new_registry(), Weather()
+    retry = Retry(weather=weather, longest_wait=settings.worker.retry_seconds)
+    checks: dict[str, Check] = {"start": _starting}
+    async with AsyncExitStack() as stack:
+        port = await _probes(settings, registry, checks, stack)
+        embedder = await open_embedder(settings, registry, stack)
+        version, topics = identity(settings, embedder), Topics(settings.topics.documents)
+        connection = kafka_connection(settings, "worker")
+        specs = topic_specs(
+            topics,
+            partitions=settings.topics.partitions,
+            replication_factor=settings.topics.replication_factor,
+            max_event_bytes=settings.max_event_bytes,
+        )
+        await prepare_topics(connection, specs, retry=retry, create=settings.topics.create)
+        sink = KafkaProducer(connection, max_value_bytes=settings.max_event_bytes)
+        await retry("connect to Kafka", sink.start, _always)
+        stack.push_async_callback(sink.stop)
+        client = qdrant_client(settings, stack)
+        versions = QdrantVersions(client, index=settings.index)
+        partitions = await retry("describe topics", partial(sink.partitions, topics.documents), _always)
+        await retry(
+            "prepare the index", partial(prepare_index, versions, version, topics.documents, partitions), _always
+        )
+        writer = QdrantWriter(client, collection=version.version, dimension=embedder.model.dimension)
+        metrics = WorkerMetrics(registry)
+        worker = Worker(
+            consumer=partial(
+                DocumentsConsumer,
+                connection=connection,
+                topic=topics.documents,
+                group=version.group,
+                max_events=settings.worker.batch_events,
+                max_bytes=settings.worker.batch_bytes,
+            ),
+            indexer=Indexer(
+                index=writer,
+                embedder=embedder,
+                order=settings.order,
+                recipe=version.recipe,
+                retry=retry,
+                clock=time.time,
+            ),
+            announcer=Announcer(sink=sink, topics=topics, version=version.version, clock=time.time),
+            metrics=metrics,
+            rules=settings.rules,
+            retry=retry,
+            clock=time.time,
+            sweep=partial(_sweep, writer),
+            drain_seconds=settings.worker.shutdown_seconds,
+        )
+        app = build_app(name=f"{version.group}.agents", bootstrap_servers=settings.kafka.bootstrap_servers)
+        documents = add_stages(app, worker)
+        count_dead_letters(app, topics.dead_letters, metrics)
+        await retry("start Faust", partial(_start, app), _always)
+        stack.push_async_callback(app.stop)
+        _watch_lag(connection, topics, version, registry, stack)
+        checks.clear()
+        checks.update(_checks(worker, weather, partial(versions.describe, version.version)))
+        logger.info("indexing %s into %s", topics.documents, version.version)
+        yield WorkerProcess(app, worker, documents, port)
+
+
+async def prepare_index(versions: IndexVersions, wanted: Identity, topic: str, partitions: int) -> None:
+    """Make the version that the settings describe, unless another one is live. Raises SettingsError."""
+    live = await versions.live()
+    info = await versions.describe(live or wanted.version)
+    if info is None:
+        info = wanted.info(topic=topic, partitions=partitions)
+        await versions.create(info)
+    check_fingerprint(wanted, info)
+    check_source(info, topic=topic, partitions=partitions)
+    if live is None:
+        await versions.make_live(info.name)
+
+
+async def _probes(
+    settings: Settings, registry: CollectorRegistry, checks: Mapping[str, Check], stack: AsyncExitStack
+) -> int:
+    given = settings.probes.port
+    app = create_probe_app(registry=registry, checks=checks)
+    port = DEFAULT_PORT if given is None else given
+    return await stack.enter_async_context(serve(app, host=settings.probes.host, port=port))
+
+
+def _watch_lag(
+    connection: KafkaConnection, topics: Topics, version: Identity, registry: CollectorRegistry, stack: AsyncExitStack
+) -> None:
+    watcher = LagWatcher(
+        partial(KafkaOffsets, connection), topic=topics.documents, group=version.group, registry=registry
+    )
+    task = asyncio.create_task(watcher.run())
+    stack.callback(task.cancel)
+
+
+def _checks(worker: Worker, weather: Weather, describe: Check) -> dict[str, Check]:
+    async def working() -> None:
+        if weather.failing:
+            raise TransientError("index events", "; ".join(weather.failing))
+
+    async def member() -> None:
+        if not worker.joined:
+            raise TransientError("consume", "not yet a member of the consumer group")
+
+    return {"index": describe, "group": member, "pipeline": working}
+
+
+async def _starting() -> None:
+    raise TransientError("start", "waiting for Kafka, Qdrant and the model")
+
+
+async def _start(app: App) -> None:
+    try:
+        await app.start()
+    except ConnectionError as error:
+        raise TransientError("start Faust", str(error)) from error
+
+
+async def _sweep(writer: QdrantWriter, partition: int, below: int) -> int:
+    return await sweep(writer, partition, below=below)
+
+
+def _always() -> bool:
+    return True

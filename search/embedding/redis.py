@@ -1,0 +1,150 @@
+"""An embedding cache in Redis, shared by processes. Without Redis there are misses, never errors."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import struct
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import blake2b
+from typing import Final, TypeVar
+
+import numpy as np
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from freshet.search.embedding.cache import CachedVector
+
+logger = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+_HEADER: Final = struct.Struct("<4sHHI16s")  # magic, format, dimension, tokens, digest; float32 bytes follow
+_MAGIC: Final = b"FRV\x00"
+_FORMAT: Final = 1
+_CHUNK: Final = 128  # keys in one command: 200 kB at 384 dimensions, so that others get their turn in between
+_PAUSE: Final = 2.0
+
+
+def connect(url: str, *, timeout: float) -> Redis:
+    """A client for a cache: `timeout` seconds to connect, and no retries, because a miss is cheaper than waiting."""
+    return Redis.from_url(url, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
+
+
+class RedisEmbeddingCache:
+    """Vectors as float32 bytes behind a header with a digest; what does not verify is a miss. Owns the client.
+
+    Each call takes at most `timeout` seconds. After a failure Redis is left alone for `pause` seconds, in which
+    everything is a miss. `ttl` is in seconds.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        *,
+        prefix: str = "freshet:embedding:",
+        ttl: int = 30 * 24 * 3600,
+        timeout: float = 0.05,
+        pause: float = _PAUSE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._client = client
+        self._prefix = prefix
+        self._ttl = ttl
+        self._breaker = _Breaker(timeout=timeout, pause=pause, clock=clock)
+
+    async def get_many(self, keys: Sequence[str]) -> list[CachedVector | None]:
+        if not keys:
+            return []
+        names = [self._prefix + key for key in keys]
+        values = await self._breaker.run(lambda: self._read(names))
+        if values is None:
+            return [None] * len(keys)
+        return [_unpack(name, value) for name, value in zip(names, values, strict=True)]
+
+    async def put_many(self, entries: Mapping[str, CachedVector]) -> None:
+        if entries:
+            named = {self._prefix + key: entry for key, entry in entries.items()}
+            await self._breaker.run(lambda: self._write({name: _pack(name, entry) for name, entry in named.items()}))
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _read(self, names: Sequence[str]) -> list[bytes | None]:
+        values: list[bytes | None] = []
+        for start in range(0, len(names), _CHUNK):
+            values += await self._client.mget(names[start : start + _CHUNK])
+        return values
+
+    async def _write(self, values: Mapping[str, bytes]) -> bool:
+        items = list(values.items())
+        for start in range(0, len(items), _CHUNK):
+            pipeline = self._client.pipeline(transaction=False)
+            for name, value in items[start : start + _CHUNK]:
+                pipeline.set(name, value, ex=self._ttl)
+            await pipeline.execute()
+        return True
+
+
+class _Breaker:
+    """Runs calls within a time budget; after a failure none for a while. Logs when the trouble begins and ends."""
+
+    def __init__(self, *, timeout: float, pause: float, clock: Callable[[], float]) -> None:
+        self._timeout = timeout
+        self._pause = pause
+        self._clock = clock
+        self._closed_until = 0.0
+        self._down = False
+
+    async def run(self, call: Callable[[], Awaitable[Answer]]) -> Answer | None:
+        """What `call` gives, or None where it failed, took too long, or was not tried."""
+        if self._down and self._clock() < self._closed_until:
+            return None
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer = await call()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+            return None
+        if self._down:
+            self._down = False
+            logger.info("The embedding cache in Redis works again", extra={"action": "embedding_cache_back"})
+        return answer
+
+    def _failed(self, error: Exception) -> None:
+        self._closed_until = self._clock() + self._pause
+        if not self._down:
+            self._down = True
+            logger.warning(
+                "The embedding cache in Redis fails (%s: %s); texts are embedded without it until it is back",
+                type(error).__name__,
+                error,
+                extra={"action": "embedding_cache_away"},
+            )
+
+
+def _pack(name: str, entry: CachedVector) -> bytes:
+    body = np.ascontiguousarray(entry.vector, dtype="<f4").tobytes()
+    return _header(name, len(entry.vector), entry.tokens, body) + body
+
+
+def _unpack(name: str, value: bytes | None) -> CachedVector | None:
+    """The entry in a value, or None where the value is not exactly what was once put under this name."""
+    if value is None or len(value) < _HEADER.size:
+        return None
+    _, _, dimension, tokens, _ = _HEADER.unpack_from(value)
+    body = value[_HEADER.size :]
+    if len(body) != 4 * dimension or value[: _HEADER.size] != _header(name, dimension, tokens, body):
+        return None
+    return CachedVector(np.frombuffer(body, dtype="<f4"), tokens)
+
+
+def _header(name: str, dimension: int, tokens: int, body: bytes) -> bytes:
+    """The digest is over the name too, so that a value under another key than its own does not verify."""
+    digest = blake2b(struct.pack("<HII", _FORMAT, dimension, tokens), digest_size=16)
+    digest.update(name.encode())
+    digest.update(body)
+    return _HEADER.pack(_MAGIC, _FORMAT, dimension, tokens, digest.digest())

@@ -1,0 +1,35 @@
+"""The HTTP service, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from freshet.search.health import Check
+from freshet.search.http.edge import edge
+from freshet.search.http.guards import Guard
+from freshet.search.http.health import HealthRoutes
+from freshet.search.http.options import HttpOptions
+from freshet.search.http.publishing import PublishRoutes
+from freshet.search.http.searching import SearchRoutes
+from freshet.search.metrics import SearchMetrics
+from freshet.search.ports import DocumentPublisher
+from freshet.search.service import SearchService
+
+
+def create_app(
+    *,
+    service: SearchService,
+    publisher: DocumentPublisher | None,
+    checks: Mapping[str, Check],
+    metrics: SearchMetrics,
+    options: HttpOptions,
+) -> web.Application:
+    """The application; without a publisher it only searches, and the routes that publish answer 503."""
+    meet = edge(deadline_seconds=options.deadline_seconds, guard=Guard(options.allowed_hosts))
+    app = web.Application(middlewares=[meet], client_max_size=options.max_body_bytes)
+    app.add_routes(SearchRoutes(service=service, metrics=metrics).table())
+    app.add_routes(PublishRoutes(publisher=publisher, options=options).table())
+    app.add_routes(HealthRoutes(checks).table())
+    return app

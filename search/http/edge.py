@@ -1,0 +1,43 @@
+"""What every request meets first (its id, the guard, the deadline) and every answer last (headers, one error shape)."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import uuid
+from typing import Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
+
+from freshet.search.http.guards import Guard
+from freshet.search.http.problems import explain
+
+REQUEST_ID: Final = "X-Request-ID"
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_HEADERS: Final = {"Cache-Control": "no-store", "Server": "freshet", "X-Content-Type-Options": "nosniff"}
+
+
+def edge(*, deadline_seconds: float, guard: Guard | None = None) -> Middleware:
+    """The one middleware. Without a guard any name will do (probe ports, asked by address from anywhere)."""
+
+    @web.middleware
+    async def meet(request: web.Request, handler: Handler) -> web.StreamResponse:
+        request_id = _request_id(request.headers.get(REQUEST_ID, ""))
+        deadline = asyncio.timeout(deadline_seconds)
+        try:
+            if guard is not None:
+                guard.check(request.headers)
+            async with deadline:
+                response = await handler(request)
+        except Exception as error:  # noqa: BLE001 (whatever it is, it is answered in the one shape, and logged)
+            response = explain(error, late=deadline.expired(), request_id=request_id).response(request_id)
+        response.headers.update(_HEADERS)
+        response.headers[REQUEST_ID] = request_id
+        return response
+
+    return meet
+
+
+def _request_id(given: str) -> str:
+    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex

@@ -1,0 +1,146 @@
+"""Every error as RFC 9457 has it: `application/problem+json` with a stable type, and the fields at fault.
+
+https://www.rfc-editor.org/rfc/rfc9457
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from enum import Enum
+from typing import Final
+
+from aiohttp import web
+from pydantic import ValidationError
+
+from freshet.schemas.decoding import BadEvent
+from freshet.schemas.errors import FreshetError, OverloadedError, PermanentError, TransientError
+from freshet.schemas.http import FieldError, ProblemBody
+from freshet.search.service import InvalidSearch
+
+MAX_ERRORS: Final = 20
+_MAX_FIELD_CHARACTERS: Final = 200
+_RETRY_SECONDS: Final = 1
+
+logger = logging.getLogger(__name__)
+
+
+class Kind(Enum):
+    """Status, last part of the type, and title of each problem."""
+
+    BAD_REQUEST = 400, "bad-request", "The request cannot be read"
+    INVALID_JSON = 400, "invalid-json", "The body is not JSON"
+    FOREIGN_ORIGIN = 403, "foreign-origin", "Pages of other origins may not ask here"
+    NOT_FOUND = 404, "not-found", "There is nothing here"
+    METHOD_NOT_ALLOWED = 405, "method-not-allowed", "This is asked with another method"
+    TOO_LARGE = 413, "too-large", "The request is too large"
+    UNSUPPORTED_MEDIA_TYPE = 415, "unsupported-media-type", "The body has the wrong content type"
+    FOREIGN_HOST = 421, "foreign-host", "This service does not go by that name"
+    INVALID_REQUEST = 422, "invalid-request", "The request is not valid"
+    INTERNAL = 500, "internal", "Something went wrong here"
+    REFUSED = 502, "refused", "A part that this needs has refused it"
+    UNAVAILABLE = 503, "unavailable", "A part that this needs is away"
+    DEADLINE = 504, "deadline", "This took too long"
+
+    def __init__(self, status: int, slug: str, title: str) -> None:
+        self.status = status
+        self.type = f"/problems/{slug}"
+        self.title = title
+
+
+_BY_STATUS: Final = {kind.status: kind for kind in Kind} | {400: Kind.BAD_REQUEST}
+
+
+class Problem(FreshetError):  # noqa: N818 (the RFC's word)
+    """An error that is answered as it stands."""
+
+    def __init__(
+        self, kind: Kind, detail: str, *, errors: Sequence[FieldError] = (), headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(kind, detail)
+        self.kind = kind
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+
+    @classmethod
+    def invalid(cls, *errors: FieldError) -> Problem:
+        """A 422 that says what is wrong with which field."""
+        first = errors[0]
+        return cls(Kind.INVALID_REQUEST, f"{first.field}: {first.message}", errors=errors)
+
+    def response(self, request_id: str) -> web.Response:
+        body = ProblemBody(
+            type=self.kind.type,
+            title=self.kind.title,
+            status=self.kind.status,
+            detail=self.detail,
+            errors=self.errors,
+            request_id=request_id,
+        )
+        return web.Response(
+            status=self.kind.status,
+            text=body.model_dump_json(),
+            content_type="application/problem+json",
+            headers=self.headers,
+        )
+
+
+def field_error(field: str, message: str, line: int | None = None) -> FieldError:
+    """A mistake; the field's name may come from whoever asks, so it is cut to a length fit to print."""
+    return FieldError(field=field[:_MAX_FIELD_CHARACTERS], message=message, line=line)
+
+
+def explain_validation(error: ValidationError, *, names: Mapping[str, str] | None = None) -> Problem:
+    """Pydantic's complaints; `names` are those that the request has for fields that the model calls otherwise."""
+    found = error.errors(include_url=False, include_context=False, include_input=False)
+    if found[0]["type"] == "json_invalid":
+        return Problem(Kind.INVALID_JSON, found[0]["msg"])
+    errors = []
+    for each in found[:MAX_ERRORS]:
+        first, *rest = [str(part) for part in each["loc"]] or ["body"]
+        field = ".".join([(names or {}).get(first, first), *rest])
+        errors.append(field_error(field, each["msg"].removeprefix("Value error, ")))
+    return Problem.invalid(*errors)
+
+
+def explain(error: Exception, *, late: bool, request_id: str) -> Problem:
+    """What to answer when a handler raised; `late` when it was our own deadline that ended it."""
+    match error:
+        case Problem():
+            problem = error
+        case web.HTTPException():
+            problem = _http(error)
+        case InvalidSearch() | BadEvent():
+            problem = Problem.invalid(field_error(error.field or "body", error.message))
+        case TransientError() | OverloadedError() | PermanentError():
+            problem = _outside(error, request_id)
+        case web.RequestPayloadError():
+            problem = Problem(Kind.BAD_REQUEST, "the body ended early, or is not encoded as its headers say")
+        case TimeoutError() if late:
+            detail = "no answer before the deadline; what was to be published may have been: it is safe to send again"
+            problem = Problem(Kind.DEADLINE, detail)
+        case _:
+            logger.error("request failed", exc_info=error, extra={"action": "request_failed", "request_id": request_id})
+            problem = Problem(Kind.INTERNAL, "the service's log tells more, under the request id")
+    return problem
+
+
+def _outside(error: TransientError | OverloadedError | PermanentError, request_id: str) -> Problem:
+    if isinstance(error, PermanentError):
+        logger.error("request refused", exc_info=error, extra={"action": "request_refused", "request_id": request_id})
+        return Problem(Kind.REFUSED, f"could not {error.operation}; the service's log tells more, under the request id")
+    wait = error.retry_after if isinstance(error, OverloadedError) else _RETRY_SECONDS
+    headers = {"Retry-After": str(max(1, math.ceil(wait)))}
+    return Problem(Kind.UNAVAILABLE, f"could not {error.operation}; try again later", headers=headers)
+
+
+def _http(error: web.HTTPException) -> Problem:
+    """An error of the framework's own: no such route, no such method, body too large."""
+    kind = _BY_STATUS.get(error.status, Kind.BAD_REQUEST if error.status < 500 else Kind.INTERNAL)
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        allowed = ", ".join(sorted(error.allowed_methods))
+        return Problem(kind, f"{error.method} is not allowed here, {allowed} is", headers={"Allow": allowed})
+    details = {Kind.NOT_FOUND: "no such path", Kind.TOO_LARGE: "the body is larger than the service takes"}
+    return Problem(kind, details.get(kind, error.reason))

@@ -1,0 +1,96 @@
+"""Routes that publish to the documents topic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from aiohttp import web
+from pydantic_core import to_json
+
+from freshet.schemas.decoding import decode_body
+from freshet.schemas.events import Delete, Upsert
+from freshet.schemas.http import BulkPublished, DeleteParameters, DocumentBody, Published
+from freshet.schemas.positions import FreshnessToken
+from freshet.search.http.answers import json_response
+from freshet.search.http.bulk import read_events
+from freshet.search.http.options import HttpOptions
+from freshet.search.http.problems import Kind, Problem, field_error
+from freshet.search.http.requests import read_json, read_parameters
+from freshet.search.ports import DocumentPublisher
+
+ACCEPTED = 202
+
+
+class PublishRoutes:
+    """`PUT` and `DELETE /documents/{id}`, and `POST /documents` for many events, one a line.
+
+    Each answers 202: the event is in the log, and becomes searchable when a worker has indexed it.
+    """
+
+    def __init__(self, *, publisher: DocumentPublisher | None, options: HttpOptions) -> None:
+        self._given = publisher
+        self._rules = options.rules
+        self._max_bytes = options.max_body_bytes
+
+    def table(self) -> list[web.RouteDef]:
+        # An id may hold any character, slashes too, whether they come encoded or not.
+        document = "/documents/{id:(?s:.+)}"
+        return [
+            web.put(document, self.put),
+            web.delete(document, self.delete),
+            web.post("/documents", self.post),
+        ]
+
+    async def put(self, request: web.Request) -> web.Response:
+        publisher = self._publisher()
+        body = await read_json(request, DocumentBody)
+        event = self._event({"type": "upsert", "id": _document_id(request), **body.model_dump(exclude_unset=True)})
+        return json_response(Published(token=str(await publisher.publish(event))), status=ACCEPTED)
+
+    async def delete(self, request: web.Request) -> web.Response:
+        publisher = self._publisher()
+        parameters = read_parameters(request, DeleteParameters)
+        given = parameters.model_dump(exclude_unset=True)
+        event = self._event({"type": "delete", "id": _document_id(request), **given})
+        return json_response(Published(token=str(await publisher.publish(event))), status=ACCEPTED)
+
+    async def post(self, request: web.Request) -> web.Response:
+        publisher = self._publisher()
+        events = await read_events(request, self._rules, max_bytes=self._max_bytes)
+        answer = _summary(events, await publisher.publish_many(events))
+        return json_response(answer, status=ACCEPTED)
+
+    def _event(self, fields: dict[str, Any]) -> Upsert | Delete:
+        """The event, judged by the same rules as in the worker. Raises BadEvent."""
+        return decode_body(to_json(fields), self._rules)
+
+    def _publisher(self) -> DocumentPublisher:
+        if self._given is None:
+            detail = "this service publishes nothing: it was started without Kafka"
+            raise Problem(Kind.UNAVAILABLE, detail, headers={"Retry-After": "60"})
+        return self._given
+
+
+def _document_id(request: web.Request) -> str:
+    # Not from match_info, which leaves bytes that are no UTF-8 encoded, and so would take %FF for %25FF.
+    _, _, encoded = request.rel_url.raw_path.split("/", 2)
+    try:
+        return unquote_to_bytes(encoded).decode()
+    except UnicodeError as error:
+        raise Problem.invalid(field_error("id", "is not UTF-8")) from error
+
+
+def _summary(events: Sequence[Upsert | Delete], tokens: Sequence[FreshnessToken]) -> BulkPublished:
+    highest: dict[tuple[str, int], FreshnessToken] = {}
+    for token in tokens:
+        place = token.topic, token.partition
+        highest[place] = max(token, highest.get(place, token))
+    upserts = sum(isinstance(event, Upsert) for event in events)
+    return BulkPublished(
+        accepted=len(events),
+        upserts=upserts,
+        deletes=len(events) - upserts,
+        tokens=[str(token) for _, token in sorted(highest.items())],
+    )

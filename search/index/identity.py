@@ -1,0 +1,75 @@
+"""What an index version was built for, and the names that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from freshet.schemas.errors import SettingsError
+from freshet.schemas.keys import digest
+from freshet.search.embedding.base import Model
+from freshet.search.index.base import VersionInfo
+from freshet.search.passages import Recipe
+
+TEXT_RECIPE: Final = "dense/1"  # what is indexed of a passage's text besides its vector
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A model and the recipes that make an index version: equal fingerprints hold interchangeable vectors."""
+
+    index: str
+    model: Model
+    recipe: Recipe
+
+    @property
+    def fingerprint(self) -> str:
+        return digest(self.model.fingerprint, self.recipe.fingerprint, TEXT_RECIPE)[:16]
+
+    @property
+    def version(self) -> str:
+        """Name of the physical collection."""
+        return f"{self.index}__{self.fingerprint}"
+
+    @property
+    def group(self) -> str:
+        """The consumer group that keeps this version true to the log."""
+        return f"freshet.{self.index}.{self.fingerprint}"
+
+    def info(self, *, topic: str, partitions: int) -> VersionInfo:
+        """What is recorded with the collection when it is made."""
+        metadata = {
+            "fingerprint": self.fingerprint,
+            "model": self.model.name,
+            "variant": self.model.variant,
+            "window": self.recipe.window,
+            "topic": topic,
+            "partitions": partitions,
+        }
+        return VersionInfo(self.version, self.model.dimension, metadata)
+
+
+def check_fingerprint(identity: Identity, live: VersionInfo) -> None:
+    """Raise SettingsError where the live version was built for something else than the settings say."""
+    built_for = live.metadata.get("fingerprint")
+    if built_for != identity.fingerprint:
+        raise SettingsError(
+            f"the index {identity.index!r} was built for {_describe(live.metadata)}, but the settings describe "
+            f"{identity.model.name} with a window of {identity.recipe.window} tokens; set FRESHET_EMBEDDING__… back, "
+            "or give the new index another name with FRESHET_INDEX"
+        )
+
+
+def check_source(live: VersionInfo, *, topic: str, partitions: int) -> None:
+    """Raise SettingsError where the version follows another topic, or one that was cut anew."""
+    followed = (live.metadata.get("topic"), live.metadata.get("partitions"))
+    if followed != (topic, partitions):
+        raise SettingsError(
+            f"the index version {live.name} follows the topic {followed[0]} with {followed[1]} partitions, but "
+            f"{topic} has {partitions}; give the new index another name with FRESHET_INDEX"
+        )
+
+
+def _describe(metadata: Mapping[str, Any]) -> str:
+    return f"{metadata.get('model', 'an unknown model')} with a window of {metadata.get('window', '?')} tokens"

@@ -1,0 +1,1 @@
+"""The index in Qdrant: one collection per index version, behind an alias."""

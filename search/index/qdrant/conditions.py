@@ -1,0 +1,79 @@
+"""The conditions under which points are read, overwritten and removed.
+
+A range matches no point that lacks the field, and a filter over such a point drops the write without a word: all
+points that these conditions meet carry every field that they name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from qdrant_client import models
+
+from freshet.schemas.positions import Rank
+from freshet.search.index.qdrant.payloads import PASSAGE, rank_payload
+from freshet.search.index.records import Displaced
+
+# Payload indexes, so that conditions stay cheap, and are allowed where an operator has turned strict mode on.
+INDEXES: Final[dict[str, models.PayloadSchemaType | models.KeywordIndexParams]] = {
+    "kind": models.PayloadSchemaType.KEYWORD,
+    "tenant": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
+    "partition": models.PayloadSchemaType.INTEGER,
+    "offset": models.PayloadSchemaType.INTEGER,
+    "rank_high": models.PayloadSchemaType.INTEGER,
+    "rank_low": models.PayloadSchemaType.INTEGER,
+}
+_NO_OFFSET: Final = -1
+
+
+def of_tenant(tenant: str) -> models.Filter:
+    return models.Filter(must=[_equals("tenant", tenant)])
+
+
+def stored_below(partition: int, below: int) -> models.Filter:
+    """The passages of a partition at offsets below `below`."""
+    offset = models.FieldCondition(key="offset", range=models.Range(lt=below))
+    return models.Filter(must=[_equals("kind", PASSAGE), _equals("partition", partition), offset])
+
+
+def read_at(partition: int, offsets: Collection[int]) -> models.Filter:
+    """What stands at one of the offsets that a plan read; of an empty plan, nothing."""
+    read = models.MatchAny(any=sorted(offsets) or [_NO_OFFSET])
+    return models.Filter(must=[_equals("partition", partition), models.FieldCondition(key="offset", match=read)])
+
+
+def not_above(partition: int, rank: Rank) -> models.Filter:
+    """What stands in the partition at `rank` or below it."""
+    return models.Filter(must=[_equals("partition", partition), *_at_most(rank)])
+
+
+def displaced(items: Sequence[Displaced]) -> models.Filter:
+    """All of these passages, each within its own fence."""
+    return models.Filter(
+        should=[
+            models.Filter(
+                must=[
+                    models.HasIdCondition(has_id=list(item.ids)),
+                    _equals("partition", item.partition),
+                    *_at_most(item.at_most),
+                ]
+            )
+            for item in items
+        ]
+    )
+
+
+def _at_most(rank: Rank) -> list[models.Condition]:
+    """Ranks compare as tuples: the first word that differs decides."""
+    fields = list(rank_payload(rank).items())
+    last, value = fields.pop()
+    condition: models.Condition = models.FieldCondition(key=last, range=models.Range(lte=value))
+    for field, value in reversed(fields):
+        equal = models.Filter(must=[_equals(field, value), condition])
+        condition = models.Filter(should=[models.FieldCondition(key=field, range=models.Range(lt=value)), equal])
+    return [condition]
+
+
+def _equals(field: str, value: str | int) -> models.FieldCondition:
+    return models.FieldCondition(key=field, match=models.MatchValue(value=value))

@@ -1,0 +1,102 @@
+"""What is stored of a record: the vocabulary of points and payloads, and the way there and back."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from qdrant_client import models
+
+from freshet.schemas.keys import ledger_id
+from freshet.schemas.positions import Rank
+from freshet.search.index.records import Hit, LedgerRecord, Passage, StoredPassage
+
+DENSE: Final = "dense"  # the named vector of passages
+PASSAGE: Final = "passage"  # the kinds of point
+LEDGER: Final = "ledger"
+# Conditions on ranges compare as 64-bit floats, which are exact to 2^53 only. Offsets stay below; versions, which may
+# well be nanoseconds, are therefore kept as two words of 32 bits.
+RANK: Final = ("rank_high", "rank_low", "offset")
+HIT: Final = ["key", "text", *RANK]  # what is read of a point; the client takes lists only
+STORED: Final = [*HIT, "partition"]
+_WORD: Final = 32
+
+
+def rank_payload(rank: Rank) -> dict[str, int]:
+    high, low = divmod(rank.version, 1 << _WORD)
+    return {"rank_high": high, "rank_low": low, "offset": rank.offset}
+
+
+def passage_point(passage: Passage) -> models.PointStruct:
+    payload = {
+        "kind": PASSAGE,
+        "key": passage.key,
+        "text": passage.text,
+        "title": passage.title,
+        "tenant": passage.tenant,
+        "metadata": dict(passage.metadata),
+        "partition": passage.partition,
+        **rank_payload(passage.rank),
+    }
+    return models.PointStruct(id=passage.id, vector={DENSE: passage.vector.tolist()}, payload=payload)
+
+
+def ledger_point(record: LedgerRecord) -> models.PointStruct:
+    """A point without vectors, so that no search by vector ever finds it."""
+    payload = {
+        "kind": LEDGER,
+        "key": record.key,
+        "id": record.id,
+        "tenant": record.tenant,
+        "partition": record.partition,
+        **rank_payload(record.rank),
+        "version": record.version,
+        "event_time": record.event_time,
+        "searchable_at": record.searchable_at,
+        "content_digest": record.content_digest,
+        "metadata_digest": record.metadata_digest,
+        "title": record.title,
+        "metadata": dict(record.metadata),
+        "passages": list(record.passages),
+        "tokens": record.tokens,
+        "deleted": record.deleted,
+    }
+    return models.PointStruct(id=ledger_id(record.key), vector={}, payload=payload)
+
+
+def ledger_record(point: models.Record) -> LedgerRecord:
+    payload = point.payload or {}
+    return LedgerRecord(
+        key=payload["key"],
+        id=payload["id"],
+        tenant=payload["tenant"],
+        partition=payload["partition"],
+        rank=_rank(payload),
+        version=payload["version"],
+        event_time=payload["event_time"],
+        searchable_at=payload["searchable_at"],
+        content_digest=payload["content_digest"],
+        metadata_digest=payload["metadata_digest"],
+        title=payload["title"],
+        metadata=payload["metadata"],
+        passages=tuple(payload["passages"]),
+        tokens=payload["tokens"],
+        deleted=payload["deleted"],
+    )
+
+
+def hit(point: models.ScoredPoint) -> Hit:
+    payload = point.payload or {}
+    return Hit(str(point.id), payload["key"], payload["text"], point.score, _rank(payload))
+
+
+def stored_passage(point: models.Record) -> StoredPassage:
+    payload = point.payload or {}
+    vectors = point.vector if isinstance(point.vector, dict) else {}
+    dense = vectors.get(DENSE)
+    vector = None if dense is None else np.asarray(dense, np.float32)
+    return StoredPassage(str(point.id), payload["key"], payload["text"], payload["partition"], _rank(payload), vector)
+
+
+def _rank(payload: dict[str, Any]) -> Rank:
+    return Rank((payload["rank_high"] << _WORD) + payload["rank_low"], payload["offset"])

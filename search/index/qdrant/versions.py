@@ -1,0 +1,65 @@
+"""Making collections and switching between them."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from qdrant_client import AsyncQdrantClient, models
+from qdrant_client.http.exceptions import UnexpectedResponse
+
+from freshet.schemas.errors import PermanentError
+from freshet.search.index.base import VersionInfo
+from freshet.search.index.qdrant.conditions import INDEXES
+from freshet.search.index.qdrant.failures import demand_completed, translated
+from freshet.search.index.qdrant.payloads import DENSE
+
+
+class QdrantVersions:
+    """`IndexVersions` of the index that searches know by the alias `index`."""
+
+    def __init__(self, client: AsyncQdrantClient, *, index: str) -> None:
+        self._client = client
+        self._index = index
+
+    async def describe(self, version: str) -> VersionInfo | None:
+        with translated("describe an index version"):
+            if not await self._client.collection_exists(version):
+                return None
+            config = (await self._client.get_collection(version)).config
+        vectors = config.params.vectors
+        if not isinstance(vectors, dict) or DENSE not in vectors:
+            # A write that names a vector which the collection lacks is refused, and may yet be applied in part.
+            raise PermanentError(
+                "describe an index version", f"{version!r} is no collection of Freshet's", hint="name another index"
+            )
+        return VersionInfo(version, vectors[DENSE].size, config.metadata or {})
+
+    async def create(self, info: VersionInfo) -> None:
+        with translated("create an index version"):
+            if not await self._client.collection_exists(info.name):
+                await self._create_collection(info)
+            # Whoever made the collection may have died before its payload indexes.
+            present = (await self._client.get_collection(info.name)).payload_schema
+            for field, schema in INDEXES.items():
+                if field not in present:
+                    result = await self._client.create_payload_index(info.name, field, schema, wait=True)
+                    demand_completed("create a payload index", result)
+
+    async def live(self) -> str | None:
+        with translated("read the alias"):
+            aliases = (await self._client.get_aliases()).aliases
+        return next((alias.collection_name for alias in aliases if alias.alias_name == self._index), None)
+
+    async def make_live(self, version: str) -> None:
+        # Creating an alias that exists replaces it in one action; two actions would be applied one by one.
+        alias = models.CreateAlias(collection_name=version, alias_name=self._index)
+        with translated("switch the alias"):
+            await self._client.update_collection_aliases([models.CreateAliasOperation(create_alias=alias)])
+
+    async def _create_collection(self, info: VersionInfo) -> None:
+        vectors = {DENSE: models.VectorParams(size=info.dimension, distance=models.Distance.COSINE)}
+        try:
+            await self._client.create_collection(info.name, vectors_config=vectors, metadata=dict(info.metadata))
+        except UnexpectedResponse as error:
+            if error.status_code != HTTPStatus.CONFLICT:  # somebody else was first
+                raise

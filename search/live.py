@@ -1,0 +1,45 @@
+"""The index version that searches are answered from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from freshet.schemas.errors import TransientError
+from freshet.search.index.base import IndexReader, IndexVersions, VersionInfo
+
+_OPERATION = "find the live index version"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveVersion:
+    """An index version by its name, and how to read it."""
+
+    name: str
+    reader: IndexReader
+
+
+class LiveIndex:
+    """What the alias points at, resolved anew for each request, which uses that version in all its calls.
+
+    `open_reader` is asked once for each version that comes to life, and may refuse one that it cannot serve.
+    """
+
+    def __init__(self, *, versions: IndexVersions, open_reader: Callable[[VersionInfo], IndexReader]) -> None:
+        self._versions = versions
+        self._open_reader = open_reader
+        self._last: LiveVersion | None = None
+
+    async def current(self) -> LiveVersion:
+        """The live version. Raises TransientError when there is none, and what the index and `open_reader` raise."""
+        name = await self._versions.live()
+        if name is None:
+            hint = "a worker makes the first version when it starts"
+            raise TransientError(_OPERATION, "no index version is live yet", hint=hint)
+        if self._last is not None and self._last.name == name:
+            return self._last
+        info = await self._versions.describe(name)
+        if info is None:
+            raise TransientError(_OPERATION, f"the version {name} went away while it was being opened")
+        self._last = LiveVersion(name, self._open_reader(info))
+        return self._last

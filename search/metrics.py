@@ -1,0 +1,53 @@
+"""What searches count and time, for Prometheus."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+
+
+class Outcome(StrEnum):
+    """How a search ended."""
+
+    ANSWERED = "answered"
+    REFUSED = "refused"  # by us: the request was wrong
+    FAILED = "failed"
+
+
+class Stage(StrEnum):
+    """A step of a search that takes time."""
+
+    RESOLVE = "resolve"
+    EMBED = "embed"
+    RETRIEVE = "retrieve"
+
+
+class SearchMetrics:
+    """The counters and histograms of one process, in the registry that it is given."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        requests = Counter("search_requests_total", "Searches by how they ended", ["outcome"], registry=registry)
+        stages = Histogram(
+            "freshet_search_stage_seconds", "Time by stage of a search", ["stage"], buckets=_SECONDS, registry=registry
+        )
+        # Looking labels up costs as much as a small request: they are bound once.
+        self._requests: Mapping[Outcome, Counter] = {outcome: requests.labels(outcome) for outcome in Outcome}
+        self._stages: Mapping[Stage, Histogram] = {stage: stages.labels(stage) for stage in Stage}
+        self._latency = Histogram(
+            "search_latency_seconds", "Time to answer or fail a search", buckets=_SECONDS, registry=registry
+        )
+
+    def searched(self, outcome: Outcome, seconds: float) -> None:
+        """Count a search; what was refused would make the latencies look better than they are."""
+        self._requests[outcome].inc()
+        if outcome is not Outcome.REFUSED:
+            self._latency.observe(seconds)
+
+    def stage(self, stage: Stage, seconds: float) -> None:
+        """Time one stage of a search."""
+        self._stages[stage].observe(seconds)

@@ -1,0 +1,96 @@
+"""What a batch tells others once it is written: dead letters with their reasons, changes, and watermarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from freshet.schemas.feed import Change, Watermark
+from freshet.schemas.positions import FreshnessToken
+from freshet.schemas.topics import Topics
+from freshet.streams.batch import Batch, DeadLetter
+from freshet.streams.plan import DocumentPlan, Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to be produced. Without a `partition` the key decides."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+class Sink(Protocol):
+    """Where records go."""
+
+    async def send_all(self, records: Sequence[Outgoing]) -> Sequence[FreshnessToken]:
+        """Produce records, in order per partition; returns where they lie when all replicas have them.
+
+        May repeat or leave out any when it raises TransientError or OverloadedError: send them all again.
+        """
+        ...
+
+
+class Announcer:
+    """Announces batches: first the dead letters, then the changes, then the watermarks."""
+
+    def __init__(self, *, sink: Sink, topics: Topics, version: str, clock: Callable[[], float]) -> None:
+        self._sink = sink
+        self._topics = topics
+        self._version = version
+        self._clock = clock
+
+    async def announce(self, batch: Batch) -> None:
+        """Produce what the batch has to say. Idempotent in meaning: a repeat says the same again. Raises as `Sink`."""
+        if batch.dead:
+            await self._sink.send_all([self._dead_letter(letter) for letter in batch.dead])
+        changes = [self._change(plan) for plan in batch.plans.values() if _worth_saying(plan, batch)]
+        await self._sink.send_all([*changes, *self._watermarks(batch)])
+
+    def _dead_letter(self, letter: DeadLetter) -> Outgoing:
+        record, error = letter.record, letter.error
+        origin = FreshnessToken(record.topic, record.partition, record.offset)
+        moment = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds")
+        headers = {
+            "origin": str(origin),
+            "reason": error.reason.value,
+            "message": str(error)[:1_000],
+            "field": error.field,
+            "attempts": "1",
+            "time": moment,
+        }
+        return Outgoing(
+            self._topics.dead_letters,
+            record.key,
+            record.value,
+            headers=tuple((name, value.encode("utf-8", "replace")) for name, value in headers.items()),
+        )
+
+    def _change(self, plan: DocumentPlan) -> Outgoing:
+        event = plan.newest.event
+        origin = FreshnessToken(self._topics.documents, event.partition, event.offset)
+        change = Change(index_version=self._version, outcome=plan.outcome.value, origin=str(origin), key=plan.key)
+        return Outgoing(self._topics.indexed, plan.key.encode(), change.model_dump_json().encode(), event.partition)
+
+    def _watermarks(self, batch: Batch) -> Iterator[Outgoing]:
+        for partition, offset in batch.ends.items():
+            mark = Watermark(
+                index_version=self._version, topic=self._topics.documents, partition=partition, offset=offset
+            )
+            yield Outgoing(self._topics.indexed, None, mark.model_dump_json().encode(), partition)
+
+
+def _worth_saying(plan: DocumentPlan, batch: Batch) -> bool:
+    """Whether others may not have been told yet: changes, redelivered events, and states that somebody else wrote.
+
+    An unchanged document is passed over only where its record is from before this worker began in the partition.
+    """
+    if plan.outcome is not Outcome.UNCHANGED or plan.record is not None:
+        return True
+    event = plan.newest.event
+    return plan.read is not None and plan.read.offset >= batch.since.get(event.partition, 0)

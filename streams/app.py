@@ -1,0 +1,59 @@
+"""The Faust application, and the channels between its stages."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Any
+
+import faust
+
+App = faust.App  # for those who hold an app without knowing Faust
+
+
+class Pipe(faust.Channel[Any]):
+    """A bounded channel with one reader, which waits for nobody to subscribe and is never cleared.
+
+    Faust's own channel drops what is put before an agent listens, and empties its buffer at every rebalance of Faust's
+    consumer. Here all clones share one plain queue, and a full queue is the back-pressure.
+    """
+
+    def __init__(self, app: faust.App, *, maxsize: int = 1, queue: Any = None, **options: Any) -> None:
+        plain: asyncio.Queue[Any] = asyncio.Queue(maxsize) if queue is None else queue
+        super().__init__(app, maxsize=maxsize, queue=plain, **options)  # type: ignore[arg-type]
+        self._plain = plain
+
+    def _clone_args(self) -> dict[str, Any]:
+        return {**super()._clone_args(), "queue": self._plain}
+
+    async def put(self, value: Any) -> None:
+        """Add an item; waits while the channel is full."""
+        await self._plain.put(value)
+
+    @property
+    def waiting(self) -> int:
+        """Items that nobody has taken yet."""
+        return self._plain.qsize()
+
+
+class Documents(Pipe):
+    """The `documents` channel: batches of records, filled by the consumer of the documents topic."""
+
+
+def build_app(*, name: str, bootstrap_servers: str) -> faust.App:
+    """An app that owns neither the process, its signals, its log nor a web server; it ends when it is told to."""
+    brokers = [f"kafka://{address.strip()}" for address in bootstrap_servers.split(",")]
+    app = faust.App(
+        name,
+        broker=brokers,
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        # Faust would otherwise wait for streams that are idle by nature, for as long as somebody publishes.
+        stream_wait_empty=False,
+        producer_acks=-1,
+    )
+    logging.getLogger("faust").setLevel(logging.WARNING)
+    logging.getLogger("mode").setLevel(logging.WARNING)
+    return app

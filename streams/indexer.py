@@ -1,0 +1,186 @@
+"""Plan, embed and write: what the worker does to the index for a batch.
+
+The plan of a batch starts from the ledger as the batches still in flight before it will leave it. When one of those
+leaves another state than its plan said (it was refused, or somebody came between), what was planned from it is planned
+again before it is written.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from functools import partial
+
+from freshet.schemas.decoding import BadEvent, Reason
+from freshet.schemas.errors import PermanentError
+from freshet.schemas.positions import Order
+from freshet.search.embedding.base import Embedder
+from freshet.search.index.base import IndexWriter
+from freshet.search.index.records import LedgerRecord
+from freshet.search.passages import Piece, Recipe, split
+from freshet.streams.batch import Assumption, Batch
+from freshet.streams.plan import DocumentPlan, NewPassage, collapse, plan_document
+from freshet.streams.retry import Retry
+from freshet.streams.writing import Written, write
+
+Wanted = Callable[[], bool]
+
+
+class Indexer:
+    """Keeps one index version true to the events that it is given, batch by batch and in order.
+
+    `plan`, `embed` and `write` may work on three batches at once, each on one and in the order of the log.
+    """
+
+    def __init__(
+        self,
+        *,
+        index: IndexWriter,
+        embedder: Embedder,
+        order: Order,
+        recipe: Recipe,
+        retry: Retry,
+        clock: Callable[[], float],
+    ) -> None:
+        self._index = index
+        self._embedder = embedder
+        self._order = order
+        self._recipe = recipe
+        self._retry = retry
+        self._clock = clock
+        self._in_flight: dict[str, Assumption] = {}
+
+    async def plan(self, batch: Batch, wanted: Wanted) -> None:
+        """Fill in the plans of all documents of the batch."""
+        assumed = dict(self._in_flight)  # before the read: a batch that ends meanwhile is seen in one or the other
+        ledger = await self._ledger(batch.events, wanted)
+        for key in batch.events:
+            assumption, stored = assumed.get(key), ledger.get(key)
+            if assumption is not None and (stored is None or assumption.record.rank > stored.rank):
+                ledger[key] = assumption.record
+                batch.assumed[key] = assumption
+        await asyncio.to_thread(self._plan_documents, batch, list(batch.events), ledger)
+        for plan in batch.writes(batch.plans):
+            if plan.record is not None:
+                batch.made[plan.key] = self._in_flight[plan.key] = Assumption(plan.record)
+
+    async def embed(self, batch: Batch, wanted: Wanted) -> None:
+        """Fill in the vectors of the passages that the plans add; what the model refuses is a dead letter."""
+        await self._divide(batch, batch.writes(batch.plans), partial(self._embed, batch, wanted))
+
+    async def write(self, batch: Batch, wanted: Wanted) -> None:
+        """Write the plans; on return the index holds, for each document, what its newest event says, or newer."""
+        again = [key for key in batch.events if self._unplanned(batch, key) or self._broken(batch, key)]
+        keys = [plan.key for plan in batch.writes(batch.plans) if plan.key not in set(again)]
+        while keys or again:
+            if again:
+                await self._prepare_again(batch, again, wanted)
+            keys += [key for key in again if key in batch.plans]
+            found_below: list[str] = []
+            await self._divide(batch, batch.writes(keys), partial(self._write, batch, found_below, wanted))
+            again = [*found_below, *(key for key in {*keys, *again} if self._unplanned(batch, key))]
+            keys = []
+        self.settle(batch)
+
+    def settle(self, batch: Batch) -> None:
+        """Later plans need this batch's assumptions no more: it is written, or abandoned."""
+        for key, assumption in batch.made.items():
+            plan = batch.plans.get(key)
+            if plan is None or plan.record is not assumption.record:
+                assumption.broken = True
+            if self._in_flight.get(key) is assumption:
+                del self._in_flight[key]
+
+    def _unplanned(self, batch: Batch, key: str) -> bool:
+        """Whether the newest event of a document was refused and others of it are left."""
+        return key not in batch.plans and bool(batch.events[key])
+
+    def _broken(self, batch: Batch, key: str) -> bool:
+        return key in batch.assumed and batch.assumed[key].broken
+
+    async def _prepare_again(self, batch: Batch, keys: Sequence[str], wanted: Wanted) -> None:
+        """Plan and embed documents anew, from what the index holds now."""
+        ledger = await self._ledger(keys, wanted)
+        for key in keys:
+            batch.plans.pop(key, None)
+        await asyncio.to_thread(self._plan_documents, batch, keys, ledger)
+        await self._divide(batch, batch.writes(keys), partial(self._embed, batch, wanted))
+
+    async def _ledger(self, keys: Collection[str], wanted: Wanted) -> dict[str, LedgerRecord]:
+        return await self._retry("read the ledger", lambda: self._index.ledger(list(keys)), wanted)
+
+    def _plan_documents(self, batch: Batch, keys: Sequence[str], ledger: dict[str, LedgerRecord]) -> None:
+        for key in keys:
+            while events := batch.events[key]:
+                record = ledger.get(key)
+                newest = collapse(events, record, self._order)
+                try:
+                    batch.plans[key] = plan_document(newest, record, self._order, self._split)
+                    break
+                except BadEvent as error:
+                    batch.refuse(newest.event, error)
+
+    def _split(self, title: str, text: str) -> list[Piece]:
+        return split(title, text, self._recipe, self._embedder.token_ends)
+
+    async def _embed(self, batch: Batch, wanted: Wanted, plans: Sequence[DocumentPlan]) -> None:
+        needed = [new for plan in plans for new in plan.add if new.id not in batch.vectors]
+        await self._take_over(batch, [new for new in needed if new.vector_of is not None], wanted)
+        fresh = [new for new in needed if new.id not in batch.vectors]
+        texts = [new.piece.embedded for new in fresh]
+        if texts:
+            embedded = await self._retry("embed", lambda: self._embedder.embed(texts, purpose="index"), wanted)
+            batch.vectors.update(zip((new.id for new in fresh), embedded.vectors, strict=True))
+
+    async def _take_over(self, batch: Batch, moved: Sequence[NewPassage], wanted: Wanted) -> None:
+        """Vectors of passages whose text did not change, from the points that have them.
+
+        One that is not there (it may belong to a batch that is still being written) is embedded like any other, which
+        the embedding cache answers.
+        """
+        sources = [new.vector_of for new in moved if new.vector_of is not None]
+        if not sources:
+            return
+        stored = await self._retry("read vectors", lambda: self._index.passages(sources, vectors=True), wanted)
+        for new in moved:
+            passage = stored.get(new.vector_of or "")
+            if passage is not None and passage.vector is not None:
+                batch.vectors[new.id] = passage.vector
+
+    async def _write(self, batch: Batch, again: list[str], wanted: Wanted, plans: Sequence[DocumentPlan]) -> None:
+        by_partition: dict[int, list[DocumentPlan]] = defaultdict(list)
+        for plan in plans:
+            by_partition[plan.newest.event.partition].append(plan)
+        for partition, part in by_partition.items():
+            written = await self._retry("write the index", self._writing(batch, partition, part), wanted)
+            again += written.again
+            batch.overtaken.update(written.overtaken)
+
+    def _writing(self, batch: Batch, partition: int, plans: Sequence[DocumentPlan]) -> Callable[[], Awaitable[Written]]:
+        return lambda: write(
+            self._index, plans, partition=partition, top=batch.top(partition), vectors=batch.vectors, now=self._clock()
+        )
+
+    async def _divide(
+        self,
+        batch: Batch,
+        plans: Sequence[DocumentPlan],
+        work: Callable[[Sequence[DocumentPlan]], Awaitable[None]],
+    ) -> None:
+        """Do the work; where it is refused, halve it until the culprit is alone, and make only that a dead letter."""
+        if not plans:
+            return
+        try:
+            await work(plans)
+        except PermanentError as error:
+            if len(plans) == 1:
+                self._refuse(batch, plans[0], error)
+                return
+            middle = len(plans) // 2
+            await self._divide(batch, plans[:middle], work)
+            await self._divide(batch, plans[middle:], work)
+
+    def _refuse(self, batch: Batch, plan: DocumentPlan, error: PermanentError) -> None:
+        batch.refuse(plan.newest.event, BadEvent(Reason.REFUSED, str(error)))
+        batch.plans.pop(plan.key, None)

@@ -1,0 +1,38 @@
+"""How a process reaches Kafka."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from freshet.schemas.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class KafkaConnection:
+    """Where Kafka is: `host:port`, several with commas. `timeout` bounds each request, in seconds.
+
+    Raises SettingsError where an address is not of that form.
+    """
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    client_id: str = "freshet"
+    timeout: float = 30.0
+
+    def __post_init__(self) -> None:
+        for address in self.addresses:
+            host, colon, port = address.rpartition(":")
+            if not (host and colon and port.isdecimal() and int(port) < 2**16):
+                raise SettingsError(f"the Kafka address {address!r} is not of the form host:port")
+
+    @property
+    def addresses(self) -> list[str]:
+        return [address.strip() for address in self.bootstrap_servers.split(",")]
+
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments that every aiokafka client takes."""
+        return {
+            "bootstrap_servers": self.addresses,
+            "client_id": self.client_id,
+            "request_timeout_ms": int(self.timeout * 1000),
+        }

@@ -1,0 +1,128 @@
+"""The consumer of the documents topic: batches of whatever is there, and commits that only follow what is done.
+
+Why not Faust's own consumer: it delivers event by event and commits past what was not acknowledged
+(docs/decisions/faust.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
+
+from freshet.schemas.decoding import Record
+from freshet.schemas.errors import OutsideError
+from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.errors import kafka_errors
+
+# aiokafka leaves the group when nobody asks for records for this long. A worker that waits for Qdrant asks for none,
+# and leaving would not help anybody; so the heartbeat alone says that it lives.
+NEVER_MS: Final = 24 * 3_600_000
+SESSION_MS: Final = 30_000
+REBALANCE_MS: Final = 60_000
+POLL_MS: Final = 1_000
+PAUSE_AFTER_ERROR: Final = 1.0
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """Records in the order of their offsets per partition; `ends` holds the offset after the last, per partition."""
+
+    records: tuple[Record, ...]
+    ends: Mapping[int, int]
+
+
+class DocumentsConsumer(ConsumerRebalanceListener):
+    """Fetches from one topic in a consumer group, and commits when told to.
+
+    `on_assigned` and `on_revoked` are awaited during a rebalance; what is fetched before a revocation belongs to the
+    assignment that ends there.
+    """
+
+    def __init__(
+        self,
+        *,
+        connection: KafkaConnection,
+        topic: str,
+        group: str,
+        max_events: int,
+        max_bytes: int,
+        on_assigned: Callable[[frozenset[int]], Awaitable[None]],
+        on_revoked: Callable[[frozenset[int]], Awaitable[None]],
+    ) -> None:
+        self._topic = topic
+        self._max_events = max_events
+        self._on_assigned = on_assigned
+        self._on_revoked = on_revoked
+        self._consumer = AIOKafkaConsumer(
+            **connection.options(),
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            fetch_max_bytes=max_bytes,
+            max_partition_fetch_bytes=max_bytes,
+            max_poll_interval_ms=NEVER_MS,
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=SESSION_MS // 10,
+            rebalance_timeout_ms=REBALANCE_MS,
+        )
+
+    async def start(self) -> None:
+        """Connect and join the group. Raises TransientError or PermanentError."""
+        with kafka_errors("join the consumer group"):
+            self._consumer.subscribe([self._topic], listener=self)
+            await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Leave the group; nothing is committed that was not."""
+        await self._consumer.stop()
+
+    async def fetch(self) -> Fetched | None:
+        """Whatever is there, waiting a while when there is nothing; None then. Errors of Kafka are waited out."""
+        try:
+            found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._max_events)
+        except KafkaError as error:
+            logger.warning("cannot fetch from %s: %s", self._topic, error)
+            await asyncio.sleep(PAUSE_AFTER_ERROR)
+            return None
+        records = tuple(_record(each) for several in found.values() for each in several)
+        if not records:
+            return None
+        return Fetched(records, {tp.partition: several[-1].offset + 1 for tp, several in found.items() if several})
+
+    async def committed(self, partition: int) -> int:
+        """The committed offset of a partition, 0 before the first. Raises TransientError."""
+        with kafka_errors("read committed offsets"):
+            return await self._consumer.committed(TopicPartition(self._topic, partition)) or 0
+
+    async def commit(self, ends: Mapping[int, int]) -> bool:
+        """Commit offsets; False where the group has moved on and they are somebody else's to commit.
+
+        Raises TransientError.
+        """
+        offsets = {TopicPartition(self._topic, partition): offset for partition, offset in ends.items()}
+        try:
+            with kafka_errors("commit offsets"):
+                await self._consumer.commit(offsets)
+        except OutsideError as error:
+            if isinstance(error.__cause__, CommitFailedError | IllegalStateError):
+                return False
+            raise
+        return True
+
+    async def on_partitions_revoked(self, revoked: Any) -> None:
+        await self._on_revoked(frozenset(tp.partition for tp in revoked))
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        await self._on_assigned(frozenset(tp.partition for tp in assigned))
+
+
+def _record(found: ConsumerRecord[Any, Any]) -> Record:
+    return Record(found.topic, found.partition, found.offset, found.timestamp / 1_000, found.key, found.value)

@@ -1,0 +1,70 @@
+"""aiokafka's errors as ours: transient, overloaded or permanent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from aiokafka import errors as kafka
+
+from freshet.schemas.errors import OutsideError, OverloadedError, PermanentError, TransientError
+
+THROTTLED_SECONDS: Final = 1.0  # aiokafka drops the broker's own figure
+
+_REFUSED: Final = (
+    kafka.AuthenticationFailedError,
+    kafka.AuthenticationMethodNotSupported,
+    kafka.SaslAuthenticationFailed,
+    kafka.UnsupportedSaslMechanismError,
+    kafka.TopicAuthorizationFailedError,
+    kafka.GroupAuthorizationFailedError,
+    kafka.ClusterAuthorizationFailedError,
+    kafka.TransactionalIdAuthorizationFailed,
+)
+_TOO_LARGE: Final = (kafka.MessageSizeTooLargeError, kafka.RecordListTooLargeError, kafka.RecordTooLargeError)
+_WRONG: Final = (
+    kafka.InvalidTopicError,
+    kafka.InvalidConfigurationError,
+    kafka.InvalidPartitionsError,
+    kafka.InvalidReplicationFactorError,
+    kafka.InvalidReplicationAssignmentError,
+    kafka.InvalidRequestError,
+    kafka.InvalidTimestampError,
+    kafka.InvalidGroupIdError,
+    kafka.InvalidRequiredAcksError,
+    kafka.PolicyViolationError,
+    kafka.UnsupportedVersionError,
+    kafka.IncompatibleBrokerVersion,
+)
+
+
+_PERMANENT: Final = (
+    (_REFUSED, "check the user, its password and its ACLs"),
+    (_TOO_LARGE, "raise max.message.bytes of the topic or send less"),
+    (_WRONG, ""),
+)
+
+
+def outside_error(operation: str, error: BaseException) -> OutsideError:
+    """The error for `operation`. What is not known to be permanent is transient: nothing may be given up by mistake."""
+    message = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+    for kinds, hint in _PERMANENT:
+        if isinstance(error, kinds):
+            return PermanentError(operation, message, hint=hint)
+    if isinstance(error, kafka.QuotaViolationError):
+        return OverloadedError(operation, message, retry_after=THROTTLED_SECONDS)
+    if isinstance(error, kafka.UnknownTopicOrPartitionError):
+        return TransientError(operation, message, hint="create the topics with: freshet topics create")
+    if isinstance(error, kafka.KafkaConnectionError) and "bootstrap" in message:
+        return TransientError(operation, "no broker answers", hint="is it running, and is that its address?")
+    return TransientError(operation, message)
+
+
+@contextmanager
+def kafka_errors(operation: str) -> Iterator[None]:
+    """Raise what aiokafka raises inside as one of our three kinds, with the cause."""
+    try:
+        yield
+    except (kafka.KafkaError, kafka.IllegalOperation, kafka.ConsumerStoppedError, OSError, TimeoutError) as error:
+        raise outside_error(operation, error) from error

@@ -1,0 +1,126 @@
+"""Reading where groups and partitions stand, without being a member of any group."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Self
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError
+
+from freshet.schemas.errors import PermanentError, TransientError
+from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.errors import kafka_errors
+from freshet.streams.lag import Position
+
+COMMITTED: Final = "read committed offsets"
+FIRST_FETCH_BYTES: Final = 16 * 1024  # Kafka sends one whole batch even when it is larger
+READ_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.1
+_NOT_YET: Final = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
+
+
+class KafkaOffsets:
+    """`async with KafkaOffsets(connection) as offsets`. Raises TransientError where Kafka cannot be reached."""
+
+    def __init__(self, connection: KafkaConnection) -> None:
+        self._connection = connection
+        self._admin: AIOKafkaAdminClient
+        self._consumer: AIOKafkaConsumer
+
+    async def __aenter__(self) -> Self:
+        options = self._connection.options()
+        self._admin = AIOKafkaAdminClient(**options)
+        self._consumer = AIOKafkaConsumer(
+            **options, group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=FIRST_FETCH_BYTES
+        )
+        try:
+            with kafka_errors(f"connect to Kafka at {self._connection.bootstrap_servers}"):
+                await self._admin.start()
+                await self._consumer.start()
+        except BaseException:
+            await self._close()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._close()
+
+    async def groups(self) -> list[str]:
+        """Every consumer group that Kafka knows, in order."""
+        with kafka_errors("list consumer groups"):
+            return sorted(name for name, *_ in await self._admin.list_consumer_groups())
+
+    async def positions(self, topic: str, group: str) -> list[Position]:
+        """Where a group stands in each partition. Raises PermanentError where there is no such topic."""
+        partitions = await self._partitions(topic)
+        committed = await self._committed(group, partitions)
+        with kafka_errors("read the ends of partitions"):
+            begin = await self._consumer.beginning_offsets(partitions)
+            end = await self._consumer.end_offsets(partitions)
+        return [Position(part.partition, begin[part], end[part], committed.get(part)) for part in partitions]
+
+    async def times(self, topic: str, offsets: Mapping[int, int]) -> dict[int, float]:
+        """By partition, the time (seconds since the epoch) of the first record at the offset or after it.
+
+        Partitions without such a record are left out.
+        """
+        if not offsets:
+            return {}
+        starts = {TopicPartition(topic, partition): offset for partition, offset in offsets.items()}
+        self._consumer.assign(list(starts))
+        try:
+            with kafka_errors("read the oldest events"):
+                for part, offset in starts.items():
+                    self._consumer.seek(part, offset)
+                return await self._first_times(set(starts))
+        finally:
+            self._consumer.unsubscribe()
+
+    async def _first_times(self, waiting: set[TopicPartition]) -> dict[int, float]:
+        found: dict[int, float] = {}
+        deadline = time.monotonic() + READ_SECONDS
+        ends = await self._consumer.end_offsets(list(waiting))
+        while waiting and time.monotonic() < deadline:
+            batches = await self._consumer.getmany(*waiting, timeout_ms=200, max_records=len(waiting))
+            found |= {part.partition: records[0].timestamp / 1000 for part, records in batches.items() if records}
+            waiting -= {part for part, records in batches.items() if records}
+            waiting -= {part for part in waiting if await self._consumer.position(part) >= ends[part]}
+        if waiting:
+            raise TransientError("read the oldest events", f"no answer within {READ_SECONDS:g} s")
+        return found
+
+    async def _partitions(self, topic: str) -> list[TopicPartition]:
+        with kafka_errors("describe topics"):
+            topics = await self._admin.describe_topics()  # all: naming a missing one may create it
+        for each in topics:
+            if each["topic"] == topic and not each["error_code"]:
+                return [TopicPartition(topic, number) for number in sorted(p["partition"] for p in each["partitions"])]
+        hint = "create the topics with: freshet topics create"
+        raise PermanentError("describe topics", f"there is no topic {topic}", hint=hint)
+
+    async def _committed(self, group: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Committed offsets. A cluster that never had a group makes its books now, which takes a moment."""
+        deadline = time.monotonic() + READ_SECONDS
+        while True:
+            try:
+                with kafka_errors(COMMITTED):
+                    found = await self._admin.list_consumer_group_offsets(group, partitions=partitions)
+                    break
+            except TransientError as error:
+                if not isinstance(error.__cause__, _NOT_YET) or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_POLL_SECONDS)
+        if len(found) < len(partitions):  # an error of the whole answer, which aiokafka does not look at
+            raise TransientError(COMMITTED, f"no answer for group {group}", hint="may this user describe the group?")
+        return {part: entry.offset for part, entry in found.items() if entry.offset >= 0}
+
+    async def _close(self) -> None:
+        await self._consumer.stop()
+        await self._admin.close()

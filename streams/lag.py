@@ -1,0 +1,134 @@
+"""How far the index is behind the log: per partition, in events and in seconds."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from prometheus_client import CollectorRegistry, Gauge
+
+from freshet.schemas.errors import OutsideError
+
+REFRESH_SECONDS: Final = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a group stands in a partition: offsets of the oldest record, of the next one, and what it committed."""
+
+    partition: int
+    begin: int
+    end: int
+    committed: int | None
+
+    @property
+    def next(self) -> int:
+        """Offset of the first event that is not done: the oldest one for a group that never committed."""
+        return self.begin if self.committed is None else max(self.committed, self.begin)
+
+
+class Offsets(Protocol):
+    """What Kafka knows of groups and partitions. Both methods raise TransientError while it is away."""
+
+    async def positions(self, topic: str, group: str) -> list[Position]:
+        """Where a group stands in each partition, in order. Raises PermanentError where there is no such topic."""
+
+    async def times(self, topic: str, offsets: Mapping[int, int]) -> dict[int, float]:
+        """By partition, the time (seconds since the epoch) of the first record at or after an offset, where one is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartitionLag:
+    """`events` counts offsets, an upper bound where compaction removed some; `seconds` is the age of the oldest one."""
+
+    topic: str
+    partition: int
+    group: str
+    committed: int | None
+    end: int
+    events: int
+    seconds: float
+
+
+async def lag(
+    offsets: Offsets, *, topic: str, group: str, clock: Callable[[], float] = time.time
+) -> list[PartitionLag]:
+    """The lag of a group, whether or not anybody is a member of it. Raises as Offsets does."""
+    positions = await offsets.positions(topic, group)
+    behind = {each.partition: each.next for each in positions if each.next < each.end}
+    times = await offsets.times(topic, behind)
+    now = clock()
+
+    def of(each: Position) -> PartitionLag:
+        oldest = times.get(each.partition)
+        events = 0 if oldest is None else each.end - each.next
+        seconds = 0.0 if oldest is None else max(now - oldest, 0.0)
+        return PartitionLag(topic, each.partition, group, each.committed, each.end, events, seconds)
+
+    return [of(each) for each in positions]
+
+
+class LagWatcher:
+    """Keeps the gauges of one group's lag up to date.
+
+    While Kafka is away there are no figures rather than old ones.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], AbstractAsyncContextManager[Offsets]],
+        *,
+        topic: str,
+        group: str,
+        registry: CollectorRegistry,
+        every: float = REFRESH_SECONDS,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        labels = ["topic", "partition", "group"]
+        self._events = Gauge(
+            "freshet_consumer_lag_events", "Events of the log that are not yet indexed", labels, registry=registry
+        )
+        self._seconds = Gauge(
+            "freshet_consumer_lag_seconds", "Age of the oldest event not yet indexed", labels, registry=registry
+        )
+        self._connect = connect
+        self._topic = topic
+        self._group = group
+        self._every = every
+        self._sleep = sleep
+        self._failing = False
+
+    async def run(self) -> None:
+        """Refresh until cancelled."""
+        while True:
+            try:
+                async with self._connect() as offsets:
+                    while True:
+                        self._show(await lag(offsets, topic=self._topic, group=self._group))
+                        await self._sleep(self._every)
+            except OutsideError as error:
+                self._lost(error)
+            await self._sleep(self._every)
+
+    def _show(self, lags: list[PartitionLag]) -> None:
+        if self._failing:
+            log.warning("the consumer lag can be measured again")
+            self._failing = False
+        for each in lags:
+            labels = (each.topic, str(each.partition), each.group)
+            self._events.labels(*labels).set(each.events)
+            self._seconds.labels(*labels).set(each.seconds)
+
+    def _lost(self, error: OutsideError) -> None:
+        if not self._failing:
+            log.warning("the consumer lag cannot be measured: %s", error)
+            self._failing = True
+        self._events.clear()
+        self._seconds.clear()

@@ -1,0 +1,216 @@
+"""What a batch of events means for the index: a pure function from events and ledger to a plan.
+
+No I/O happens here. `collapse` finds the event of a document that counts, `plan_document` compares it with the
+document's ledger record. The rules stand in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Any
+
+from freshet.schemas.decoding import BadEvent, Reason
+from freshet.schemas.events import Event, Upsert
+from freshet.schemas.keys import canonical_json, digest, facets_digest
+from freshet.schemas.positions import Order, Rank
+from freshet.search.index.records import LedgerRecord
+from freshet.search.passages import Piece, passage_ids
+
+Split = Callable[[str, str], Sequence[Piece]]  # (title, text) → pieces
+DELETED = "deleted"  # stands for the content of a tombstone; no digest looks like it
+
+
+class Outcome(StrEnum):
+    """What became of an event; the values are labels of `freshet_events_total` and stand in the change feed."""
+
+    INDEXED = "indexed"
+    METADATA = "metadata"
+    DELETED = "deleted"
+    UNCHANGED = "unchanged"
+    REPEATED = "repeated"
+    STALE = "stale"
+    SUPERSEDED = "superseded"
+    DEAD = "dead"
+
+
+@dataclass(frozen=True, slots=True)
+class Newest:
+    """The event of a document that counts, with its rank, and how many others of the batch it stands for."""
+
+    event: Event
+    rank: Rank
+    superseded: int = 0
+    stale: int = 0
+
+    @property
+    def collapsed(self) -> bool:
+        return self.superseded + self.stale > 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewPassage:
+    """A passage to be added; `vector_of` names the point that holds its vector already, where one does."""
+
+    id: str
+    piece: Piece
+    vector_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentPlan:
+    """What one document needs. Without a `record` nothing is written.
+
+    `read` is the record that the plan was made from: the commit demands that it is still the one stored.
+    """
+
+    newest: Newest
+    outcome: Outcome
+    read: LedgerRecord | None
+    record: LedgerRecord | None = None
+    add: tuple[NewPassage, ...] = ()
+    displaced: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return self.newest.event.key
+
+
+def collapse(events: Iterable[Event], record: LedgerRecord | None, order: Order) -> Newest:
+    """The newest of one document's events, given in the order of their offsets.
+
+    In version order a null takes the version of what it ends and comes just after it; one that lies before the
+    record's own event was part of that record's history, so it ranks below everything.
+    """
+    best: Event | None = None
+    top = Rank(-1, -1)
+    superseded = stale = 0
+    for event in events:
+        rank = _rank(event, top, record, order)
+        if best is None or rank > top:
+            superseded += best is not None
+            best, top = event, rank
+        else:
+            stale += 1
+    if best is None:
+        raise ValueError("a document without events")
+    return Newest(best, top, superseded, stale)
+
+
+def plan_document(newest: Newest, record: LedgerRecord | None, order: Order, split: Split) -> DocumentPlan:
+    """What the newest event of a document means for what the ledger says of it. Raises BadEvent (partition_moved)."""
+    event = newest.event
+    if record is not None and record.partition != event.partition:
+        raise _moved(event, record)
+    if record is not None and newest.rank <= record.rank:
+        return DocumentPlan(newest, Outcome.REPEATED if newest.rank == record.rank else Outcome.STALE, record)
+    content, metadata = _digests(event)
+    if record is not None and (record.content_digest, record.metadata_digest) == (content, metadata):
+        return _unchanged(newest, record, order)
+    if event.upsert is None:
+        return _tombstone(newest, record)
+    outcome = Outcome.METADATA if record is not None and record.content_digest == content else Outcome.INDEXED
+    return _upsert(newest, event.upsert, record, outcome, split)
+
+
+def _rank(event: Event, top: Rank, record: LedgerRecord | None, order: Order) -> Rank:
+    if order is Order.LOG:
+        return Rank(0, event.offset)
+    if event.body is not None:
+        return Rank(event.version or 0, event.offset)
+    if record is not None and event.offset <= record.offset:
+        return record.rank if event.offset == record.offset else Rank(0, event.offset)
+    return Rank(max(top.version, record.rank.version if record else 0), event.offset)
+
+
+def _digests(event: Event) -> tuple[str, str]:
+    body = event.upsert
+    if body is None:
+        return DELETED, DELETED
+    return digest(body.title, body.text), digest(canonical_json(body.metadata))
+
+
+def _moved(event: Event, record: LedgerRecord) -> BadEvent:
+    return BadEvent(
+        Reason.PARTITION_MOVED,
+        f"the document is recorded under partition {record.partition} and this event lies in {event.partition}; "
+        "set the producer's partitioner to murmur2",
+    )
+
+
+def _unchanged(newest: Newest, record: LedgerRecord, order: Order) -> DocumentPlan:
+    """Nothing to write, unless the record's position must move lest an older state be committed after it.
+
+    That is so when others of the document were collapsed with this event, for somebody who sleeps may hold one of
+    them; and in version order, where an event may come later and still be older than this one.
+    """
+    must_move = newest.collapsed or (order is Order.VERSION and newest.rank.version > record.rank.version)
+    moved = replace(record, **_position(newest)) if must_move else None
+    return DocumentPlan(newest, Outcome.UNCHANGED, record, moved)
+
+
+def _tombstone(newest: Newest, record: LedgerRecord | None) -> DocumentPlan:
+    event = newest.event
+    tombstone = LedgerRecord(
+        key=event.key,
+        id=event.id,
+        tenant=event.tenant,
+        partition=event.partition,
+        **_position(newest),
+        searchable_at=0,
+        content_digest=DELETED,
+        metadata_digest=DELETED,
+        deleted=True,
+    )
+    return DocumentPlan(newest, Outcome.DELETED, record, tombstone, displaced=record.passages if record else ())
+
+
+def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, outcome: Outcome, split: Split) -> DocumentPlan:
+    event = newest.event
+    pieces = split(body.title, body.text)
+    texts = [piece.text for piece in pieces]
+    ids = passage_ids(event.key, texts, facets_digest(body.title, event.tenant, body.metadata))
+    content, metadata = _digests(event)
+    add = _additions(event.key, ids, pieces, body, old)
+    record = LedgerRecord(
+        key=event.key,
+        id=event.id,
+        tenant=event.tenant,
+        partition=event.partition,
+        **_position(newest),
+        searchable_at=0,
+        content_digest=content,
+        metadata_digest=metadata,
+        title=body.title,
+        metadata=body.metadata,
+        passages=tuple(ids),
+        tokens=sum(each.piece.tokens for each in add if each.vector_of is None),
+    )
+    keep = frozenset(ids)
+    displaced = tuple(point for point in (old.passages if old else ()) if point not in keep)
+    return DocumentPlan(newest, outcome, old, record, tuple(add), displaced)
+
+
+def _additions(
+    key: str, ids: Sequence[str], pieces: Sequence[Piece], body: Upsert, old: LedgerRecord | None
+) -> list[NewPassage]:
+    """Passages that the record does not list yet, each with the point that has its vector where its text is not new.
+
+    The title is embedded with the text, so vectors are taken over only where it stayed. What a passage of the old
+    state would be called is computed, not read: ids are addressed by content.
+    """
+    had = frozenset(old.passages) if old else frozenset()
+    before: list[str | None] = [None] * len(ids)
+    if old is not None and old.title == body.title:
+        facets = facets_digest(old.title, old.tenant, old.metadata)
+        before = [point if point in had else None for point in passage_ids(key, [p.text for p in pieces], facets)]
+    return [
+        NewPassage(point, piece, source)
+        for point, piece, source in zip(ids, pieces, before, strict=True)
+        if point not in had
+    ]
+
+
+def _position(newest: Newest) -> dict[str, Any]:
+    return {"rank": newest.rank, "version": newest.event.version, "event_time": newest.event.time}

@@ -1,0 +1,82 @@
+"""Errors from outside are weather: try again with backoff and jitter; say once when it begins and once when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from freshet.schemas.errors import FreshetError, OutsideError, OverloadedError, TransientError
+
+T = TypeVar("T")
+FIRST_WAIT: Final = 0.1  # seconds; doubles with each try
+logger = logging.getLogger(__name__)
+
+
+class AbandonedError(FreshetError):
+    """The work is no longer ours to do: its partitions went to somebody else, or the process is ending."""
+
+
+class Weather:
+    """What fails at the moment, by operation; feeds `/readyz` and the log."""
+
+    def __init__(self) -> None:
+        self._failing: dict[str, OutsideError] = {}
+
+    @property
+    def failing(self) -> list[str]:
+        """One line for each operation that is being retried now."""
+        return [str(error) for error in self._failing.values()]
+
+    def begins(self, operation: str, error: OutsideError) -> None:
+        if operation not in self._failing:
+            logger.warning("%s fails and is retried until it works: %s", operation, error)
+        self._failing[operation] = error
+
+    def ends(self, operation: str) -> None:
+        if self._failing.pop(operation, None) is not None:
+            logger.warning("%s works again", operation)
+
+
+class Retry:
+    """Runs calls until they work, are refused for good, or nobody needs them any more."""
+
+    def __init__(
+        self,
+        *,
+        weather: Weather,
+        longest_wait: float,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._weather = weather
+        self._longest = longest_wait
+        self._sleep = sleep
+        self._jitter = jitter
+
+    async def __call__(self, operation: str, call: Callable[[], Awaitable[T]], wanted: Callable[[], bool]) -> T:
+        """The result of `call`. Raises PermanentError as it comes, and AbandonedError once `wanted()` is false."""
+        tries = 0
+        while True:
+            if not wanted():
+                raise AbandonedError(operation)
+            try:
+                result = await call()
+            except (TransientError, OverloadedError) as error:
+                self._weather.begins(operation, error)
+                await self._sleep(self._wait(tries, error))
+                tries += 1
+            else:
+                self._weather.ends(operation)
+                return result
+
+    def _wait(self, tries: int, error: OutsideError) -> float:
+        """Seconds: "equal jitter", between half the backoff and all of it, but never less than what was asked for.
+
+        https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+        """
+        backoff = min(self._longest, FIRST_WAIT * 2.0 ** min(tries, 20))
+        wait = backoff * (1 + self._jitter()) / 2
+        return max(wait, error.retry_after) if isinstance(error, OverloadedError) else wait

@@ -1,0 +1,219 @@
+"""The worker: fetches batches, sends them through the stages, commits what is announced, and ends in order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from typing import Protocol
+
+from freshet.schemas.decoding import Rules
+from freshet.schemas.errors import OutsideError
+from freshet.streams.announcing import Announcer
+from freshet.streams.batch import Batch
+from freshet.streams.decode import decode_batch
+from freshet.streams.indexer import Indexer
+from freshet.streams.kafka.consumer import DocumentsConsumer
+from freshet.streams.metrics import WorkerMetrics
+from freshet.streams.plan import Outcome
+from freshet.streams.retry import AbandonedError, Retry
+
+logger = logging.getLogger(__name__)
+
+
+def _always() -> bool:
+    return True
+
+
+class Channel(Protocol):
+    """What the fetching side knows of the first stage: a full channel makes it wait."""
+
+    async def put(self, value: Batch) -> None: ...
+
+
+class Worker:
+    """Everything between the consumer and the commit.
+
+    Batches in flight are those that were fetched and not yet committed or abandoned. A rebalance and the end of the
+    process wait `drain_seconds` for them and abandon the rest: an abandoned batch goes no further and is never
+    committed, so whoever has the partition next gets its events again.
+    """
+
+    def __init__(
+        self,
+        *,
+        consumer: Callable[..., DocumentsConsumer],
+        indexer: Indexer,
+        announcer: Announcer,
+        metrics: WorkerMetrics,
+        rules: Rules,
+        retry: Retry,
+        clock: Callable[[], float],
+        sweep: Callable[[int, int], Awaitable[int]],
+        drain_seconds: float,
+    ) -> None:
+        self._consumer = consumer(on_assigned=self._assigned, on_revoked=self._revoked)
+        self._indexer = indexer
+        self._announcer = announcer
+        self._metrics = metrics
+        self._rules = rules
+        self._retry = retry
+        self._clock = clock
+        self._sweep = sweep
+        self._sweeping: asyncio.Task[None] | None = None
+        self._drain_seconds = drain_seconds
+        self._epoch = 0
+        self._since: dict[int, int] = {}
+        self._in_flight: set[Batch] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._fetching = asyncio.Event()
+        self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.partitions: frozenset[int] = frozenset()
+
+    @property
+    def joined(self) -> bool:
+        """Whether this worker is a member of its consumer group now."""
+        return self._fetching.is_set()
+
+    @property
+    def in_flight(self) -> int:
+        """Batches that were fetched and are not committed yet."""
+        return len(self._in_flight)
+
+    async def consume(self, documents: Channel) -> None:
+        """Join the group and fill the channel until cancelled; then finish or abandon what is in flight.
+
+        Raises what made a stage fail for good.
+        """
+        await self._retry("join the consumer group", self._consumer.start, _always)
+        fetching = asyncio.create_task(self._fetch(documents))
+        try:
+            await asyncio.wait({fetching, self._failure}, return_when=asyncio.FIRST_COMPLETED)
+            for ended in (self._failure, fetching):
+                if ended.done():
+                    ended.result()
+        finally:
+            fetching.cancel()
+            with suppress(asyncio.CancelledError):
+                await fetching
+            await self._end_sweep()
+            if not self._failure.done():
+                await self._drain()
+            self._epoch += 1
+            await self._consumer.stop()
+
+    async def _fetch(self, documents: Channel) -> None:
+        while True:
+            await self._fetching.wait()
+            epoch = self._epoch
+            fetched = await self._consumer.fetch()
+            if fetched is None or epoch != self._epoch:
+                continue  # records of an assignment that ended while we waited for them come again
+            for partition, offset in fetched.ends.items():
+                first = min(each.offset for each in fetched.records if each.partition == partition)
+                self._since.setdefault(partition, min(first, offset))
+            batch = Batch(fetched.records, fetched.ends, dict(self._since), epoch)
+            self._in_flight.add(batch)
+            self._idle.clear()
+            self._metrics.fetched(len(batch.records))
+            await documents.put(batch)
+
+    async def _assigned(self, partitions: frozenset[int]) -> None:
+        logger.info("assigned partitions %s", sorted(partitions) or "none")
+        self.partitions = partitions
+        self._since = {}
+        self._fetching.set()
+        self._sweeping = asyncio.create_task(self._sweep_all(partitions))
+
+    async def _revoked(self, partitions: frozenset[int]) -> None:
+        self._fetching.clear()
+        await self._end_sweep()
+        await self._drain()
+        self._epoch += 1
+        self.partitions = frozenset()
+        if partitions:
+            logger.info("gave back partitions %s", sorted(partitions))
+
+    async def _sweep_all(self, partitions: frozenset[int]) -> None:
+        """Once per assignment: what a crash left behind was left by whoever had these partitions before."""
+        for partition in sorted(partitions):
+            try:
+                below = await self._retry(
+                    "read committed offsets", partial(self._consumer.committed, partition), _always
+                )
+                found = await self._retry("sweep", partial(self._sweep, partition, below), _always)
+            except OutsideError as error:
+                logger.warning("cannot sweep partition %s: %s", partition, error)
+            else:
+                logger.log(
+                    logging.INFO if found else logging.DEBUG, "swept partition %s: %s passages", partition, found
+                )
+
+    async def _end_sweep(self) -> None:
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            await asyncio.wait([self._sweeping])
+
+    async def _drain(self) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), self._drain_seconds)
+
+    def _wanted(self, batch: Batch) -> bool:
+        return batch.epoch == self._epoch and not self._failure.done()
+
+    def _leave(self, batch: Batch) -> None:
+        self._indexer.settle(batch)
+        self._in_flight.discard(batch)
+        if not self._in_flight:
+            self._idle.set()
+
+    async def run(self, stage: str, work: Callable[[Batch], Awaitable[None]], batch: Batch) -> bool:
+        """Do a stage's work; False when the batch goes no further. A failure that nobody foresaw ends the process."""
+        if not self._wanted(batch):
+            self._leave(batch)
+            return False
+        try:
+            with self._metrics.stage(stage):
+                await work(batch)
+        except AbandonedError:
+            self._leave(batch)
+            return False
+        except Exception as error:
+            logger.exception("stage %s failed; the process ends and the batch will be delivered again", stage)
+            self._leave(batch)
+            if not self._failure.done():
+                self._failure.set_exception(error)
+            return False
+        return True
+
+    async def decode(self, batch: Batch) -> None:
+        decode_batch(batch, self._rules)
+
+    async def plan(self, batch: Batch) -> None:
+        await self._indexer.plan(batch, partial(self._wanted, batch))
+
+    async def embed(self, batch: Batch) -> None:
+        await self._indexer.embed(batch, partial(self._wanted, batch))
+
+    async def write(self, batch: Batch) -> None:
+        await self._indexer.write(batch, partial(self._wanted, batch))
+        self._count(batch)
+
+    async def announce(self, batch: Batch) -> None:
+        wanted = partial(self._wanted, batch)
+        await self._retry("announce", partial(self._announcer.announce, batch), wanted)
+        await self._retry("commit offsets", partial(self._consumer.commit, batch.ends), wanted)
+        self._leave(batch)
+
+    def _count(self, batch: Batch) -> None:
+        now = self._clock()
+        for plan in batch.plans.values():
+            self._metrics.became(Outcome.SUPERSEDED, plan.newest.superseded)
+            self._metrics.became(Outcome.STALE, plan.newest.stale)
+            self._metrics.became(Outcome.SUPERSEDED if plan.key in batch.overtaken else plan.outcome)
+            if plan.record is not None and plan.key not in batch.overtaken:
+                self._metrics.searchable(now - plan.newest.event.time)
+        self._metrics.became(Outcome.DEAD, len(batch.dead))

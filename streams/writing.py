@@ -1,0 +1,96 @@
+"""How a batch reaches an index without transactions, so that no crash, pause or repetition shows a wrong state.
+
+The order, for the documents of one partition:
+
+1. Add the new passages; over an existing one only where its rank is not above the batch's. Nobody sees them: no record
+   lists them.
+2. Commit all ledger records in one conditional write: each must still have the position that its plan read. This
+   makes a document's new passages visible and its old ones invisible at once, and refuses whoever planned from an
+   older state.
+3. Read the records back. Below the event: somebody's older state came between, so plan again. Above: somebody newer
+   won. Equal: our own, or that of a twin who wrote the same event.
+4. Where it is our own, delete the passages that it displaced, at ranks up to its own.
+
+A crash between two steps leaves passages that no record lists; they are invisible, and swept (streams/sweep.py).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from freshet.schemas.positions import Rank
+from freshet.search.index.base import IndexWriter
+from freshet.search.index.records import Displaced, LedgerRecord, Passage, Vector
+from freshet.streams.plan import DocumentPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Keys of documents by what the read-back showed."""
+
+    own: tuple[str, ...]
+    again: tuple[str, ...]
+    overtaken: tuple[str, ...]
+
+
+async def write(
+    index: IndexWriter,
+    plans: Sequence[DocumentPlan],
+    *,
+    partition: int,
+    top: int,
+    vectors: Mapping[str, Vector],
+    now: float,
+) -> Written:
+    """Write plans of one partition, whose batch ends at offset `top`. `now` is in seconds since the epoch.
+
+    Idempotent; after an error call it again with the same plans. Raises what the index raises.
+    """
+    for rank, passages in _by_fence(plans, top, vectors).items():
+        await index.add(passages, at_most=rank)
+    records = [replace(plan.record, searchable_at=now) for plan in plans if plan.record is not None]
+    await index.commit(records, partition=partition, read={plan.read.offset for plan in plans if plan.read})
+    found = await index.ledger([plan.key for plan in plans])
+    written = _compare(plans, found)
+    own = set(written.own)
+    displaced = [
+        Displaced(plan.displaced, partition, plan.newest.rank) for plan in plans if plan.key in own and plan.displaced
+    ]
+    if displaced:
+        await index.remove(displaced)
+    return written
+
+
+def _by_fence(plans: Sequence[DocumentPlan], top: int, vectors: Mapping[str, Vector]) -> dict[Rank, list[Passage]]:
+    """New passages by the rank that an existing one must not be above.
+
+    In log order that is one group: no event of these documents up to the batch's end is newer than the plan's. In
+    version order an event that lies earlier may be newer, so there each version is fenced by itself.
+    """
+    groups: dict[Rank, list[Passage]] = defaultdict(list)
+    for plan in plans:
+        if plan.record is not None and plan.add:
+            fence = Rank(plan.newest.rank.version, top)
+            groups[fence] += [_passage(plan.record, new.id, new.piece.text, vectors[new.id]) for new in plan.add]
+    return groups
+
+
+def _passage(record: LedgerRecord, point: str, text: str, vector: Vector) -> Passage:
+    return Passage(
+        point, record.key, record.tenant, text, record.title, record.metadata, record.partition, record.rank, vector
+    )
+
+
+def _compare(plans: Sequence[DocumentPlan], found: Mapping[str, LedgerRecord]) -> Written:
+    own, again, overtaken = [], [], []
+    for plan in plans:
+        stored = found.get(plan.key)
+        if stored is None or stored.rank < plan.newest.rank:
+            again.append(plan.key)
+        elif stored.rank == plan.newest.rank:
+            own.append(plan.key)
+        else:
+            overtaken.append(plan.key)
+    return Written(tuple(own), tuple(again), tuple(overtaken))

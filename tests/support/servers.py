@@ -1,0 +1,151 @@
+"""Real servers for tests: started when first asked for, once per run, each with its log under tests/logs/."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from freshet.local.artifacts import Artifacts
+from freshet.local.engine import LocalQdrant
+from freshet.local.folders import cache_folder
+from freshet.local.kafka import LocalKafka
+from freshet.local.processes import LOOPBACK, ChildProcess, free_port
+
+LOGS = Path(__file__).parents[1] / "logs"
+QDRANT_URL = "FRESHET_TEST_QDRANT_URL"
+QDRANT_KEY = "FRESHET_TEST_QDRANT_KEY"
+
+
+class LocalRedis:
+    """A redis-server of our own, without persistence unless `persistent`, that may be stopped, killed and restarted."""
+
+    def __init__(self, *, folder: Path, log: Path, port: int | None = None, persistent: bool = False) -> None:
+        self.port = port or free_port()
+        self._folder = folder
+        keep = ["--appendonly", "yes"] if persistent else []
+        settings = ["--bind", LOOPBACK, "--port", str(self.port), "--dir", str(folder), "--save", "", *keep]
+        self.process = ChildProcess("Redis", [_redis_server(), *settings], log=log, ready=self._answers)
+
+    @property
+    def url(self) -> str:
+        return f"redis://{LOOPBACK}:{self.port}/0"
+
+    async def start(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        await self.process.start()
+
+    async def stop(self) -> None:
+        await self.process.stop()
+
+    async def _answers(self) -> bool:
+        reader, writer = await asyncio.open_connection(LOOPBACK, self.port)
+        try:
+            writer.write(b"PING\r\n")
+            return await reader.readline() == b"+PONG\r\n"
+        finally:
+            writer.close()
+
+
+def _redis_server() -> str:
+    if found := shutil.which("redis-server"):
+        return found
+    raise AssertionError("these tests need redis-server: `make test` installs it, or `apt-get install redis-server`")
+
+
+@dataclass(frozen=True)
+class KafkaServer:
+    """A broker for tests to share: each makes topics of its own."""
+
+    bootstrap: str
+
+    async def create_topic(
+        self, prefix: str = "topic", *, partitions: int = 1, settings: Mapping[str, str] | None = None
+    ) -> str:
+        """Create a topic with a name that no other test has; answers the name."""
+        name = f"{prefix}-{uuid.uuid4().hex[:12]}"
+        await create_topics(self.bootstrap, {name: partitions}, settings=settings)
+        return name
+
+
+async def create_topics(
+    bootstrap: str, topics: Mapping[str, int], *, settings: Mapping[str, str] | None = None
+) -> None:
+    """Create `topics`, name → number of partitions, and fail when one could not be created."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        new = [NewTopic(name, count, 1, topic_configs=dict(settings or {})) for name, count in topics.items()]
+        answer = await admin.create_topics(new)
+        problems = [error for error in answer.to_object()["topic_errors"] if error["error_code"] != 0]
+        assert not problems, f"topics were not created: {problems}"
+    finally:
+        await admin.close()
+
+
+@dataclass(frozen=True)
+class QdrantServer:
+    """Where a Qdrant for tests is, and the key that it wants."""
+
+    url: str
+    api_key: str | None
+
+
+def given_qdrant() -> QdrantServer | None:
+    """The real server that the environment names, if it does."""
+    url = os.environ.get(QDRANT_URL)
+    return QdrantServer(url=url, api_key=os.environ.get(QDRANT_KEY)) if url else None
+
+
+Server = TypeVar("Server", LocalKafka, LocalQdrant, LocalRedis)
+
+
+@dataclass
+class Servers:
+    """Starts servers in temporary folders and ends whatever it started; `name` is the log's."""
+
+    folder: Path
+    _running: list[LocalKafka | LocalQdrant | LocalRedis] = field(default_factory=list)
+
+    async def kafka(self, name: str, *, extra: Mapping[str, str] | None = None) -> LocalKafka:
+        jars = await asyncio.to_thread(Artifacts(cache_folder()).kafka_jars)
+        return await self._keep(LocalKafka(jars=jars, folder=self._new(name), log=log_file(name), extra=extra))
+
+    async def qdrant(self, name: str) -> LocalQdrant:
+        return await self._keep(LocalQdrant(folder=self._new(name), log=log_file(name)))
+
+    async def redis(self, name: str, *, persistent: bool = False) -> LocalRedis:
+        return await self._keep(LocalRedis(folder=self._new(name), log=log_file(name), persistent=persistent))
+
+    async def stop(self) -> None:
+        """End them all, the youngest first."""
+        while self._running:
+            await self._running.pop().stop()
+
+    def check_alive(self) -> None:
+        """Fail when a server died that should run as long as we do."""
+        for server in self._running:
+            process = server.process
+            assert process.alive, f"{process.name} died under the tests; {process.log} ends with:\n{process.log_tail()}"
+
+    def _new(self, name: str) -> Path:
+        return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
+
+    async def _keep(self, server: Server) -> Server:
+        self._running.append(server)
+        await server.start()
+        return server
+
+
+def log_file(name: str) -> Path:
+    """A fresh log: what an earlier run left is dropped."""
+    LOGS.mkdir(exist_ok=True)
+    file = LOGS / f"{name}.log"
+    file.unlink(missing_ok=True)
+    return file

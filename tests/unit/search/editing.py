@@ -1,0 +1,87 @@
+"""A reader over documents that are edited, step by step, while it is being read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from freshet.schemas.positions import Rank
+from freshet.search.index.records import Hit, LedgerRecord, Passage, StoredPassage, Vector
+
+
+def toward(degrees: float) -> Vector:
+    """A unit vector; the smaller the angle, the nearer to QUERY."""
+    return np.array([np.cos(np.radians(degrees)), np.sin(np.radians(degrees))], np.float32)
+
+
+QUERY = toward(0)
+
+
+@dataclass(frozen=True)
+class State:
+    """What a document says: a title, and its passages by their angles to the query; None: deleted."""
+
+    title: str
+    angles: tuple[float, ...] | None
+
+
+class EditedIndex:
+    """Passages and records with the three steps in which a worker changes a document.
+
+    `before_read` is called before each read; it is where a test lets edits go on.
+    """
+
+    def __init__(self) -> None:
+        self.stored: dict[str, Passage] = {}
+        self.records: dict[str, LedgerRecord] = {}
+        self.before_read: Callable[[], None] = lambda: None
+        self.reads: list[str] = []
+        self._offset = 0
+
+    def edit(self, key: str, state: State) -> Iterator[str]:
+        """Add, commit, remove: one step for each `next`."""
+        self._offset += 1
+        rank, tenant = Rank(0, self._offset), key.partition("/")[0] if "/" in key else None
+        new = {f"{key} {state.title} {angle}": angle for angle in state.angles or ()}
+        for id_, angle in new.items():
+            self.stored.setdefault(id_, Passage(id_, key, tenant, f"{angle}", state.title, {}, 0, rank, toward(angle)))
+        yield "added"
+        before = self.records.get(key)
+        self.records[key] = LedgerRecord(
+            key, key, tenant, 0, rank, None, 0, 0, "", "", state.title, {}, tuple(new), 0, deleted=state.angles is None
+        )
+        yield "committed"
+        for id_ in set(before.passages if before else ()) - set(new):
+            self.stored.pop(id_, None)
+        yield "removed"
+
+    def put(self, key: str, state: State) -> None:
+        for _ in self.edit(key, state):
+            pass
+
+    async def nearest(self, vector: Vector, *, limit: int, tenant: str | None = None) -> list[Hit]:
+        self._read("nearest")
+        hits = [
+            Hit(item.id, item.key, item.text, float(vector @ item.vector), item.rank)
+            for item in self.stored.values()
+            if tenant is None or item.tenant == tenant
+        ]
+        return sorted(hits, key=lambda hit: -hit.score)[:limit]
+
+    async def ledger(self, keys: Collection[str]) -> dict[str, LedgerRecord]:
+        self._read("ledger")
+        return {key: self.records[key] for key in keys if key in self.records}
+
+    async def passages(self, ids: Collection[str], *, vectors: bool = False) -> dict[str, StoredPassage]:
+        self._read("passages")
+        found = [self.stored[id_] for id_ in ids if id_ in self.stored]
+        return {
+            item.id: StoredPassage(item.id, item.key, item.text, 0, item.rank, item.vector if vectors else None)
+            for item in found
+        }
+
+    def _read(self, what: str) -> None:
+        self.before_read()
+        self.reads.append(what)

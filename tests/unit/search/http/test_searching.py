@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from tests.unit.search.http.world import VERSION, World
+
+
+async def test_a_search_finds_the_nearest_document_with_its_title_text_and_metadata(world):
+    answer = await world.search("cat mat sat")
+    assert answer.status == 200
+    best = answer.json["results"][0]
+    assert {name: best[name] for name in ("id", "title", "text", "metadata")} == {
+        "id": "cats",
+        "title": "Cats",
+        "text": "the cat sat on a mat",
+        "metadata": {"lang": "en"},
+    }
+    assert best["score"] > answer.json["results"][1]["score"]
+
+
+async def test_an_answer_says_what_it_was_read_from_and_where_the_time_went(world):
+    answer = (await world.search("cat")).json
+    assert set(answer) == {"query_id", "results", "took_ms", "stages", "degraded", "index"}
+    assert answer["index"] == {"version": VERSION}
+    assert answer["degraded"] == []
+    assert set(answer["stages"]) == {"resolve", "embed", "retrieve"}
+    assert answer["took_ms"] >= max(answer["stages"].values())
+
+
+async def test_metadata_comes_back_as_it_was_given_nulls_too(world):
+    found = (await world.search("dog barked")).json["results"][0]
+    assert found["metadata"] == {"price": 12.5, "gone": None}
+
+
+async def test_a_document_of_several_passages_is_found_once_by_its_best(world):
+    found = (await world.search("dogs chase")).json["results"]
+    assert [result["id"] for result in found].count("dogs") == 1
+    assert found[0]["text"] == "dogs chase the cat away"
+
+
+async def test_pages_follow_one_another_without_gaps_or_repeats(world):
+    whole = [result["id"] for result in (await world.search("the cat", limit=3)).json["results"]]
+    pages = [(await world.search("the cat", limit=1, offset=at)).json["results"][0]["id"] for at in range(3)]
+    assert pages == whole
+    assert (await world.search("the cat", offset=3)).json["results"] == []
+
+
+async def test_an_explanation_names_the_passages_by_their_place_in_the_document(world):
+    found = (await world.search("dogs chase", explain=True)).json["results"][0]
+    assert [passage["position"] for passage in found["passages"]] == [1, 0]
+    assert found["passages"][0]["score"] == found["score"]
+    assert "passages" not in (await world.search("dogs chase")).json["results"][0]
+
+
+async def test_people_can_ask_with_an_address_alone(world):
+    by_address = (await world.ask("GET", "/search?q=cat%20mat&limit=2&explain=true")).json["results"]
+    assert by_address == (await world.search("cat mat", limit=2, explain=True)).json["results"]
+
+
+async def test_the_query_is_embedded_normalised_and_as_a_query(world):
+    await world.search("  cafe\u0301\n\tmat\x00 ")
+    assert world.embedder.asked[-1] == ("café mat", "query")
+
+
+async def test_a_tenant_finds_its_own_documents_only():
+    world = World(tenants=True)
+    world.reader.put("one", "the cat", tenant="acme")
+    world.reader.put("two", "the cat", tenant="other")
+    async with world.serving():
+        found = (await world.search("cat", tenant="acme")).json["results"]
+        assert [result["id"] for result in found] == ["one"]
+        by_address = (await world.ask("GET", "/search?q=cat&tenant=other")).json["results"]
+        assert [result["id"] for result in by_address] == ["two"]
+        missing = await world.search("cat")
+        assert (missing.status, missing.json["errors"][0]["field"]) == (422, "tenant")
+
+
+async def test_after_a_switch_of_versions_the_answer_names_the_new_one(world):
+    world.versions.name = "documents__def"
+    assert (await world.search("cat")).json["index"] == {"version": "documents__def"}
+
+
+async def test_searches_are_counted_by_how_they_end(world):
+    await world.search("cat")
+    await world.search("")
+    await world.ask("POST", "/search", data=b"{", headers={"Content-Type": "application/json"})
+    world.reader.failure = RuntimeError("broken")
+    await world.search("cat")
+    counts = {
+        outcome: world.sample("search_requests_total", outcome=outcome) for outcome in ("answered", "refused", "failed")
+    }
+    assert counts == {"answered": 1, "refused": 2, "failed": 1}
+    assert world.sample("search_latency_seconds_count") == 2
+    assert world.sample("freshet_search_stage_seconds_count", stage="embed") == 2
+    assert world.sample("freshet_search_stage_seconds_count", stage="retrieve") == 1

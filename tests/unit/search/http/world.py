@@ -1,0 +1,196 @@
+"""A search service on a few documents in memory, with every part of it open to be broken."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from aiohttp import ClientResponse, ClientSession
+from prometheus_client import CollectorRegistry
+from yarl import URL
+
+from freshet.schemas.decoding import Rules
+from freshet.schemas.events import Delete, Upsert
+from freshet.schemas.keys import digest, document_key, passage_id
+from freshet.schemas.positions import FreshnessToken, Rank
+from freshet.search.embedding.base import Embedded, Model, Purpose
+from freshet.search.http.app import create_app
+from freshet.search.http.options import HttpOptions
+from freshet.search.http.serving import serve
+from freshet.search.index.base import VersionInfo
+from freshet.search.index.records import Hit, LedgerRecord, StoredPassage, Vector
+from freshet.search.live import LiveIndex
+from freshet.search.metrics import SearchMetrics
+from freshet.search.service import SearchService
+
+DIMENSION = 256
+VERSION = "documents__abc"
+
+
+class WordEmbedder:
+    """Texts are near when they share words."""
+
+    def __init__(self) -> None:
+        self.model = Model("test", "words", DIMENSION, 512)
+        self.failure: Exception | None = None
+        self.asked: list[tuple[str, Purpose]] = []
+
+    async def embed(self, texts: Sequence[str], *, purpose: Purpose = "index") -> Embedded:
+        if self.failure is not None:
+            raise self.failure
+        self.asked += [(text, purpose) for text in texts]
+        return Embedded(np.stack([vector_of(text) for text in texts]), len(texts))
+
+    def token_ends(self, text: str) -> Sequence[int]:
+        return range(1, len(text) + 1)
+
+    async def close(self) -> None:
+        return
+
+
+def vector_of(text: str) -> Vector:
+    vector = np.full(DIMENSION, 1e-3, np.float32)
+    for word in text.lower().split():
+        vector[int(digest(word), 16) % DIMENSION] += 1
+    return vector / np.float32(np.linalg.norm(vector))
+
+
+class MemoryReader:
+    """Passages and ledger records in dictionaries."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, LedgerRecord] = {}
+        self.stored: dict[str, StoredPassage] = {}
+        self.failure: Exception | None = None
+
+    def put(self, document_id: str, *texts: str, title: str = "", tenant: str | None = None, **metadata: Any) -> None:
+        key, rank = document_key(document_id, tenant), Rank(0, len(self.records))
+        ids = tuple(passage_id(key, text, number, "") for number, text in enumerate(texts))
+        for id_, text in zip(ids, texts, strict=True):
+            self.stored[id_] = StoredPassage(id_, key, text, 0, rank, vector_of(text))
+        self.records[key] = LedgerRecord(
+            key, document_id, tenant, 0, rank, None, 0.0, 0.0, "", "", title, metadata, ids, len(texts)
+        )
+
+    async def nearest(self, vector: Vector, *, limit: int, tenant: str | None = None, skip: int = 0) -> list[Hit]:
+        if self.failure is not None:
+            raise self.failure
+        hits = [
+            Hit(each.id, each.key, each.text, float(vector @ each.vector), each.rank)
+            for each in self.stored.values()
+            if each.vector is not None and tenant in (None, self.records[each.key].tenant)
+        ]
+        return sorted(hits, key=lambda hit: -hit.score)[skip : skip + limit]
+
+    async def ledger(self, keys: Collection[str]) -> dict[str, LedgerRecord]:
+        return {key: self.records[key] for key in keys if key in self.records}
+
+    async def passages(self, ids: Collection[str], *, vectors: bool = False) -> dict[str, StoredPassage]:
+        found = [self.stored[id_] for id_ in ids if id_ in self.stored]
+        return {each.id: each if vectors else replace(each, vector=None) for each in found}
+
+
+class Versions:
+    """Which version is live; `described` counts how often one was looked up."""
+
+    def __init__(self, name: str | None = VERSION) -> None:
+        self.name = name
+        self.described: list[str] = []
+
+    async def live(self) -> str | None:
+        return self.name
+
+    async def describe(self, version: str) -> VersionInfo | None:
+        self.described.append(version)
+        return VersionInfo(version, DIMENSION, {})
+
+    async def create(self, info: VersionInfo) -> None:
+        raise NotImplementedError
+
+    async def make_live(self, version: str) -> None:
+        self.name = version
+
+
+class ListPublisher:
+    """A log in a list, of one partition."""
+
+    def __init__(self) -> None:
+        self.log: list[Upsert | Delete] = []
+        self.failure: Exception | None = None
+
+    async def publish(self, event: Upsert | Delete) -> FreshnessToken:
+        return (await self.publish_many([event]))[0]
+
+    async def publish_many(self, events: Sequence[Upsert | Delete]) -> list[FreshnessToken]:
+        if self.failure is not None:
+            raise self.failure
+        start = len(self.log)
+        self.log += events
+        return [FreshnessToken("documents", 0, start + number) for number in range(len(events))]
+
+
+@dataclass
+class Answer:
+    """An answer, read to its end."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    json: Any = None
+
+    @classmethod
+    async def of(cls, response: ClientResponse) -> Answer:
+        body = await response.read()
+        parsed = await response.json() if "json" in response.content_type else None
+        return cls(response.status, response.headers, body, parsed)
+
+
+@dataclass
+class World:
+    """The parts, and a client that speaks to them over HTTP."""
+
+    reader: MemoryReader = field(default_factory=MemoryReader)
+    embedder: WordEmbedder = field(default_factory=WordEmbedder)
+    versions: Versions = field(default_factory=Versions)
+    publisher: ListPublisher = field(default_factory=ListPublisher)
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    tenants: bool = False
+    port: int = 0
+    session: ClientSession | None = None
+
+    def __post_init__(self) -> None:
+        self.metrics = SearchMetrics(self.registry)
+        self.service = SearchService(
+            index=LiveIndex(versions=self.versions, open_reader=lambda _: self.reader),
+            embedder=self.embedder,
+            metrics=self.metrics,
+            tenants=self.tenants,
+        )
+
+    async def ask(self, method: str, path: str, **given: Any) -> Answer:
+        assert self.session is not None
+        url = URL(f"http://127.0.0.1:{self.port}{path}", encoded=True)
+        async with self.session.request(method, url, **given) as response:
+            return await Answer.of(response)
+
+    async def search(self, query: str, **options: Any) -> Answer:
+        return await self.ask("POST", "/search", json={"query": query, **options})
+
+    def sample(self, name: str, **labels: str) -> float:
+        return self.registry.get_sample_value(name, labels) or 0.0
+
+    @asynccontextmanager
+    async def serving(self, *, publishes: bool = True, **options: Any) -> AsyncIterator[World]:
+        options.setdefault("rules", Rules(tenants=self.tenants))
+        app = create_app(
+            service=self.service,
+            publisher=self.publisher if publishes else None,
+            checks=self.service.checks(),
+            metrics=self.metrics,
+            options=HttpOptions(**options),
+        )
+        async with serve(app, host="127.0.0.1", port=0) as self.port, ClientSession() as self.session:
+            yield self

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from itertools import count
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from freshet.schemas.http import SearchRequest
+from freshet.search.live import LiveIndex
+from freshet.search.metrics import SearchMetrics
+from freshet.search.retrieval import PASSAGES
+from freshet.search.service import MAX_QUERY_CHARACTERS, InvalidSearch, SearchService
+from tests.unit.search.http.world import MemoryReader, Versions, WordEmbedder
+
+
+def service_on(reader: MemoryReader, *, tenants: bool = False, registry: CollectorRegistry | None = None):
+    seconds, numbers = count(), count(1)
+    return SearchService(
+        index=LiveIndex(versions=Versions(), open_reader=lambda _: reader),
+        embedder=WordEmbedder(),
+        metrics=SearchMetrics(registry or CollectorRegistry()),
+        tenants=tenants,
+        clock=lambda: float(next(seconds)),
+        new_id=lambda: f"query-{next(numbers)}",
+    )
+
+
+async def test_every_answer_has_an_id_of_its_own_and_the_time_of_each_stage():
+    registry = CollectorRegistry()
+    service = service_on(MemoryReader(), registry=registry)
+    answers = [await service.search(SearchRequest(query="cat")) for _ in range(2)]
+    assert [answer.query_id for answer in answers] == ["query-1", "query-2"]
+    assert answers[0].stages == {"resolve": 1000.0, "embed": 1000.0, "retrieve": 1000.0}
+    assert answers[0].took_ms == 7000.0
+    assert registry.get_sample_value("freshet_search_stage_seconds_sum", {"stage": "embed"}) == 2.0
+
+
+async def test_an_index_without_documents_answers_with_nothing():
+    assert (await service_on(MemoryReader()).search(SearchRequest(query="cat"))).results == []
+
+
+async def test_pages_of_any_size_add_up_to_the_same_order():
+    reader = MemoryReader()
+    for number in range(PASSAGES + 20):
+        reader.put(f"d{number:03}", "cat " * (number + 1) + f"word{number}")
+    service = service_on(reader)
+
+    async def page(offset: int, limit: int) -> list[str]:
+        answer = await service.search(SearchRequest(query="cat", offset=offset, limit=limit))
+        return [result.id for result in answer.results]
+
+    whole = await page(0, 100)
+    assert len(set(whole)) == PASSAGES
+    for size in (7, 50):
+        assert [id_ for at in range(0, PASSAGES, size) for id_ in await page(at, size)] == whole
+    assert await page(PASSAGES - 1, 100) == whole[-1:]
+
+
+async def test_an_offset_that_no_list_reaches_is_refused_with_the_limit():
+    with pytest.raises(InvalidSearch, match=str(PASSAGES)) as caught:
+        await service_on(MemoryReader()).search(SearchRequest(query="cat", offset=PASSAGES))
+    assert caught.value.field == "offset"
+
+
+async def test_a_query_of_the_greatest_length_is_answered_and_a_longer_one_is_not():
+    service = service_on(MemoryReader())
+    await service.search(SearchRequest(query="x" * MAX_QUERY_CHARACTERS))
+    with pytest.raises(InvalidSearch) as caught:
+        await service.search(SearchRequest(query="x" * (MAX_QUERY_CHARACTERS + 1)))
+    assert caught.value.field == "query"
+
+
+@pytest.mark.parametrize(("tenants", "tenant"), [(True, None), (False, "acme")])
+async def test_a_tenant_is_named_exactly_where_tenants_are_on(tenants, tenant):
+    with pytest.raises(InvalidSearch) as caught:
+        await service_on(MemoryReader(), tenants=tenants).search(SearchRequest(query="cat", tenant=tenant))
+    assert caught.value.field == "tenant"
+
+
+async def test_a_deleted_document_is_not_found():
+    reader = MemoryReader()
+    reader.put("cats", "cat")
+    assert (await service_on(reader).search(SearchRequest(query="cat"))).results
+    del reader.records["cats"]
+    reader.stored = {}
+    assert not (await service_on(reader).search(SearchRequest(query="cat"))).results

@@ -1,0 +1,151 @@
+"""A batch on its way through plan, embed and write, over an index in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from freshet.schemas.decoding import Reason, Record
+from freshet.schemas.errors import PermanentError
+from freshet.schemas.events import Event, Upsert
+from freshet.schemas.positions import Order, Rank
+from freshet.search.index.records import Passage
+from freshet.search.passages import Recipe
+from freshet.streams.batch import Batch
+from freshet.streams.indexer import Indexer
+from freshet.streams.retry import Retry, Weather
+from tests.support.embedder import CountingEmbedder, vector_of
+from tests.support.memory_index import MemoryIndex, Points
+
+
+class Pipeline:
+    """An indexer, and the batches that its log is cut into."""
+
+    def __init__(self, *, poison: str | None = None, index: type[MemoryIndex] = MemoryIndex) -> None:
+        self.points = Points()
+        self.embedder = CountingEmbedder(poison=poison)
+        retry = Retry(weather=Weather(), longest_wait=1)
+        self.indexer = Indexer(
+            index=index(self.points),
+            embedder=self.embedder,
+            order=Order.LOG,
+            recipe=Recipe(window=4),
+            retry=retry,
+            clock=lambda: 9.0,
+        )
+        self._next = 0
+
+    def batch(self, *documents: tuple[str, str | None, dict[str, str]]) -> Batch:
+        """A batch of (id, text or None for a null, metadata)."""
+        records, events = [], dict[str, list[Event]]()
+        for key, text, metadata in documents:
+            body = None if text is None else Upsert(id=key, text=text, metadata=metadata)
+            events.setdefault(key, []).append(Event(key, None, key, 0, self._next, 1.0, body))
+            records.append(Record("documents", 0, self._next, 1.0, key.encode(), b"{}"))
+            self._next += 1
+        return Batch(tuple(records), {0: self._next}, {0: 0}, 0, events=events)
+
+    async def index(self, *batches: Batch) -> None:
+        """All planned before the first is written, as in a full pipeline."""
+        for batch in batches:
+            await self.indexer.plan(batch, wanted)
+        for batch in batches:
+            await self.indexer.embed(batch, wanted)
+        for batch in batches:
+            await self.indexer.write(batch, wanted)
+
+    def text(self, key: str) -> str | None:
+        record = self.points.ledger.get(key)
+        if record is None or record.deleted:
+            return None
+        return "".join(self.points.passages[point].text for point in record.passages)
+
+
+def wanted() -> bool:
+    return True
+
+
+async def test_documents_are_searchable_with_the_vectors_of_their_texts() -> None:
+    pipe = Pipeline()
+    await pipe.index(pipe.batch(("a", "one two three", {}), ("b", "four", {})))
+    assert (pipe.text("a"), pipe.text("b")) == ("one two three", "four")
+    for passage in pipe.points.passages.values():
+        assert (passage.vector == vector_of(passage.text)).all()
+    assert pipe.points.ledger["a"].searchable_at == 9.0
+
+
+async def test_a_metadata_change_embeds_nothing_and_keeps_the_vectors() -> None:
+    pipe = Pipeline()
+    await pipe.index(pipe.batch(("a", "one two three", {"lang": "en"})))
+    embedded = len(pipe.embedder.texts)
+    await pipe.index(pipe.batch(("a", "one two three", {"lang": "de"})))
+    assert len(pipe.embedder.texts) == embedded
+    assert pipe.points.ledger["a"].metadata == {"lang": "de"}
+    assert all((each.vector == vector_of(each.text)).all() for each in pipe.points.passages.values())
+
+
+async def test_an_edit_of_one_passage_embeds_one_passage() -> None:
+    pipe = Pipeline()
+    await pipe.index(pipe.batch(("a", "one two three four five six", {})))
+    embedded = len(pipe.embedder.texts)
+    await pipe.index(pipe.batch(("a", "one two 3 4 five six", {})))
+    assert pipe.embedder.texts[embedded:] == ["3 4 "]
+
+
+async def test_a_repeat_and_a_redelivery_embed_and_write_nothing() -> None:
+    pipe = Pipeline()
+    first = pipe.batch(("a", "one two", {}))
+    await pipe.index(first)
+    before = dict(pipe.points.ledger)
+    again = Batch(first.records, first.ends, {0: 0}, 0, events=first.events)
+    await pipe.index(again)
+    await pipe.index(pipe.batch(("a", "one two", {})))
+    assert pipe.points.ledger == before
+    assert len(pipe.embedder.texts) == 1
+
+
+async def test_batches_in_flight_build_on_each_other() -> None:
+    pipe = Pipeline()
+    batches = [pipe.batch(("a", text, {})) for text in ("one", "two", "one", "three")]
+    await pipe.index(*batches)
+    assert pipe.text("a") == "three"
+    assert len(pipe.points.passages) == 1
+
+
+async def test_a_document_that_the_model_refuses_is_a_dead_letter_alone() -> None:
+    pipe = Pipeline(poison="bad")
+    batch = pipe.batch(("a", "one", {}), ("b", "bad", {}), ("c", "three", {}))
+    await pipe.index(batch)
+    assert (pipe.text("a"), pipe.text("b"), pipe.text("c")) == ("one", None, "three")
+    assert [(each.record.key, each.error.reason) for each in batch.dead] == [(b"b", Reason.REFUSED)]
+
+
+async def test_when_the_newest_event_is_refused_the_one_before_it_counts() -> None:
+    pipe = Pipeline(poison="bad")
+    batch = pipe.batch(("a", "old", {}), ("a", "good", {}), ("a", "bad", {}))
+    await pipe.index(batch)
+    assert pipe.text("a") == "good"
+    assert [each.record.offset for each in batch.dead] == [2]
+
+
+async def test_what_was_planned_from_a_refused_state_is_planned_again() -> None:
+    """The second batch repeats the text of the first: without a second look it would count as unchanged and be lost."""
+
+    class Refusing(MemoryIndex):
+        async def add(self, passages: Sequence[Passage], *, at_most: Rank) -> None:
+            if any(passage.rank.offset == 0 for passage in passages):
+                raise PermanentError("write", "refused")
+            await super().add(passages, at_most=at_most)
+
+    pipe = Pipeline(index=Refusing)
+    first, second = pipe.batch(("a", "one", {})), pipe.batch(("a", "one", {}))
+    await pipe.index(first, second)
+    assert [each.record.offset for each in first.dead] == [0]
+    assert pipe.text("a") == "one"
+    assert not second.dead
+
+
+async def test_a_null_removes_every_passage_and_leaves_a_tombstone() -> None:
+    pipe = Pipeline()
+    await pipe.index(pipe.batch(("a", "one two three", {})), pipe.batch(("a", None, {})))
+    assert pipe.points.passages == {}
+    assert pipe.points.ledger["a"].deleted

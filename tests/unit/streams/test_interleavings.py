@@ -1,0 +1,237 @@
+"""The write protocol under fire: the real plan and write code, paused, killed and repeated at every step.
+
+Two documents share one partition. Owners are replaced at any step; old ones sleep and wake up, or die. After each step
+a reader looks: what a record lists must exist, and no state older than the watermark may show. When all is quiet, the
+index equals the fold of the log and holds no orphans.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from freshet.schemas.events import Delete, Event, Upsert
+from freshet.schemas.keys import canonical_json
+from freshet.schemas.positions import Order
+from freshet.search.index.records import LedgerRecord
+from freshet.search.passages import Recipe
+from freshet.streams.batch import Batch
+from freshet.streams.indexer import Indexer
+from freshet.streams.retry import Retry, Weather
+from freshet.streams.sweep import sweep
+from tests.support.embedder import CountingEmbedder, vector_of
+from tests.support.memory_index import MemoryIndex, Points
+
+RUNS = 150
+STEPS = 120
+RECIPE = Recipe(window=4)  # one or two words a passage
+
+
+class Actor:
+    """A coroutine that is let through its gates one at a time."""
+
+    def __init__(self) -> None:
+        self._arrived = asyncio.Event()
+        self._go = asyncio.Event()
+        self.at = "start"
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self, work: Coroutine[Any, Any, None]) -> Actor:
+        self._task = asyncio.create_task(work)
+        self._task.add_done_callback(lambda _: self._arrived.set())
+        return self
+
+    async def gate(self, step: str) -> None:
+        self.at = step
+        self._arrived.set()
+        await self._go.wait()
+        self._go.clear()
+
+    async def step(self) -> bool:
+        """Let it run to its next gate; False when it has ended."""
+        assert self._task is not None
+        await self._arrived.wait()
+        if self._task.done():
+            self._task.result()
+            return False
+        self._arrived.clear()
+        self._go.set()
+        await self._arrived.wait()
+        return not self._task.done()
+
+    async def kill(self) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.wait([self._task])
+
+
+class World:
+    def __init__(self, seed: int, without: frozenset[str]) -> None:
+        self.random = random.Random(seed)
+        self.without = without
+        self.log: list[Event] = []
+        self.points = Points()
+        self.embedder = CountingEmbedder()
+        self.committed = self.watermark = 0
+
+    def emit(self) -> None:
+        dice, choose, key, offset = self.random.random(), self.random.choice, self.random.choice("xy"), len(self.log)
+        body: Upsert | Delete | None
+        last = [each for each in self.log if each.key == key and each.upsert is not None]
+        if dice < 0.12:
+            body = choose([None, Delete(id=key)])
+        elif dice < 0.35 and last:
+            body = last[-1].upsert
+            body = body.model_copy(update={"metadata": {"m": choose("mn")}}) if body else None
+        elif dice < 0.5 and last:
+            body = choose(last).upsert  # an old content comes back
+        else:
+            words = " ".join(choose(["aa bb", "cc dd", "ee ff"]) for _ in range(self.random.randint(0, 3)))
+            body = Upsert(id=key, text=words, metadata={"m": choose("mn")})
+        self.log.append(Event(key, None, key, 0, offset, 1.0, body))
+
+    def spawn_worker(self) -> Actor:
+        actor = Actor()
+        return actor.start(self._worker(actor))
+
+    async def _worker(self, actor: Actor) -> None:
+        """One owner of the partition: batches from the committed offset on, two of them in flight where there are."""
+        index = MemoryIndex(self.points, actor.gate, without=self.without)
+        retry = Retry(weather=Weather(), longest_wait=1)
+        indexer = Indexer(
+            index=index, embedder=self.embedder, order=Order.LOG, recipe=RECIPE, retry=retry, clock=lambda: 1.0
+        )
+        at = self.committed
+        while True:
+            batches = []
+            for _ in range(self.random.randint(1, 2)):
+                if at < len(self.log):
+                    end = min(at + self.random.randint(1, 4), len(self.log))
+                    batch = Batch((), {0: end}, {0: 0}, 0)
+                    for event in self.log[at:end]:
+                        batch.events.setdefault(event.key, []).append(event)
+                    await indexer.plan(batch, lambda: True)
+                    batches.append(batch)
+                    at = end
+            await actor.gate("planned" if batches else "idle")
+            for batch in batches:
+                await indexer.embed(batch, lambda: True)
+                await indexer.write(batch, lambda: True)
+                await actor.gate("announce")
+                self.watermark = max(self.watermark, batch.ends[0])
+                await actor.gate("commit offset")
+                self.committed = max(self.committed, batch.ends[0])
+
+    def spawn_sweep(self) -> Actor:
+        actor = Actor()
+
+        async def sleep(_: float) -> None:
+            await actor.gate("pause")
+
+        async def work() -> None:
+            index = MemoryIndex(self.points, actor.gate, without=self.without)
+            await sweep(index, 0, below=self.committed, sleep=sleep)
+
+        return actor.start(work())
+
+    def check(self) -> None:
+        """What a reader sees now."""
+        for key in "xy":
+            record = self.points.ledger.get(key)
+            for point in record.passages if record else ():
+                assert point in self.points.passages, f"{key}: a listed passage is missing"
+            allowed = [shape(each) for each in self.log if each.key == key and each.offset >= self.watermark]
+            before = [each for each in self.log if each.key == key and each.offset < self.watermark]
+            allowed.append(shape(before[-1]) if before else None)
+            assert self.shown(record) in allowed, f"{key}: a state older than the watermark is shown"
+
+    def shown(self, record: LedgerRecord | None) -> tuple[str, str] | None:
+        if record is None or record.deleted:
+            return None
+        return "".join(self.points.passages[point].text for point in record.passages), canonical_json(record.metadata)
+
+    def check_at_the_end(self) -> None:
+        fold = {each.key: shape(each) for each in self.log}
+        for key, expected in fold.items():
+            assert self.shown(self.points.ledger.get(key)) == expected, f"{key}: the index differs from the fold"
+        listed = {point for record in self.points.ledger.values() for point in record.passages}
+        assert set(self.points.passages) == listed, "orphans are left"
+        for passage in self.points.passages.values():
+            assert (passage.vector == vector_of(passage.text)).all(), "a passage has another one's vector"
+
+
+def shape(event: Event) -> tuple[str, str] | None:
+    body = event.upsert
+    return None if body is None else (body.text, canonical_json(body.metadata))
+
+
+async def advance(actors: list[Actor], actor: Actor, steps: int, stop: tuple[str, ...] = ()) -> None:
+    """A few steps of a sleeper; it leaves where Kafka would refuse it."""
+    for _ in range(steps):
+        if actor.at in stop or not await actor.step():
+            await actor.kill()
+            actors.remove(actor)
+            return
+
+
+async def run(seed: int, without: frozenset[str] = frozenset()) -> None:
+    world = World(seed, without)
+    dice = world.random
+    owner, zombies, sweeps = world.spawn_worker(), list[Actor](), list[Actor]()
+    refused = ("announce", "idle", "planned")
+    try:
+        for _ in range(STEPS):
+            x = dice.random()
+            if x < 0.2:
+                world.emit()
+            elif x < 0.72:
+                await owner.step()
+            elif x < 0.8:
+                if dice.random() < 0.75:
+                    zombies.append(owner)
+                else:
+                    await owner.kill()
+                owner = world.spawn_worker()
+            elif x < 0.93 and zombies:
+                await advance(zombies, dice.choice(zombies), dice.randint(1, 3), refused)
+            elif x < 0.96:
+                sweeps.append(world.spawn_sweep())
+            elif sweeps:
+                await advance(sweeps, dice.choice(sweeps), 1)
+            world.check()
+        while zombies or sweeps:
+            sleepers = dice.choice([actors for actors in (zombies, sweeps) if actors])
+            await advance(sleepers, dice.choice(sleepers), 1, refused if sleepers is zombies else ())
+            world.check()
+        while world.committed < len(world.log):
+            await owner.step()
+        last = world.spawn_sweep()
+        while await last.step():
+            pass
+        world.check_at_the_end()
+    finally:
+        for actor in (owner, *zombies, *sweeps):
+            await actor.kill()
+
+
+async def test_no_interleaving_of_owners_sleepers_crashes_and_sweeps_shows_a_wrong_state() -> None:
+    for seed in range(RUNS):
+        try:
+            await run(seed)
+        except AssertionError as error:
+            raise AssertionError(f"seed {seed}: {error}") from error
+
+
+@pytest.mark.parametrize("rule", ["cas", "delete_fence", "sweep_below"])
+async def test_leaving_out_a_rule_is_noticed(rule: str) -> None:
+    """Each rule is needed: without it some interleaving goes wrong, so the check above can fail."""
+    for seed in range(10 * RUNS):
+        try:
+            await run(seed, frozenset({rule}))
+        except AssertionError:
+            return
+    pytest.fail(f"without {rule} nothing went wrong")
