@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from freshet.schemas.decoding import Rules
@@ -16,6 +16,7 @@ from freshet.schemas.errors import SettingsError
 from freshet.schemas.positions import Order
 
 PREFIX: Final = "FRESHET_"
+_HTTP: Final = r"^https?://[^/\s]+"
 _TOPIC_NAME: Final = r"^[A-Za-z0-9._-]{1,200}$"
 
 
@@ -45,7 +46,8 @@ class Topics(_Group):
 class Qdrant(_Group):
     """Where Qdrant is."""
 
-    url: HttpUrl = Field(HttpUrl("http://127.0.0.1:6333"), description="REST address of Qdrant")
+    url: str = Field("http://127.0.0.1:6333", pattern=_HTTP, description="REST address of Qdrant")
+    ca_file: Path | None = Field(None, description="certificates (PEM) that the server is checked against")
     api_key: SecretStr | None = Field(None, description="key; search is content with a read-only one")
     timeout_seconds: float = Field(30, gt=0, le=600, description="longest wait for one request")
 
@@ -68,7 +70,7 @@ class Embedding(_Group):
     threads: int = Field(0, ge=0, le=256, description="threads of the model; 0 for one per core")
     precision: Literal["auto", "f32", "bf16"] = Field("auto", description="arithmetic; auto takes bf16 where fast")
     device: str | None = Field(None, description="device of sentence-transformers, such as cuda")
-    base_url: HttpUrl | None = Field(None, description="address of a server that speaks OpenAI's API")
+    base_url: str | None = Field(None, pattern=_HTTP, description="address of a server that speaks OpenAI's API")
     api_key: SecretStr | None = Field(None, description="key of that server")
     dimensions: int | None = Field(None, ge=1, le=65536, description="shorter vectors, where the model offers them")
     batch_inputs: int = Field(2048, ge=1, le=2048, description="most texts in one request to such a server")

@@ -109,4 +109,4 @@ def _boundary(text: str, start: int, limit: int) -> int:
         ends = [match.end() for match in pattern.finditer(text, earliest, limit)]
         if ends:
             return ends[-1]
-    return limit
+    return max(limit, start + 1)  # a token may be empty

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from typing import Any
 
 import faust
+from mode.utils.queues import FlowControlEvent, ThrowableQueue
 
 App = faust.App  # for those who hold an app without knowing Faust
 
@@ -15,25 +15,26 @@ class Pipe(faust.Channel[Any]):
     """A bounded channel with one reader, which waits for nobody to subscribe and is never cleared.
 
     Faust's own channel drops what is put before an agent listens, and empties its buffer at every rebalance of Faust's
-    consumer. Here all clones share one plain queue, and a full queue is the back-pressure.
+    consumer. Here all clones share one queue with a flow control of its own; a full queue is the back-pressure.
     """
 
-    def __init__(self, app: faust.App, *, maxsize: int = 1, queue: Any = None, **options: Any) -> None:
-        plain: asyncio.Queue[Any] = asyncio.Queue(maxsize) if queue is None else queue
-        super().__init__(app, maxsize=maxsize, queue=plain, **options)  # type: ignore[arg-type]
-        self._plain = plain
+    def __init__(self, app: App, *, maxsize: int = 1, queue: ThrowableQueue[Any] | None = None, **options: Any) -> None:
+        if queue is None:
+            queue = ThrowableQueue(maxsize=maxsize, flow_control=FlowControlEvent(initially_suspended=False))
+        super().__init__(app, maxsize=maxsize, queue=queue, **options)
+        self._shared = queue
 
     def _clone_args(self) -> dict[str, Any]:
-        return {**super()._clone_args(), "queue": self._plain}
+        return {**super()._clone_args(), "queue": self._shared}
 
     async def put(self, value: Any) -> None:
         """Add an item; waits while the channel is full."""
-        await self._plain.put(value)
+        await self._shared.put(value)
 
     @property
     def waiting(self) -> int:
         """Items that nobody has taken yet."""
-        return self._plain.qsize()
+        return self._shared.qsize()
 
 
 class Documents(Pipe):

@@ -78,14 +78,14 @@ class Publisher:
         self.rules = Rules(tenants=tenants, order=Order(order), max_bytes=max_event_bytes)
         self.topic = topic
         connection = KafkaConnection(bootstrap_servers, client_id, timeout)
-        self._producer = KafkaProducer(connection, max_value_bytes=max_event_bytes)
+        self._producer = KafkaProducer(connection)
 
     @classmethod
     def over(cls, connection: KafkaConnection, *, topic: str, rules: Rules) -> Self:
         """A publisher over a connection that is configured elsewhere."""
         publisher = cls(topic=topic)
         publisher.rules = rules
-        publisher._producer = KafkaProducer(connection, max_value_bytes=rules.max_bytes)
+        publisher._producer = KafkaProducer(connection)
         return publisher
 
     async def __aenter__(self) -> Self:

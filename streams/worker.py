@@ -159,7 +159,8 @@ class Worker:
 
     async def _drain(self) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), self._drain_seconds)
+            async with asyncio.timeout(self._drain_seconds):
+                await self._idle.wait()
 
     def _wanted(self, batch: Batch) -> bool:
         return batch.epoch == self._epoch and not self._failure.done()

@@ -14,8 +14,9 @@ from freshet.schemas.decoding import BadEvent, Reason
 
 SUFFIXES: Final = frozenset({".md", ".markdown", ".rst", ".txt"})
 _HEADING: Final = re.compile(r"#{1,6}\s+(.+?)\s*#*\s*$")
-_UNDERLINE: Final = re.compile(r"([=\-~^\"'`#*+])\1{2,}\s*$")
-_FENCE: Final = re.compile(r"(```|~~~)")
+_UNDERLINE: Final = re.compile(r"([=\-~^\"'#*+])\1{2,}\s*$")
+_FENCE: Final = "```"
+_FRONT_MATTER: Final = re.compile(r"\A---\n.*?\n---\n", re.DOTALL)
 _MAX_TITLE: Final = 200
 
 
@@ -69,8 +70,8 @@ def _from_file(path: Path, name: str) -> dict[str, Any]:
 def first_heading(text: str) -> str | None:
     """The first heading of a Markdown or reStructuredText document: marked by #, or underlined."""
     before, fenced = "", False
-    for line in text.splitlines():
-        if _FENCE.match(line) and not _UNDERLINE.match(line):
+    for line in _FRONT_MATTER.sub("", text, count=1).splitlines():
+        if line.startswith(_FENCE):
             fenced = not fenced
         elif not fenced:
             heading = _HEADING.match(line)

@@ -37,7 +37,7 @@ class ChildProcess:
 
     - `ready` is called until it returns true; `OSError`, or no answer for two seconds, means "not yet".
     - Dying before that, or not being ready within `deadline` seconds, raises `LocalPartError` with the end of the log.
-    - stdout and stderr are appended to `log`; `env` is added to our environment.
+    - stdout and stderr are appended to `log`; `env` is added to `inherit`, our environment. `cwd` is where it runs.
     - It has a process group of its own, so that Ctrl-C in a terminal reaches us alone and we end things in order.
     - It is killed when we end, even by SIGKILL; on Linux also when the thread ends that started it.
     """
@@ -51,6 +51,8 @@ class ChildProcess:
         ready: Callable[[], Awaitable[bool]],
         deadline: float = 60.0,
         env: Mapping[str, str] | None = None,
+        inherit: Mapping[str, str] = os.environ,
+        cwd: Path | None = None,
         grace: float = 10.0,
     ) -> None:
         self.name = name
@@ -58,7 +60,8 @@ class ChildProcess:
         self._argv = [str(part) for part in argv]
         self._ready = ready
         self._deadline = deadline
-        self._env = dict(env or {})
+        self._env = {**inherit, **(env or {})}
+        self._cwd = cwd
         self._grace = grace
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
@@ -135,7 +138,8 @@ class ChildProcess:
                 stdin=subprocess.PIPE,  # never written: its end tells the launcher's watcher that we are gone
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=os.environ | self._env,
+                env=self._env,
+                cwd=self._cwd,
                 process_group=0,
             )
 

@@ -60,9 +60,10 @@ def qdrant_client(settings: Settings, stack: AsyncExitStack) -> AsyncQdrantClien
 
     key = settings.qdrant.api_key
     client = connect(
-        str(settings.qdrant.url),
+        settings.qdrant.url,
         api_key=key.get_secret_value() if key else None,
         timeout=settings.qdrant.timeout_seconds,
+        ca_file=settings.qdrant.ca_file,
     )
     stack.push_async_callback(client.close)
     return client
@@ -72,14 +73,15 @@ def _load(settings: Settings) -> Embedder:
     from freshet.search.embedding.load import load_embedder
 
     given = settings.embedding
+    local = given.provider == "openvino" and given.model == LOCAL_MODEL
     return load_embedder(
-        given.provider,
-        _local_model() if given.provider == "openvino" and given.model == LOCAL_MODEL else given.model,
+        provider=given.provider,
+        model=str(_local_model()) if local else given.model,
         revision=given.revision,
         threads=given.threads,
         precision=given.precision,
         device=given.device,
-        base_url=str(given.base_url) if given.base_url else None,
+        base_url=given.base_url,
         api_key=given.api_key.get_secret_value() if given.api_key else None,
         dimensions=given.dimensions,
         max_inputs=given.batch_inputs,

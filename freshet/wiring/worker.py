@@ -87,7 +87,7 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
             max_event_bytes=settings.max_event_bytes,
         )
         await prepare_topics(connection, specs, retry=retry, create=settings.topics.create)
-        sink = KafkaProducer(connection, max_value_bytes=settings.max_event_bytes)
+        sink = KafkaProducer(connection)
         await retry("connect to Kafka", sink.start, _always)
         stack.push_async_callback(sink.stop)
         client = qdrant_client(settings, stack)
@@ -123,7 +123,10 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
             sweep=partial(_sweep, writer),
             drain_seconds=settings.worker.shutdown_seconds,
         )
-        app = build_app(name=f"{version.group}.agents", bootstrap_servers=settings.kafka.bootstrap_servers)
+        app = build_app(
+            name=f"freshet-agents.{settings.index}.{version.fingerprint}",
+            bootstrap_servers=settings.kafka.bootstrap_servers,
+        )
         documents = add_stages(app, worker)
         count_dead_letters(app, topics.dead_letters, metrics)
         await retry("start Faust", partial(_start, app), _always)

@@ -25,6 +25,7 @@ DESCRIPTIONS: Final = (
     "config.json",
     "*_Pooling/config.json",
 )
+_EXTRA: Final = "Install freshet[torch] and choose the provider sentence-transformers"
 _LONGEST_WINDOW: Final = 8192
 _USUAL_WINDOW: Final = 512
 _UNKNOWN: Final = 1_000_000  # tokenizers write 10^30 for "I don't know"
@@ -50,6 +51,7 @@ class ModelFolder:
         """Read the descriptions beside a model. Raises SettingsError where there is no folder or a wrong file."""
         if not path.is_dir():
             raise SettingsError(f"the model folder {path} does not exist")
+        _refuse_more_than_pooling(path)
         ours = _load(path / "freshet-model.json")
         config = _load(path / "config.json")
         prompts = _load(path / "config_sentence_transformers.json").get("prompts") or {}
@@ -68,10 +70,7 @@ class ModelFolder:
         for name in GRAPHS:
             if (self.path / name).is_file():
                 return self.path / name
-        raise SettingsError(
-            f"{self.path} holds no ONNX or OpenVINO file ({', '.join(GRAPHS)}); for other models install "
-            "freshet[torch] and choose the provider sentence-transformers"
-        )
+        raise SettingsError(f"{self.path} holds no ONNX or OpenVINO file ({', '.join(GRAPHS)}). {_EXTRA}")
 
     def tokenizer(self) -> Path:
         """The tokenizer's file. Raises SettingsError where there is none."""
@@ -92,15 +91,28 @@ def weights_of(graph: Path) -> tuple[Path, ...]:
 
 
 def _load(path: Path) -> Mapping[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise SettingsError(f"{path} is not valid JSON: {error}") from error
+    content = _json(path)
     if not isinstance(content, dict):
         raise SettingsError(f"{path} is not a JSON object")
     return content
+
+
+def _json(path: Path) -> Any:
+    if not path.is_file():
+        return {}
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise SettingsError(f"{path} is not valid JSON: {error}") from error
+
+
+def _refuse_more_than_pooling(path: Path) -> None:
+    """A graph file holds the transformer only; what sentence-transformers puts after the pooling would be left out."""
+    kinds = [str(module.get("type", "")).rpartition(".")[2] for module in _json(path / "modules.json")]
+    if other := set(kinds) - {"Transformer", "Pooling", "Normalize"}:
+        raise SettingsError(
+            f"the model in {path} has modules that are not in its graph file: {', '.join(other)}. {_EXTRA}"
+        )
 
 
 def _pooling(path: Path, ours: Mapping[str, Any]) -> Pooling:
@@ -110,8 +122,7 @@ def _pooling(path: Path, ours: Mapping[str, Any]) -> Pooling:
     pooling = ours.get("pooling") or _pooling_mode(theirs)
     if pooling not in ("mean", "cls"):
         raise SettingsError(
-            f"the model in {path} pools its tokens by {pooling!r}; OpenVINO is given mean and cls here. Install "
-            "freshet[torch] and choose the provider sentence-transformers"
+            f"the model in {path} pools its tokens by {pooling!r}, which is neither mean nor cls. {_EXTRA}"
         )
     return cast("Pooling", pooling)
 

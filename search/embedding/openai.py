@@ -18,6 +18,7 @@ from freshet.schemas.errors import OutsideError, OverloadedError, PermanentError
 from freshet.search.embedding.base import Embedded, Model, Purpose, Vectors
 from freshet.search.embedding.tokens import estimated_ends
 
+OPENAI_URL: Final = "https://api.openai.com/v1"
 _OPERATION: Final = "embed with the OpenAI API"
 _TOKENS_A_REQUEST: Final = 300_000
 _TOKENS_AN_INPUT: Final = 8_192
@@ -42,16 +43,16 @@ _HINTS: Final = {
 class Endpoint:
     """What differs between servers that speak the API.
 
-    `batch` is the number of texts in a request (TEI takes 32 unless told otherwise); `max_tokens` the window of the
-    model; `dimensions` asks for shorter vectors where the model can give them; `encoding` "float" is for servers that
+    `max_inputs` is the number of texts in a request (TEI takes 32 unless told otherwise); `max_tokens` the model's
+    window; `dimensions` asks for shorter vectors where the model can give them; `encoding` "float" is for servers that
     refuse base64; `usd_per_million_tokens` is the price, known for OpenAI's own models.
     """
 
     model: str
-    base_url: str = "https://api.openai.com/v1"
+    base_url: str = OPENAI_URL
     api_key: str | None = None
     dimensions: int | None = None
-    batch: int = 2048
+    max_inputs: int = 2048
     max_tokens: int = _TOKENS_AN_INPUT
     encoding: Literal["base64", "float"] = "base64"
     usd_per_million_tokens: float | None = None
@@ -77,21 +78,13 @@ class OpenAIEmbedder:
         )
 
     @classmethod
-    async def connect(cls, endpoint: Endpoint) -> OpenAIEmbedder:
-        """Where the length of the model's vectors is not known, one word is embedded to learn it. Raises as `embed`."""
-        client = openai.AsyncOpenAI(
-            api_key=endpoint.api_key or "none",
-            base_url=endpoint.base_url,
-            timeout=endpoint.timeout,
-            max_retries=0,
-            default_headers={} if endpoint.api_key else {"Authorization": openai.Omit()},
-        )
-        known = _KNOWN.get(endpoint.model, (None, 0.0))[0]
-        dimension = endpoint.dimensions or known
-        if dimension is None:
-            vectors, _ = await cls(endpoint, client, 0)._request(["word"])
-            dimension = vectors.shape[1]
-        return cls(endpoint, client, dimension)
+    def connect(cls, endpoint: Endpoint) -> OpenAIEmbedder:
+        """Make one. Blocks where the length of the model's vectors is not known: one word is embedded to learn it.
+
+        Raises as `embed`.
+        """
+        dimension = endpoint.dimensions or _KNOWN.get(endpoint.model, (0, 0.0))[0] or _ask_dimension(endpoint)
+        return cls(endpoint, openai.AsyncOpenAI(**_client_options(endpoint)), dimension)
 
     @property
     def model(self) -> Model:
@@ -122,7 +115,7 @@ class OpenAIEmbedder:
         room = _TOKENS_A_REQUEST
         for text in texts:
             cut, tokens = self._cut(text)
-            if batch and (len(batch) == self._endpoint.batch or tokens > room):
+            if batch and (len(batch) == self._endpoint.max_inputs or tokens > room):
                 yield batch
                 batch, room = [], _TOKENS_A_REQUEST
             batch.append(cut)
@@ -154,11 +147,8 @@ class OpenAIEmbedder:
         return np.concatenate([first, second]), first_tokens + second_tokens
 
     async def _request(self, texts: list[str]) -> tuple[Vectors, int]:
-        options: dict[str, Any] = {"dimensions": self._endpoint.dimensions} if self._endpoint.dimensions else {}
         try:
-            answer = await self._client.embeddings.create(
-                input=texts, model=self._endpoint.model, encoding_format=self._endpoint.encoding, **options
-            )
+            answer = await self._client.embeddings.create(**_request_body(self._endpoint, texts))
         except openai.APIError as error:
             raise _translate(error) from error
         except UnicodeEncodeError as error:
@@ -168,11 +158,35 @@ class OpenAIEmbedder:
         return vectors, used or sum(len(estimated_ends(text)) for text in texts)
 
 
+def _client_options(endpoint: Endpoint) -> dict[str, Any]:
+    """A key and an address are always given, so that none comes from OpenAI's environment variables unasked."""
+    key, url = endpoint.api_key or "none", endpoint.base_url
+    return {"api_key": key, "base_url": url, "timeout": endpoint.timeout, "max_retries": 0}
+
+
+def _request_body(endpoint: Endpoint, texts: list[str]) -> dict[str, Any]:
+    body: dict[str, Any] = {"input": texts, "model": endpoint.model, "encoding_format": endpoint.encoding}
+    if endpoint.dimensions:
+        body["dimensions"] = endpoint.dimensions
+    if not endpoint.api_key:
+        body["extra_headers"] = {"Authorization": openai.Omit()}
+    return body
+
+
+def _ask_dimension(endpoint: Endpoint) -> int:
+    with openai.OpenAI(**_client_options(endpoint)) as client:
+        try:
+            answer = client.embeddings.create(**_request_body(endpoint, ["word"]))
+        except openai.APIError as error:
+            raise _translate(error) from error
+    return int(_vectors(answer, 1, None).shape[1])
+
+
 class _TooLongError(PermanentError):
     """The server says that there is too much text in a request."""
 
 
-def _vectors(answer: Any, count: int, dimension: int) -> Vectors:
+def _vectors(answer: Any, count: int, dimension: int | None) -> Vectors:
     """The vectors of an answer in the order of the texts. Raises PermanentError where they are not what was asked."""
     items = sorted(answer.data, key=lambda item: item.index)
     rows = [_decode(item.embedding) for item in items]
@@ -181,7 +195,7 @@ def _vectors(answer: Any, count: int, dimension: int) -> Vectors:
             _OPERATION, f"{count} texts were sent and {len(rows)} vectors of one length not given back"
         )
     vectors = np.stack(rows)
-    if dimension and vectors.shape[1] != dimension:
+    if dimension is not None and vectors.shape[1] != dimension:
         hint = "does the server know the setting for the number of dimensions?"
         raise PermanentError(_OPERATION, f"vectors have {vectors.shape[1]} numbers, not {dimension}", hint=hint)
     if not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
@@ -215,7 +229,7 @@ def _translate(error: openai.APIError) -> OutsideError:
     if status >= 500 or status in (408, 409):
         return TransientError(_OPERATION, message)
     if status == 413 or (status in (400, 422) and _TOO_LONG.search(message)):
-        return _TooLongError(_OPERATION, message, hint="lower the settings for batch or max_tokens")
+        return _TooLongError(_OPERATION, message, hint="lower the settings for inputs or tokens")
     return PermanentError(_OPERATION, message, hint=_HINTS.get(status, ""))
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 import numpy as np
-import openvino as ov
+import openvino
 from numpy.typing import NDArray
 from tokenizers import Encoding, Tokenizer
 
@@ -20,6 +20,7 @@ from freshet.search.embedding.base import Embedded, Model, Purpose, Vectors
 from freshet.search.embedding.folder import ModelFolder, weights_of
 from freshet.search.embedding.tokens import bare, exact_ends, not_unicode
 
+ov: Any = openvino  # its package states no types
 Precision = Literal["auto", "f32", "bf16"]
 
 # Tokens in one inference. Measured with 2 streams: from 512 up the rate is level to within 5 % (texts of 30 to 254
@@ -27,6 +28,7 @@ Precision = Literal["auto", "f32", "bf16"]
 _BATCH_TOKENS: Final = 1024
 # A length that was not seen before costs twice its time in compiling, and odd ones are slower ever after.
 _LENGTH_STEP: Final = 8
+_TINY: Final = 1e-12
 _KNOWN_INPUTS: Final = {"input_ids", "attention_mask", "token_type_ids"}
 
 
@@ -129,13 +131,13 @@ class _Batch:
         else:  # a mask times the tokens is their sum; its scale goes with the length below
             vectors = np.matmul(self.inputs["attention_mask"][:, None, :].astype(np.float32), output)[:, 0]
         lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return (vectors / np.maximum(lengths, 1e-12)).astype(np.float32, copy=False)
+        return np.asarray(vectors / np.maximum(lengths, _TINY), np.float32)
 
 
 class _Lane:
     """One compilation of the graph, made at first use, with as many requests in flight as it has streams."""
 
-    def __init__(self, graph: ov.Model, output: int, pooling: str, config: Mapping[str, Any]) -> None:
+    def __init__(self, graph: Any, output: int, pooling: str, config: Mapping[str, Any]) -> None:
         self._graph = graph
         self._output = output
         self._pooling = pooling
@@ -208,7 +210,7 @@ def _round_up(length: int) -> int:
     return -(-max(length, 1) // _LENGTH_STEP) * _LENGTH_STEP
 
 
-def _output(graph: ov.Model, path: Path) -> int:
+def _output(graph: Any, path: Path) -> int:
     """Which output to take: the sentence's own vector, else the token vectors."""
     inputs = {next(iter(port.get_names()), "?") for port in graph.inputs}
     if unknown := inputs - _KNOWN_INPUTS:
@@ -222,7 +224,7 @@ def _output(graph: ov.Model, path: Path) -> int:
     raise SettingsError(f"{path} has no output with a vector for each token or sentence: is it an embedding model?")
 
 
-def _dimension(graph: ov.Model, output: int, folder: ModelFolder) -> int:
+def _dimension(graph: Any, output: int, folder: ModelFolder) -> int:
     last = graph.outputs[output].get_partial_shape()[-1]
     if last.is_static:
         return int(last.get_length())

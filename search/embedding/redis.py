@@ -8,7 +8,7 @@ import struct
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import blake2b
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import numpy as np
 from redis.asyncio import Redis
@@ -73,8 +73,8 @@ class RedisEmbeddingCache:
     async def close(self) -> None:
         await self._client.aclose()
 
-    async def _read(self, names: Sequence[str]) -> list[bytes | None]:
-        values: list[bytes | None] = []
+    async def _read(self, names: Sequence[str]) -> list[Any]:
+        values: list[Any] = []  # bytes or None, as the client was told not to decode
         for start in range(0, len(names), _CHUNK):
             values += await self._client.mget(names[start : start + _CHUNK])
         return values

@@ -48,7 +48,7 @@ _PERMANENT: Final = (
 
 def outside_error(operation: str, error: BaseException) -> OutsideError:
     """The error for `operation`. What is not known to be permanent is transient: nothing may be given up by mistake."""
-    message = "no answer in time" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+    message = _words(error)
     for kinds, hint in _PERMANENT:
         if isinstance(error, kinds):
             return PermanentError(operation, message, hint=hint)
@@ -59,6 +59,14 @@ def outside_error(operation: str, error: BaseException) -> OutsideError:
     if isinstance(error, kafka.KafkaConnectionError) and "bootstrap" in message:
         return TransientError(operation, "no broker answers", hint="is it running, and is that its address?")
     return TransientError(operation, message)
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, kafka.BrokerResponseError) and not error.args:
+        return f"{type(error).__name__}: {error.description}"
+    return str(error) or type(error).__name__
 
 
 @contextmanager

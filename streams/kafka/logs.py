@@ -54,12 +54,15 @@ class OnceAtATime(logging.Handler):
         self._timer.start()
 
     def _look(self) -> None:
-        with self.lock or threading.RLock():
+        self.acquire()
+        try:
             left = self._last + self._quiet - time.monotonic()
             if left > 0:
                 self._watch(left)
                 return
             hidden, self._count, self._timer = self._count - 1, 0, None
+        finally:
+            self.release()
         if hidden:
             log.warning("the Kafka client has been quiet for %g s; %d more lines were not shown", self._quiet, hidden)
 

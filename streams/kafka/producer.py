@@ -21,12 +21,13 @@ from aiokafka.errors import (
 
 from freshet.schemas.errors import OutsideError, TransientError
 from freshet.schemas.positions import FreshnessToken
-from freshet.schemas.topics import RECORD_OVERHEAD_BYTES
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
 
 LINGER_MS: Final = 2  # what is sent together travels together
 BATCH_BYTES: Final = 64 * 1024  # brokers hold a topic's max.message.bytes against whole batches
+# What is too large for its topic the broker refuses; beyond this, brokers as they come just hang up.
+MAX_REQUEST_BYTES: Final = 100_000_000
 WRITE: Final = "write to Kafka"
 # Refusals of a record before it became part of a batch.
 _HARMLESS: Final = (
@@ -101,12 +102,9 @@ class KafkaProducer:
     acknowledgement and for the last records at the end.
     """
 
-    def __init__(
-        self, connection: KafkaConnection, *, max_value_bytes: int = 1_000_000, timeout: float | None = None
-    ) -> None:
+    def __init__(self, connection: KafkaConnection, *, timeout: float | None = None) -> None:
         self.timeout = connection.timeout if timeout is None else timeout
         self._connection = connection
-        self._max_request = max_value_bytes + RECORD_OVERHEAD_BYTES
         self._producer: AIOKafkaProducer | None = None
         self._spoilt = False
         self._renewing = asyncio.Lock()
@@ -129,7 +127,7 @@ class KafkaProducer:
             acks="all",
             linger_ms=LINGER_MS,
             max_batch_size=BATCH_BYTES,
-            max_request_size=self._max_request,
+            max_request_size=MAX_REQUEST_BYTES,
         )
         try:
             with kafka_errors(f"connect to Kafka at {self._connection.bootstrap_servers}"):

@@ -138,8 +138,8 @@ class Servers:
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
 
     async def _keep(self, server: Server) -> Server:
-        self._running.append(server)
         await server.start()
+        self._running.append(server)
         return server
 
 

@@ -10,13 +10,14 @@ import logging
 import shutil
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import qdrant_edge as edge
 from qdrant_client.http import models as rest
 
 from freshet.local.qdrant import config, errors, payload_indexes
 from freshet.local.qdrant.bodies import PAYLOAD_SCHEMA
-from freshet.local.qdrant.files import read_json, remove, write_json
+from freshet.local.qdrant.files import read_json, remove, sync_folder, write_json
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +51,7 @@ class Collection:
             shard = edge.EdgeShard.create(str(folder / _SHARD), settings)
         state = {"name": name, "created": created, "metadata": body.metadata or {}, "payload_schema": {}}
         write_json(folder / _FILE, state)
+        sync_folder(folder.parent)
         return cls(name, folder, shard, state)
 
     @classmethod
@@ -75,10 +77,9 @@ class Collection:
 
     def demand(self, ids: list[Any]) -> None:
         """Raises `ApiError` 404 where one of the points is missing, before anything is applied to the others."""
-        with errors.engine_input():
-            found = {point.id for point in self.retrieve(ids, payload=False, vector=False)}
+        found = {point.id for point in self.retrieve(ids, payload=False, vector=False)}
         for point_id in ids:
-            if point_id not in found and str(point_id) not in map(str, found):
+            if (point_id if isinstance(point_id, int) else UUID(str(point_id))) not in found:
                 raise errors.missing_point(point_id)
 
     @property
@@ -107,7 +108,7 @@ class Collection:
     # Reads
 
     def retrieve(self, ids: list[Any], payload: Any, vector: bool | list[str]) -> list[edge.Record]:
-        with errors.engine_input(), errors.engine_call():
+        with errors.engine_call():
             return self._shard.retrieve(ids, payload, vector)
 
     def scroll(self, request: edge.ScrollRequest) -> tuple[list[edge.Record], Any]:

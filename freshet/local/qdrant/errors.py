@@ -16,6 +16,8 @@ _REFUSED = (
     "No appropriate index",
     "No range index",
 )
+_BAD_INPUT = (ValueError, TypeError, OverflowError)
+"""What the engine's Python layer raises on values that it cannot take; the engine itself raises a bare `Exception`."""
 
 
 class ApiError(Exception):
@@ -70,6 +72,8 @@ def unsupported(what: str) -> ApiError:
 
 def engine_error(error: Exception) -> ApiError:
     """The engine raises bare exceptions with a text; what is not the request's fault is a 500, which clients repeat."""
+    if isinstance(error, _BAD_INPUT):
+        return wrong_format(str(error).splitlines()[0])
     text = str(error)
     if text.startswith("No point with id"):
         return ApiError(404, f"Not found: {text} found")
@@ -92,5 +96,5 @@ def engine_input() -> Iterator[None]:
     """Around the building of engine objects: a value that they refuse (a bad id, a bad path) is the request's fault."""
     try:
         yield
-    except (ValueError, TypeError, OverflowError) as error:
-        raise wrong_format(str(error).splitlines()[0]) from error
+    except _BAD_INPUT as error:
+        raise engine_error(error) from error

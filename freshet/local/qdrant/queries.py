@@ -22,6 +22,11 @@ _RRF_K = 2
 def to_query(space: VectorSpace, body: rest.QueryRequest) -> edge.QueryRequest:
     """Raises `ApiError` for an unknown vector name, another dimension, a limit of zero, a kind of query not offered."""
     at_least_one("limit", body.limit)
+    with errors.engine_input():
+        return _query(space, body)
+
+
+def _query(space: VectorSpace, body: rest.QueryRequest) -> edge.QueryRequest:
     return edge.QueryRequest(
         limit=body.limit or LIMIT,
         offset=body.offset or 0,
@@ -40,8 +45,7 @@ def to_order(body: rest.OrderByInterface) -> edge.OrderBy:
         return edge.OrderBy(body)
     direction = edge.Direction.Desc if body.direction is rest.Direction.DESC else edge.Direction.Asc
     start: Any = body.start_from
-    with errors.engine_input():
-        return edge.OrderBy(body.key, direction, start.isoformat() if hasattr(start, "isoformat") else start)
+    return edge.OrderBy(body.key, direction, start.isoformat() if hasattr(start, "isoformat") else start)
 
 
 def _prefetches(space: VectorSpace, body: list[rest.Prefetch] | rest.Prefetch | None) -> list[edge.Prefetch]:
@@ -80,10 +84,9 @@ def _scoring(space: VectorSpace, body: rest.QueryRequest | rest.Prefetch) -> Any
 
 
 def _nearest(space: VectorSpace, query: Any, using: str) -> edge.Query:
-    with errors.engine_input():
-        if isinstance(query, rest.SparseVector):
-            return edge.Query.Nearest(space.sparse_vector(using, query), using)
-        return edge.Query.Nearest(space.dense_vector(using, query), using)
+    if isinstance(query, rest.SparseVector):
+        return edge.Query.Nearest(space.sparse_vector(using, query), using)
+    return edge.Query.Nearest(space.dense_vector(using, query), using)
 
 
 def _params(body: rest.SearchParams | None) -> edge.SearchParams | None:

@@ -67,12 +67,14 @@ def displaced(items: Sequence[Displaced]) -> models.Filter:
 def _at_most(rank: Rank) -> list[models.Condition]:
     """Ranks compare as tuples: the first word that differs decides."""
     fields = list(rank_payload(rank).items())
-    last, value = fields.pop()
-    condition: models.Condition = models.FieldCondition(key=last, range=models.Range(lte=value))
+    last, offset = fields.pop()
+    conditions: list[models.Condition] = [models.FieldCondition(key=last, range=models.Range(lte=offset))]
     for field, value in reversed(fields):
-        equal = models.Filter(must=[_equals(field, value), condition])
-        condition = models.Filter(should=[models.FieldCondition(key=field, range=models.Range(lt=value)), equal])
-    return [condition]
+        conditions.insert(0, _equals(field, value))
+        if value > 0:  # nothing is below 0, which all versions are in `log` order
+            below = models.FieldCondition(key=field, range=models.Range(lt=value))
+            conditions = [models.Filter(should=[below, models.Filter(must=conditions)])]
+    return conditions
 
 
 def _equals(field: str, value: str | int) -> models.FieldCondition:

@@ -69,6 +69,26 @@ async def test_a_body_that_cannot_be_read_is_a_format_error(http: aiohttp.Client
         assert (await answer.json())["status"]["error"].startswith("Format error in JSON body: ")
 
 
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("points", {"ids": ["no-uuid"]}),
+        ("points/scroll", {"offset": "no-uuid"}),
+        ("points/delete", {"points": ["no-uuid"]}),
+        ("points/payload", {"payload": {}, "points": ["no-uuid"]}),
+        ("points/count", {"filter": {"must": [{"has_id": ["no-uuid"]}]}}),
+        ("points/query", {"query": [1.0, 0.0, 0.0, 0.0], "using": "dense", "offset": -1}),
+    ],
+    ids=["retrieve", "scroll", "delete", "set payload", "filter", "negative offset"],
+)
+async def test_ids_and_numbers_out_of_range_are_format_errors(
+    http: aiohttp.ClientSession, collection: str, path: str, body: dict[str, object]
+):
+    async with http.post(f"/collections/{collection}/{path}", json=body) as answer:
+        assert answer.status == 400
+        assert (await answer.json())["status"]["error"].startswith("Format error in JSON body: ")
+
+
 async def test_a_limit_of_zero_is_a_validation_error(http: aiohttp.ClientSession, collection: str):
     query = {"query": [1.0, 0.0, 0.0, 0.0], "using": "dense", "limit": 0}
     for path, body in (("query", query), ("scroll", {"limit": 0}), ("query/batch", {"searches": [query]})):

@@ -144,6 +144,12 @@ def test_a_word_longer_than_any_window_is_cut_and_kept_whole_together():
     assert "".join(piece.text for piece in pieces) == text
 
 
+def test_tokens_without_characters_do_no_harm():
+    """As tokenizers give that put a mark before a text."""
+    pieces = split("", "one two three", Recipe(1 + SPECIAL_TOKENS), lambda _: [0, 0, 0, 3, 7, 13])
+    assert "".join(piece.text for piece in pieces) == "one two three"
+
+
 def test_a_change_moves_no_boundary_before_it():
     text = " ".join(f"This is sentence number {n}." for n in range(200))
     before = split("", text, Recipe(60), TOKENIZERS["words"])

@@ -19,10 +19,10 @@ class Log:
         self.now = list(positions)
         self.asked: list[dict[int, int]] = []
 
-    async def positions(self, topic: str, group: str) -> list[Position]:
+    async def positions(self, topic: str, group: str) -> list[Position]:  # noqa: ARG002
         return self.now
 
-    async def times(self, topic: str, offsets: Mapping[int, int]) -> dict[int, float]:
+    async def times(self, topic: str, offsets: Mapping[int, int]) -> dict[int, float]:  # noqa: ARG002
         self.asked.append(dict(offsets))
         return {partition: float(offset) for partition, offset in offsets.items()}
 
@@ -65,7 +65,7 @@ async def test_each_partition_is_measured_and_only_those_behind_are_read():
 
 async def test_offsets_without_records_behind_them_are_no_lag():
     class Compacted(Log):
-        async def times(self, topic: str, offsets: Mapping[int, int]) -> dict[int, float]:
+        async def times(self, topic: str, offsets: Mapping[int, int]) -> dict[int, float]:  # noqa: ARG002
             return {}
 
     found = await lag(Compacted(Position(0, 0, 10, 9)), topic="documents", group="g")
@@ -111,7 +111,7 @@ async def test_the_gauges_follow_the_lag():
     labels = {"topic": "documents", "partition": "3", "group": "g"}
     async with watching(Weather(log), registry):
         await wait_until(lambda: registry.get_sample_value("freshet_consumer_lag_events", labels) == 10)
-        assert registry.get_sample_value("freshet_consumer_lag_seconds", labels) > 1_000_000
+        assert (registry.get_sample_value("freshet_consumer_lag_seconds", labels) or 0) > 1_000_000
         log.now = [Position(3, 0, 100, 100)]
         await wait_until(lambda: registry.get_sample_value("freshet_consumer_lag_events", labels) == 0)
         await wait_until(lambda: registry.get_sample_value("freshet_consumer_lag_seconds", labels) == 0)

@@ -12,6 +12,7 @@ from freshet.schemas.positions import Order
 from freshet.streams.publisher import prepare, prepare_tombstone
 
 PLAIN = Rules()
+UPSERT = {"type": "upsert", "id": "a", "text": ""}
 TENANTS = Rules(tenants=True)
 # Of the Java client's own tests (org.apache.kafka.common.utils.UtilsTest).
 JAVA_MURMUR2 = {
@@ -58,7 +59,7 @@ def test_with_tenants_the_key_names_the_tenant():
     ("event", "rules", "reason", "field"),
     [
         ({"type": "upsert", "id": "a"}, PLAIN, Reason.MISSING_FIELD, "text"),
-        ({"type": "upsert", "id": "a", "text": 1}, PLAIN, Reason.WRONG_TYPE, "text"),
+        (UPSERT | {"text": 1}, PLAIN, Reason.WRONG_TYPE, "text"),
         ({"type": "replace", "id": "a"}, PLAIN, Reason.UNKNOWN_TYPE, "type"),
         ({"type": "delete", "id": ""}, PLAIN, Reason.INVALID_VALUE, "id"),
         ({"type": "delete", "id": "a", "tenant": "acme"}, PLAIN, Reason.INVALID_VALUE, "tenant"),
@@ -66,11 +67,11 @@ def test_with_tenants_the_key_names_the_tenant():
         (Delete(id="a"), Rules(order=Order.VERSION), Reason.NO_VERSION, "version"),
         (Upsert(id="a", text="x" * 100), Rules(max_bytes=100), Reason.TOO_LARGE, ""),
         (Upsert(id="a", text="\ud800"), PLAIN, Reason.NOT_UTF8, ""),
-        ({"type": "upsert", "id": "a", "text": "\ud800"}, PLAIN, Reason.NOT_UTF8, ""),
-        ({"type": "upsert", "id": "a", "text": "", "metadata": {"when": datetime.now(UTC)}}, PLAIN, Reason.NOT_JSON, ""),
-        ({"type": "upsert", "id": "a", "text": "", "metadata": {"x": float("nan")}}, PLAIN, Reason.INVALID_VALUE, "metadata"),
+        (UPSERT | {"text": "\ud800"}, PLAIN, Reason.NOT_UTF8, ""),
+        (UPSERT | {"metadata": {"when": datetime.now(UTC)}}, PLAIN, Reason.NOT_JSON, ""),
+        (UPSERT | {"metadata": {"x": float("nan")}}, PLAIN, Reason.INVALID_VALUE, "metadata"),
     ],
-)  # fmt: skip
+)
 def test_what_the_worker_would_refuse_is_refused_before_it_is_sent(event, rules, reason, field):
     with pytest.raises(BadEvent) as raised:
         prepare(event, rules)

@@ -32,6 +32,13 @@ def collection(tmp_path: Path) -> Iterator[Collection]:
     collection.close()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Collection]:
+    collection = Collection.create("c", tmp_path_factory.mktemp("shared") / "c", SETTINGS)
+    yield collection
+    collection.close()
+
+
 def upsert(collection: Collection, vectors: dict[int, list[float]], payloads: dict[int, dict[str, Any]] | None = None):
     points = [
         models.PointStruct(id=n, vector={"v": vector}, payload=(payloads or {}).get(n, {}))
@@ -119,11 +126,9 @@ def test_what_the_engine_raises_for_no_fault_of_the_request_is_a_server_error(tm
 
 @settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 10**6), limit=st.integers(1, 6), size=st.integers(1, 4), kinds=st.integers(1, 12))
-def test_groups_equal_those_of_the_whole_list(
-    tmp_path_factory: pytest.TempPathFactory, seed: int, limit: int, size: int, kinds: int
-):
-    rnd = random.Random(seed)
-    collection = Collection.create("c", tmp_path_factory.mktemp("groups") / "c", SETTINGS)
+def test_groups_equal_those_of_the_whole_list(shared: Collection, seed: int, limit: int, size: int, kinds: int):
+    rnd, collection = random.Random(seed), shared
+    updates.delete(collection, models.FilterSelector(filter=models.Filter()))
     numbers = range(rnd.randrange(1, 150))
     # Most points belong to one value, so that the first fetch does not hold all groups.
     values = {n: {"k": {"v": f"k{min(rnd.randrange(40), kinds)}"}} for n in numbers}
@@ -135,7 +140,6 @@ def test_groups_equal_those_of_the_whole_list(
     for hit in collection.query(to_query(collection.space, everything)):
         expected.setdefault((hit.payload or {})["k"]["v"], []).append(hit.id)
     assert found == {value: ids[:size] for value, ids in list(expected.items())[:limit]}
-    collection.close()
 
 
 def test_groups_take_each_value_of_a_list_and_no_other_kinds(collection: Collection):

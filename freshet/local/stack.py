@@ -1,0 +1,183 @@
+"""Everything on this machine: Kafka, the engine, a worker and a search service, each a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import socket
+import sys
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, NoReturn, Self, TypeVar
+
+from freshet.local.asking import is_ready
+from freshet.local.engine import LocalQdrant
+from freshet.local.kafka import LocalKafka
+from freshet.local.processes import LOOPBACK, ChildProcess, LocalPartError, free_port, free_ports
+
+T = TypeVar("T")
+
+SEARCH_PORT: Final = 8080
+START_SECONDS: Final = 120.0  # loading a model on a busy machine
+PROCESS_GRACE: Final = 8.0  # the worker's batch in flight has 5
+SERVER_GRACE: Final = 6.0
+WATCH_SECONDS: Final = 0.2
+PREFIX: Final = "FRESHET_"
+# Of the user's own settings those that say how this machine computes; the others speak of another Kafka, another index.
+KEPT: Final = frozenset(
+    f"{PREFIX}{name}" for name in ("CACHE_DIR", "LOG_LEVEL", "EMBEDDING__THREADS", "EMBEDDING__PRECISION")
+)
+
+
+class LocalStack:
+    """`async with LocalStack(folder=…, jars=…, port=…) as stack:` ends whatever of it was started, in reverse order.
+
+    `start_servers` starts Kafka and the engine, `start_processes` then the worker and the search service at `url`. Data
+    stay in `folder`, logs in its `logs`; hold `locked(folder)` meanwhile. Everything listens on loopback only. The
+    worker and the service see nothing of the user's own settings but how to compute.
+    """
+
+    def __init__(
+        self, *, folder: Path, jars: Sequence[Path], port: int, environ: Mapping[str, str] = os.environ
+    ) -> None:
+        self._folder = folder
+        self._environ = environ
+        self.port = port
+        self.kafka = LocalKafka(jars=jars, folder=folder / "kafka", log=self._log("kafka"))
+        self.qdrant = LocalQdrant(folder=folder / "qdrant", log=self._log("qdrant"))
+        worker_probes, search_probes = free_ports(2)
+        self.worker = self._process("worker", worker_probes, f"http://{LOOPBACK}:{worker_probes}", {})
+        # One query at a time is short work, and the worker wants the cores.
+        light = {"SEARCH__PORT": str(port), "EMBEDDING__THREADS": "1"}
+        self.search = self._process("search", search_probes, self.url, light)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"http://{LOOPBACK}:{self.port}"
+
+    async def start_servers(self) -> None:
+        """Return when Kafka and the engine answer. Raises `LocalPartError`."""
+        await _together(self.kafka.start(), self.qdrant.start())
+
+    async def start_processes(self) -> None:
+        """Return when the worker consumes and searches are answered. Raises `LocalPartError`."""
+        await _together(self.worker.start(), self.search.start())
+
+    async def guard(self, work: Coroutine[Any, Any, T]) -> T:
+        """The result of `work`, or `LocalPartError` as soon as a part that runs now has ended."""
+        working, watching = asyncio.create_task(work), asyncio.create_task(self._watch())
+        try:
+            await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if watching.done():
+                watching.result()
+            return working.result()
+        finally:
+            await _end(working, watching)
+
+    async def stop(self) -> None:
+        """End everything within some seconds: what uses the servers before the servers."""
+        await asyncio.gather(self.search.stop(), self.worker.stop())
+        await asyncio.gather(self.qdrant.process.stop(SERVER_GRACE), self.kafka.process.stop(SERVER_GRACE))
+
+    async def _watch(self) -> NoReturn:
+        running = [part for part in self._parts() if part.alive]
+        while True:
+            for part in running:
+                if not part.alive:
+                    raise LocalPartError(f"{part.name} ended by itself; its log is {part.log}")
+            await asyncio.sleep(WATCH_SECONDS)
+
+    def _parts(self) -> tuple[ChildProcess, ...]:
+        return self.kafka.process, self.qdrant.process, self.worker, self.search
+
+    def _process(self, command: str, probes: int, ready_at: str, settings: Mapping[str, str]) -> ChildProcess:
+        given = {
+            "KAFKA__BOOTSTRAP_SERVERS": self.kafka.bootstrap,
+            "QDRANT__URL": self.qdrant.url,
+            "QDRANT__API_KEY": self.qdrant.api_key,
+            "PROBES__PORT": str(probes),
+            **settings,
+        }
+        return ChildProcess(
+            f"freshet {command}",
+            [sys.executable, "-m", "freshet", command],
+            log=self._log(command),
+            ready=partial(is_ready, ready_at),
+            deadline=START_SECONDS,
+            env={f"{PREFIX}{name}": value for name, value in given.items()},
+            inherit=_without_settings(self._environ),
+            cwd=self._folder,  # where no .env lies
+            grace=PROCESS_GRACE,
+        )
+
+    def _log(self, name: str) -> Path:
+        return self._folder / "logs" / f"{name}.log"
+
+
+def search_port() -> int:
+    """The usual port of the search service where it is free, else another one."""
+    return SEARCH_PORT if is_free(SEARCH_PORT) else free_port()
+
+
+def is_free(port: int) -> bool:
+    try:
+        with socket.create_server((LOOPBACK, port)):
+            return True
+    except OSError:
+        return False
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Keep others out of the folder. Raises `LocalPartError` at once where another process is in it.
+
+    The system opens the lock when we end, however that comes.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            holder = lock.read().strip() or "unknown"
+            raise LocalPartError(f"it runs already (process {holder}), with its data in {folder}") from error
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+        lock.truncate(0)
+
+
+def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in environ.items()
+        if name.upper() in KEPT or not name.upper().startswith(PREFIX)  # they are read in any case
+    }
+
+
+async def _together(*starts: Coroutine[Any, Any, None]) -> None:
+    """Run all; when one fails, the others are cancelled and have ended before its error goes on."""
+    tasks = [asyncio.create_task(each) for each in starts]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        await _end(*tasks)
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,221 @@
+"""The real commands, as processes of their own, against a real broker."""
+
+import asyncio
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import sys
+import termios
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from aiokafka import TopicPartition
+
+from tests.integration.kafka.reading import commit, read_all
+from tests.support.servers import KafkaServer
+
+
+@dataclass
+class Done:
+    code: int
+    out: str
+    err: str
+
+
+class Freshet:
+    """`await freshet("publish", "-", stdin=b"…")`, with a documents topic of its own."""
+
+    def __init__(self, kafka: KafkaServer, folder: Path, **settings: str) -> None:
+        self.bootstrap = kafka.bootstrap
+        self.topic = f"kb-{uuid.uuid4().hex[:8]}"
+        self.index = self.topic
+        self.folder = folder
+        self._settings = {
+            "FRESHET_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap,
+            "FRESHET_TOPICS__DOCUMENTS": self.topic,
+            "FRESHET_TOPICS__PARTITIONS": "2",
+            "FRESHET_INDEX": self.index,
+            **settings,
+        }
+
+    async def __call__(self, *arguments: str, stdin: bytes = b"", stderr: int = asyncio.subprocess.PIPE) -> Done:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "error", "-m", "freshet", *arguments,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr,
+            cwd=self.folder, env=os.environ | self._settings,
+        )  # fmt: skip
+        out, err = await process.communicate(stdin)
+        complaints = (err or b"").decode()
+        assert "Traceback" not in complaints
+        return Done(process.returncode or 0, out.decode(), complaints)
+
+    async def records(self) -> dict[str, dict[str, object]]:
+        found = await read_all(self.bootstrap, self.topic, 2)
+        return {record.key.decode(): json.loads(record.value) for record in found}
+
+
+@pytest.fixture
+async def freshet(kafka: KafkaServer, tmp_path: Path) -> Freshet:
+    command = Freshet(kafka, tmp_path)
+    done = await command("topics", "create")
+    assert done.code == 0, done.err
+    return command
+
+
+async def test_topics_are_created_checked_and_listed(kafka: KafkaServer, tmp_path: Path):
+    freshet = Freshet(kafka, tmp_path)
+    before = await freshet("topics", "check")
+    created = await freshet("topics", "create")
+    after = await freshet("topics", "check")
+    listed = await freshet("topics", "list", "--json")
+
+    assert before.code == 1
+    assert f"{freshet.topic}.again: the topic is missing" in before.err
+    assert created.code == 0
+    assert f"{freshet.topic}.dead-letters" in created.out
+    assert (after.code, after.out) == (0, "every topic is as it should be\n")
+    documents = json.loads(listed.out)[0]
+    assert (documents["topic"], documents["partitions"]) == (freshet.topic, 2)
+    assert freshet.topic in (await freshet("topics", "list")).out
+
+
+async def test_a_documents_topic_with_wrong_settings_is_not_overlooked(kafka: KafkaServer, tmp_path: Path):
+    freshet = Freshet(kafka, tmp_path)
+    freshet.topic = await kafka.create_topic("documents")
+    freshet._settings["FRESHET_TOPICS__DOCUMENTS"] = freshet.topic
+    done = await freshet("topics", "create", "--json")
+
+    assert done.code == 1
+    assert f"{freshet.topic}: cleanup.policy is delete, should be compact" in done.err
+
+
+async def test_a_file_is_published_and_its_bad_lines_are_told(freshet: Freshet, tmp_path: Path):
+    lines = [
+        '{"id": "a", "text": "A document.", "title": "A"}',
+        '{"id": "b"}',
+        "",
+        "nonsense",
+        '{"type": "delete", "id": "c", "version": 3}',
+    ]
+    (tmp_path / "events.jsonl").write_text("\n".join(lines))
+    done = await freshet("publish", "events.jsonl")
+
+    assert done.code == 1
+    assert done.out.startswith("published 2 events in ")
+    assert "line 2: text: the field is required (missing_field)" in done.err
+    assert "line 4: " in done.err
+    assert "2 events refused" in done.err
+    assert await freshet.records() == {
+        "a": {"type": "upsert", "id": "a", "text": "A document.", "title": "A"},
+        "c": {"type": "delete", "id": "c", "version": 3},
+    }
+
+
+async def test_standard_input_is_published(freshet: Freshet):
+    lines = b"".join(b'{"id": "d%d", "text": "x"}\n' % number for number in range(1200))
+    done = await freshet("publish", "-", "--json", stdin=lines)
+    summary = json.loads(done.out)
+
+    assert (done.code, done.err) == (0, "")
+    assert (summary["published"], summary["bad"]) == (1200, [])
+    ends = sum(int(token.rpartition("@")[2]) + 1 for token in summary["tokens"])
+    assert ends == len(await freshet.records()) == 1200
+
+
+async def test_a_folder_is_published(freshet: Freshet, tmp_path: Path):
+    (tmp_path / "docs" / "deep").mkdir(parents=True)
+    (tmp_path / "docs" / "deep" / "guide.md").write_text("# The guide\n\nText.")
+    (tmp_path / "docs" / "plain.txt").write_text("Just text.")
+    (tmp_path / "docs" / "image.png").write_bytes(b"\x89PNG")
+    done = await freshet("publish", "docs")
+
+    assert done.code == 0, done.err
+    records = await freshet.records()
+    assert {key: record["title"] for key, record in records.items()} == {
+        "deep/guide.md": "The guide",
+        "plain.txt": "plain.txt",
+    }
+
+
+async def test_an_empty_source_publishes_nothing_and_is_fine(freshet: Freshet):
+    done = await freshet("publish", "-")
+
+    assert (done.code, done.out.split(" in ")[0]) == (0, "published 0 events")
+
+
+async def test_a_tenant_is_given_to_documents_that_name_none(kafka: KafkaServer, tmp_path: Path):
+    freshet = Freshet(kafka, tmp_path, FRESHET_TENANTS="true")
+    await freshet("topics", "create")
+    lines = b'{"id": "a", "text": "x"}\n{"id": "b", "text": "x", "tenant": "other"}\n'
+    without = await freshet("publish", "-", stdin=lines)
+    done = await freshet("publish", "-", "--tenant", "acme", stdin=lines)
+    deleted = await freshet("delete", "a", "--tenant", "acme")
+
+    assert (without.code, done.code, deleted.code) == (1, 0, 0)
+    assert "tenants are on" in without.err
+    records = await freshet.records()
+    assert {key: record["type"] for key, record in records.items()} == {"acme/a": "delete", "other/b": "upsert"}
+
+
+async def test_documents_are_deleted_by_their_ids(freshet: Freshet):
+    done = await freshet("delete", "a", "b", "--version", "7", "--json")
+
+    assert done.code == 0
+    assert [entry["id"] for entry in json.loads(done.out)] == ["a", "b"]
+    assert await freshet.records() == {
+        "a": {"type": "delete", "id": "a", "version": 7},
+        "b": {"type": "delete", "id": "b", "version": 7},
+    }
+
+
+async def test_publishing_to_a_topic_that_is_missing_names_the_command(kafka: KafkaServer, tmp_path: Path):
+    done = await Freshet(kafka, tmp_path)("publish", "-", stdin=b'{"id": "a", "text": "x"}')
+
+    assert done.code == 1
+    assert "freshet topics create" in done.err
+
+
+async def test_lag_counts_everything_before_the_first_worker_and_what_is_left_after_it(freshet: Freshet):
+    group = f"freshet.{freshet.index}.abc"
+    await freshet("publish", "-", stdin=b'{"id": "a", "text": "x"}\n' * 5)
+    before = json.loads((await freshet("lag", "--json")).out)
+    ends = {TopicPartition(freshet.topic, entry["partition"]): entry["end"] for entry in before}
+    await commit(freshet.bootstrap, group, {part: max(end - 2, 0) for part, end in ends.items()})
+    behind = json.loads((await freshet("lag", "--json")).out)
+    await commit(freshet.bootstrap, group, ends)
+    table = await freshet("lag")
+
+    assert sum(entry["events"] for entry in before) == 5
+    assert {entry["group"] for entry in behind} == {group}
+    assert sum(entry["events"] for entry in behind) == 2
+    assert max(entry["seconds"] for entry in behind) > 0
+    assert (table.code, table.out.splitlines()[-1]) == (0, "caught up")
+    assert group in table.out
+
+
+async def test_on_a_terminal_there_is_a_bar_with_rate_and_remaining_time(freshet: Freshet):
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
+    lines = b"".join(b'{"id": "d%d", "text": "x"}\n' % number for number in range(2000))
+    (freshet.folder / "many.jsonl").write_bytes(lines)
+    reading = asyncio.create_task(asyncio.to_thread(read_terminal, ours))
+    done = await freshet("publish", "many.jsonl", stderr=theirs)
+    os.close(theirs)
+
+    assert done.out.startswith("published 2,000 events in ")
+    assert re.search(r"publishing .*2000/2000 +[\d,]+/s +\d:\d\d", await reading)
+
+
+def read_terminal(terminal: int) -> str:
+    """Everything that is written to a terminal until its other side is closed, without colours and cursor moves."""
+    seen = b""
+    with contextlib.suppress(OSError), open(terminal, "rb", buffering=0) as file:
+        while part := file.read(1000):
+            seen += part
+    return re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", seen.decode())
