@@ -5,6 +5,7 @@ FreshetError
 │   ├── TransientError      try again
 │   ├── OverloadedError     try again after `retry_after` seconds
 │   └── PermanentError      this input can never work
+│       └── DeniedError     nothing can, until somebody changes a key, a right or what is missing
 ├── BadEvent                an event that can never be indexed (schemas/decoding.py)
 └── SettingsError           the process is configured in a way that cannot work
 """
@@ -46,7 +47,14 @@ class OverloadedError(OutsideError):
 
 
 class PermanentError(OutsideError):
-    """This input can never work: refused as wrong, too long, unknown model, wrong credentials."""
+    """This input can never work: refused as wrong, too long, of another dimension."""
+
+
+class DeniedError(PermanentError):
+    """No input is at fault: a key or a right is missing, or what the settings name is not there.
+
+    A process that starts ends with it; one that runs waits, for an operator can mend it and no event may be lost.
+    """
 
 
 class SettingsError(FreshetError):

@@ -95,9 +95,10 @@ class SearchService:
         return query
 
     async def _embed(self, query: str) -> Vector:
-        vectors = (await self._embedder.embed([query], purpose="query")).vectors
+        embedded = await self._embedder.embed([query], purpose="query")
         self._model_answered = True
-        return vectors[0]
+        vector: Vector = embedded.vectors[0]
+        return vector
 
     async def _try_model(self) -> None:
         # Once: a remote model is paid for, so probes must not ask it again and again.

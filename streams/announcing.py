@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -11,24 +10,14 @@ from freshet.schemas.feed import Change, Watermark
 from freshet.schemas.positions import FreshnessToken
 from freshet.schemas.topics import Topics
 from freshet.streams.batch import Batch, DeadLetter
+from freshet.streams.messages import Message
 from freshet.streams.plan import DocumentPlan, Outcome
-
-
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A record to be produced. Without a `partition` the key decides."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    partition: int | None = None
-    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 class Sink(Protocol):
     """Where records go."""
 
-    async def send_all(self, records: Sequence[Outgoing]) -> Sequence[FreshnessToken]:
+    async def send_all(self, records: Iterable[Message]) -> Sequence[FreshnessToken]:
         """Produce records, in order per partition; returns where they lie when all replicas have them.
 
         May repeat or leave out any when it raises TransientError or OverloadedError: send them all again.
@@ -52,7 +41,7 @@ class Announcer:
         changes = [self._change(plan) for plan in batch.plans.values() if _worth_saying(plan, batch)]
         await self._sink.send_all([*changes, *self._watermarks(batch)])
 
-    def _dead_letter(self, letter: DeadLetter) -> Outgoing:
+    def _dead_letter(self, letter: DeadLetter) -> Message:
         record, error = letter.record, letter.error
         origin = FreshnessToken(record.topic, record.partition, record.offset)
         moment = datetime.fromtimestamp(self._clock(), UTC).isoformat(timespec="milliseconds")
@@ -64,25 +53,25 @@ class Announcer:
             "attempts": "1",
             "time": moment,
         }
-        return Outgoing(
+        return Message(
             self._topics.dead_letters,
             record.key,
             record.value,
             headers=tuple((name, value.encode("utf-8", "replace")) for name, value in headers.items()),
         )
 
-    def _change(self, plan: DocumentPlan) -> Outgoing:
+    def _change(self, plan: DocumentPlan) -> Message:
         event = plan.newest.event
         origin = FreshnessToken(self._topics.documents, event.partition, event.offset)
         change = Change(index_version=self._version, outcome=plan.outcome.value, origin=str(origin), key=plan.key)
-        return Outgoing(self._topics.indexed, plan.key.encode(), change.model_dump_json().encode(), event.partition)
+        return Message(self._topics.indexed, plan.key.encode(), change.model_dump_json().encode(), event.partition)
 
-    def _watermarks(self, batch: Batch) -> Iterator[Outgoing]:
+    def _watermarks(self, batch: Batch) -> Iterator[Message]:
         for partition, offset in batch.ends.items():
             mark = Watermark(
                 index_version=self._version, topic=self._topics.documents, partition=partition, offset=offset
             )
-            yield Outgoing(self._topics.indexed, None, mark.model_dump_json().encode(), partition)
+            yield Message(self._topics.indexed, None, mark.model_dump_json().encode(), partition)
 
 
 def _worth_saying(plan: DocumentPlan, batch: Batch) -> bool:

@@ -15,7 +15,8 @@ from freshet.schemas.events import BODY, Delete, Upsert
 from freshet.schemas.keys import document_key
 from freshet.schemas.positions import FreshnessToken, Order
 from freshet.streams.kafka.connection import KafkaConnection
-from freshet.streams.kafka.producer import KafkaProducer, Message
+from freshet.streams.kafka.producer import KafkaProducer
+from freshet.streams.messages import Message
 
 AnyEvent = Upsert | Delete | Mapping[str, Any]
 

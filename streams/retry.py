@@ -8,7 +8,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from freshet.schemas.errors import FreshetError, OutsideError, OverloadedError, TransientError
+from freshet.schemas.errors import DeniedError, FreshetError, OutsideError, OverloadedError, TransientError
 
 T = TypeVar("T")
 FIRST_WAIT: Final = 0.1  # seconds; doubles with each try
@@ -41,18 +41,23 @@ class Weather:
 
 
 class Retry:
-    """Runs calls until they work, are refused for good, or nobody needs them any more."""
+    """Runs calls until they work, are refused for good, or nobody needs them any more.
+
+    A `patient` one waits even where somebody must first change a key or a right.
+    """
 
     def __init__(
         self,
         *,
         weather: Weather,
         longest_wait: float,
+        patient: bool = False,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self._weather = weather
         self._longest = longest_wait
+        self._retried = (TransientError, OverloadedError, DeniedError) if patient else (TransientError, OverloadedError)
         self._sleep = sleep
         self._jitter = jitter
 
@@ -64,7 +69,7 @@ class Retry:
                 raise AbandonedError(operation)
             try:
                 result = await call()
-            except (TransientError, OverloadedError) as error:
+            except self._retried as error:
                 self._weather.begins(operation, error)
                 await self._sleep(self._wait(tries, error))
                 tries += 1

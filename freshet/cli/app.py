@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from freshet.cli import delete, lag, processes, publish, topics, version
+from freshet.cli import delete, demo, lag, processes, publish, topics, version
 from freshet.schemas.errors import FreshetError, SettingsError
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -24,6 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("demo")(demo.demo)
 app.command("worker")(processes.worker)
 app.command("search")(processes.search)
 app.command("publish")(publish.publish)

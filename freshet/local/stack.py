@@ -69,11 +69,11 @@ class LocalStack:
 
     async def start_servers(self) -> None:
         """Return when Kafka and the engine answer. Raises `LocalPartError`."""
-        await _together(self.kafka.start(), self.qdrant.start())
+        await together(self.kafka.start(), self.qdrant.start())
 
     async def start_processes(self) -> None:
         """Return when the worker consumes and searches are answered. Raises `LocalPartError`."""
-        await _together(self.worker.start(), self.search.start())
+        await together(self.worker.start(), self.search.start())
 
     async def guard(self, work: Coroutine[Any, Any, T]) -> T:
         """The result of `work`, or `LocalPartError` as soon as a part that runs now has ended."""
@@ -140,8 +140,8 @@ def is_free(port: int) -> bool:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Keep others out of the folder. Raises `LocalPartError` at once where another process is in it.
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Keep others out of the folder. Raises `LocalPartError` at once where another process is in it with `what`.
 
     The system opens the lock when we end, however that comes.
     """
@@ -152,7 +152,7 @@ def locked(folder: Path) -> Iterator[None]:
         except BlockingIOError as error:
             lock.seek(0)
             holder = lock.read().strip() or "unknown"
-            raise LocalPartError(f"it runs already (process {holder}), with its data in {folder}") from error
+            raise LocalPartError(f"{what} runs already (process {holder}), with its data in {folder}") from error
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -168,7 +168,7 @@ def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-async def _together(*starts: Coroutine[Any, Any, None]) -> None:
+async def together(*starts: Coroutine[Any, Any, None]) -> None:
     """Run all; when one fails, the others are cancelled and have ended before its error goes on."""
     tasks = [asyncio.create_task(each) for each in starts]
     try:

@@ -37,8 +37,8 @@ def new_registry() -> CollectorRegistry:
     return registry
 
 
-def kafka_connection(settings: Settings, process: str) -> KafkaConnection:
-    return KafkaConnection(settings.kafka.bootstrap_servers, client_id=f"freshet-{process}")
+def kafka_connection(settings: Settings, process: str, *, timeout: float = 30.0) -> KafkaConnection:
+    return KafkaConnection(settings.kafka.bootstrap_servers, client_id=f"freshet-{process}", timeout=timeout)
 
 
 async def open_embedder(settings: Settings, registry: CollectorRegistry, stack: AsyncExitStack) -> Embedder:

@@ -46,7 +46,8 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
         embedder = await open_embedder(settings, registry, stack)
         wanted = identity(settings, embedder)
         client = qdrant_client(settings, stack)
-        connection = kafka_connection(settings, "search")
+        # Half of what a request may take, so that an absent Kafka is told before the request's own deadline.
+        connection = kafka_connection(settings, "search", timeout=settings.search.deadline_seconds / 2)
         topics = Topics(settings.topics.documents)
         publisher = Publisher.over(connection, topic=topics.documents, rules=settings.rules)
         stack.push_async_callback(publisher.stop)

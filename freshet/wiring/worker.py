@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
@@ -73,40 +73,24 @@ class WorkerProcess:
 async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
     """Build a worker: waits for Kafka and Qdrant, refuses to start over what it does not fit (SettingsError)."""
     registry, weather = new_registry(), Weather()
-    retry = Retry(weather=weather, longest_wait=settings.worker.retry_seconds)
     checks: dict[str, Check] = {"start": _starting}
     async with AsyncExitStack() as stack:
-        port = await _probes(settings, registry, checks, stack)
+        probe_port = await _probes(settings, registry, checks, stack)
+        at_start = Retry(weather=weather, longest_wait=settings.worker.retry_seconds)
+        retry = Retry(weather=weather, longest_wait=settings.worker.retry_seconds, patient=True)
         embedder = await open_embedder(settings, registry, stack)
         version, topics = identity(settings, embedder), Topics(settings.topics.documents)
         connection = kafka_connection(settings, "worker")
-        specs = topic_specs(
-            topics,
-            partitions=settings.topics.partitions,
-            replication_factor=settings.topics.replication_factor,
-            max_event_bytes=settings.max_event_bytes,
-        )
-        await prepare_topics(connection, specs, retry=retry, create=settings.topics.create)
-        sink = KafkaProducer(connection)
-        await retry("connect to Kafka", sink.start, _always)
-        stack.push_async_callback(sink.stop)
+        sink = await _kafka(settings, connection, topics, at_start, stack)
         client = qdrant_client(settings, stack)
         versions = QdrantVersions(client, index=settings.index)
-        partitions = await retry("describe topics", partial(sink.partitions, topics.documents), _always)
-        await retry(
-            "prepare the index", partial(prepare_index, versions, version, topics.documents, partitions), _always
-        )
-        writer = QdrantWriter(client, collection=version.version, dimension=embedder.model.dimension)
+        partitions = await at_start("describe topics", partial(sink.partitions, topics.documents), _always)
+        make = partial(prepare_index, versions, version, topics.documents, partitions)
+        await at_start("prepare the index", make, _always)
         metrics = WorkerMetrics(registry)
+        writer = QdrantWriter(client, collection=version.version, dimension=embedder.model.dimension)
         worker = Worker(
-            consumer=partial(
-                DocumentsConsumer,
-                connection=connection,
-                topic=topics.documents,
-                group=version.group,
-                max_events=settings.worker.batch_events,
-                max_bytes=settings.worker.batch_bytes,
-            ),
+            consumer=partial(_consumer, settings, connection, topics, version),
             indexer=Indexer(
                 index=writer,
                 embedder=embedder,
@@ -129,13 +113,43 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
         )
         documents = add_stages(app, worker)
         count_dead_letters(app, topics.dead_letters, metrics)
-        await retry("start Faust", partial(_start, app), _always)
+        await at_start("start Faust", partial(_start, app), _always)
         stack.push_async_callback(app.stop)
         _watch_lag(connection, topics, version, registry, stack)
         checks.clear()
         checks.update(_checks(worker, weather, partial(versions.describe, version.version)))
         logger.info("indexing %s into %s", topics.documents, version.version)
-        yield WorkerProcess(app, worker, documents, port)
+        yield WorkerProcess(app, worker, documents, probe_port)
+
+
+async def _kafka(
+    settings: Settings, connection: KafkaConnection, topics: Topics, retry: Retry, stack: AsyncExitStack
+) -> KafkaProducer:
+    """Wait for Kafka, make or check the topics, and connect the producer."""
+    specs = topic_specs(
+        topics,
+        partitions=settings.topics.partitions,
+        replication_factor=settings.topics.replication_factor,
+        max_event_bytes=settings.max_event_bytes,
+    )
+    await prepare_topics(connection, specs, retry=retry, create=settings.topics.create)
+    sink = KafkaProducer(connection)
+    await retry("connect to Kafka", sink.start, _always)
+    stack.push_async_callback(sink.stop)
+    return sink
+
+
+def _consumer(
+    settings: Settings, connection: KafkaConnection, topics: Topics, version: Identity, **listeners: Any
+) -> DocumentsConsumer:
+    return DocumentsConsumer(
+        connection=connection,
+        topic=topics.documents,
+        group=version.group,
+        max_events=settings.worker.batch_events,
+        max_bytes=settings.worker.batch_bytes,
+        **listeners,
+    )
 
 
 async def prepare_index(versions: IndexVersions, wanted: Identity, topic: str, partitions: int) -> None:

@@ -30,11 +30,11 @@ def fetch(model: str, revision: str | None = None) -> Path:
         return Path(snapshot_download(model, revision=revision, allow_patterns=patterns))
     except HFValidationError as error:
         raise SettingsError(f"{model!r} is neither a folder nor a name on the hub: {error}") from error
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        raise SettingsError(
-            f"the hub has no model {model!r} that you may read (revision {revision}): {error}"
-        ) from error
     except OSError as error:
+        missing = (RepositoryNotFoundError, RevisionNotFoundError)
+        if isinstance(error, missing) or isinstance(error.__cause__, missing):  # a dry run wraps it
+            at = f" at revision {revision}" if revision else ""
+            raise SettingsError(f"the hub has no model {model!r}{at} that you may read") from error
         hint = "without a way to the hub name a folder; another hub is set by HF_ENDPOINT"
         raise TransientError("fetch a model", f"{model}: {error}", hint=hint) from error
 

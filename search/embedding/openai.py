@@ -9,14 +9,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal
 
 import numpy as np
 import openai
 
-from freshet.schemas.errors import OutsideError, OverloadedError, PermanentError, TransientError
+from freshet.schemas.errors import DeniedError, OutsideError, OverloadedError, PermanentError, TransientError
 from freshet.search.embedding.base import Embedded, Model, Purpose, Vectors
 from freshet.search.embedding.tokens import estimated_ends
+from freshet.search.embedding.vectors import unit
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 _OPERATION: Final = "embed with the OpenAI API"
@@ -91,7 +92,7 @@ class OpenAIEmbedder:
         return self._model
 
     async def embed(self, texts: Sequence[str], *, purpose: Purpose = "index") -> Embedded:  # noqa: ARG002 (one model for both)
-        """As `Embedder.embed`: PermanentError for a text, model or key that is refused, TransientError for the rest."""
+        """As `Embedder.embed`: PermanentError for texts that are refused, DeniedError for a key or model that is."""
         tasks = [asyncio.ensure_future(self._in_turn(batch)) for batch in self._batches(texts)]
         try:
             answers = await asyncio.gather(*tasks)
@@ -99,7 +100,7 @@ class OpenAIEmbedder:
             for task in tasks:
                 task.cancel()
         vectors = [vectors for vectors, _ in answers] or [np.empty((0, self._model.dimension), np.float32)]
-        return Embedded(_unit(np.concatenate(vectors)), sum(tokens for _, tokens in answers))
+        return Embedded(unit(np.concatenate(vectors)), sum(tokens for _, tokens in answers))
 
     def token_ends(self, text: str) -> Sequence[int]:
         """As `Embedder.token_ends`: estimated."""
@@ -210,11 +211,6 @@ def _decode(embedding: str | Sequence[float]) -> Vectors:
     return np.asarray(embedding, dtype=np.float32)
 
 
-def _unit(vectors: Vectors) -> Vectors:
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return cast("Vectors", vectors / np.maximum(lengths, np.finfo(np.float32).tiny))
-
-
 def _translate(error: openai.APIError) -> OutsideError:
     """OpenAI's error as one of ours, by what the caller may do about it."""
     if not isinstance(error, openai.APIStatusError):
@@ -228,9 +224,10 @@ def _translate(error: openai.APIError) -> OutsideError:
         return OverloadedError(_OPERATION, message, retry_after=_DEFAULT_WAIT if wait is None else wait)
     if status >= 500 or status in (408, 409):
         return TransientError(_OPERATION, message)
-    if status == 413 or (status in (400, 422) and _TOO_LONG.search(message)):
-        return _TooLongError(_OPERATION, message, hint="lower the settings for inputs or tokens")
-    return PermanentError(_OPERATION, message, hint=_HINTS.get(status, ""))
+    if status in _HINTS:
+        return DeniedError(_OPERATION, message, hint=_HINTS[status])
+    too_long = status == 413 or (status in (400, 422) and _TOO_LONG.search(message))
+    return (_TooLongError if too_long else PermanentError)(_OPERATION, message)
 
 
 def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:

@@ -19,6 +19,7 @@ from freshet.schemas.errors import PermanentError, SettingsError, TransientError
 from freshet.search.embedding.base import Embedded, Model, Purpose, Vectors
 from freshet.search.embedding.folder import ModelFolder, weights_of
 from freshet.search.embedding.tokens import bare, exact_ends, not_unicode
+from freshet.search.embedding.vectors import unit
 
 ov: Any = openvino  # its package states no types
 Precision = Literal["auto", "f32", "bf16"]
@@ -28,7 +29,6 @@ Precision = Literal["auto", "f32", "bf16"]
 _BATCH_TOKENS: Final = 1024
 # A length that was not seen before costs twice its time in compiling, and odd ones are slower ever after.
 _LENGTH_STEP: Final = 8
-_TINY: Final = 1e-12
 _KNOWN_INPUTS: Final = {"input_ids", "attention_mask", "token_type_ids"}
 
 
@@ -128,10 +128,9 @@ class _Batch:
             vectors = output
         elif pooling == "cls":
             vectors = output[:, 0]
-        else:  # a mask times the tokens is their sum; its scale goes with the length below
+        else:  # a mask times the tokens is their sum; its scale does not matter
             vectors = np.matmul(self.inputs["attention_mask"][:, None, :].astype(np.float32), output)[:, 0]
-        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-        return np.asarray(vectors / np.maximum(lengths, _TINY), np.float32)
+        return unit(vectors)
 
 
 class _Lane:

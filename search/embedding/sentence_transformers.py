@@ -15,6 +15,7 @@ from freshet.schemas.errors import PermanentError, SettingsError, TransientError
 from freshet.search.embedding.base import Embedded, Model, Purpose, Vectors
 from freshet.search.embedding.folder import ModelFolder
 from freshet.search.embedding.tokens import bare, estimated_ends, exact_ends, not_unicode
+from freshet.search.embedding.vectors import unit
 
 Precision = Literal["auto", "f32", "bf16"]
 
@@ -85,14 +86,12 @@ class SentenceTransformersEmbedder:
     def _encode(self, texts: list[str], purpose: Purpose) -> tuple[Vectors, int]:
         encode = self._encoder.encode_query if purpose == "query" else self._encoder.encode_document
         try:
-            vectors = encode(
-                texts, batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True, normalize_embeddings=True
-            )
+            vectors = encode(texts, batch_size=_BATCH, show_progress_bar=False, convert_to_numpy=True)
         except TypeError as error:
             raise not_unicode(error) from error
         except (RuntimeError, IndexError) as error:
             raise PermanentError("embed", f"the model refused the texts: {error}") from error
-        return np.asarray(vectors, dtype=np.float32), self._count(texts, purpose)
+        return unit(vectors), self._count(texts, purpose)
 
     def _count(self, texts: list[str], purpose: Purpose) -> int:
         """Tokens that the model was given, special ones included."""

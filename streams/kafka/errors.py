@@ -8,7 +8,7 @@ from typing import Final
 
 from aiokafka import errors as kafka
 
-from freshet.schemas.errors import OutsideError, OverloadedError, PermanentError, TransientError
+from freshet.schemas.errors import DeniedError, OutsideError, OverloadedError, PermanentError, TransientError
 
 THROTTLED_SECONDS: Final = 1.0  # aiokafka drops the broker's own figure
 
@@ -40,7 +40,6 @@ _WRONG: Final = (
 
 
 _PERMANENT: Final = (
-    (_REFUSED, "check the user, its password and its ACLs"),
     (_TOO_LARGE, "raise max.message.bytes of the topic or send less"),
     (_WRONG, ""),
 )
@@ -49,6 +48,8 @@ _PERMANENT: Final = (
 def outside_error(operation: str, error: BaseException) -> OutsideError:
     """The error for `operation`. What is not known to be permanent is transient: nothing may be given up by mistake."""
     message = _words(error)
+    if isinstance(error, _REFUSED):
+        return DeniedError(operation, message, hint="check the user, its password and its ACLs")
     for kinds, hint in _PERMANENT:
         if isinstance(error, kinds):
             return PermanentError(operation, message, hint=hint)

@@ -7,9 +7,9 @@ broker refuses every later one of that partition as out of order. Such a produce
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from types import TracebackType
-from typing import Final, NamedTuple, Protocol, Self
+from typing import Final, Self
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
@@ -23,6 +23,7 @@ from freshet.schemas.errors import OutsideError, TransientError
 from freshet.schemas.positions import FreshnessToken
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
+from freshet.streams.messages import Headers, Message
 
 LINGER_MS: Final = 2  # what is sent together travels together
 BATCH_BYTES: Final = 64 * 1024  # brokers hold a topic's max.message.bytes against whole batches
@@ -36,33 +37,6 @@ _HARMLESS: Final = (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
-
-Headers = Sequence[tuple[str, bytes]]
-
-
-class Sendable(Protocol):
-    """A record to write. Without a partition its key decides, and without a key chance does."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def key(self) -> bytes | None: ...
-    @property
-    def value(self) -> bytes | None: ...
-    @property
-    def partition(self) -> int | None: ...
-    @property
-    def headers(self) -> Headers: ...
-
-
-class Message(NamedTuple):
-    """The plain form of a Sendable."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    partition: int | None = None
-    headers: Headers = ()
 
 
 class Delivery:
@@ -99,7 +73,7 @@ class KafkaProducer:
     """`async with KafkaProducer(connection) as producer`; safe to use from many tasks of one event loop.
 
     Records of one task are written in the order in which it sends them. `timeout` bounds, in seconds, the wait for an
-    acknowledgement and for the last records at the end.
+    acknowledgement and for the last records at the end. Without `start` it connects when it is first used.
     """
 
     def __init__(self, connection: KafkaConnection, *, timeout: float | None = None) -> None:
@@ -107,6 +81,7 @@ class KafkaProducer:
         self._connection = connection
         self._producer: AIOKafkaProducer | None = None
         self._spoilt = False
+        self._ended = False
         self._renewing = asyncio.Lock()
         self._partitions: dict[str, int] = {}
 
@@ -131,7 +106,8 @@ class KafkaProducer:
         )
         try:
             with kafka_errors(f"connect to Kafka at {self._connection.bootstrap_servers}"):
-                await asyncio.wait_for(producer.start(), self.timeout)
+                async with asyncio.timeout(self.timeout):
+                    await producer.start()
         except BaseException:
             await producer.stop()
             raise
@@ -139,6 +115,7 @@ class KafkaProducer:
 
     async def stop(self) -> None:
         """Wait for what was sent, for as long as `timeout`, and disconnect."""
+        self._ended = True
         producer, self._producer = self._producer, None
         if producer is not None:
             await _end(producer, self.timeout)
@@ -168,7 +145,7 @@ class KafkaProducer:
             raise
         return Delivery(self, producer, future, topic)
 
-    async def send_all(self, records: Iterable[Sendable]) -> list[FreshnessToken]:
+    async def send_all(self, records: Iterable[Message]) -> list[FreshnessToken]:
         """Write records in their order, many at a time; their tokens, in the same order.
 
         When one fails, the others may have been written all the same.
@@ -189,16 +166,18 @@ class KafkaProducer:
         self._spoilt = self._spoilt or producer is self._producer
 
     async def _usable(self) -> AIOKafkaProducer:
-        if self._spoilt:
+        if self._producer is None or self._spoilt:
             async with self._renewing:
                 await self._renew()
         if self._producer is None:
-            raise RuntimeError("the producer was not started")
+            raise RuntimeError("the producer has ended")
         return self._producer
 
     async def _renew(self) -> None:
-        if self._spoilt and self._producer is not None:
+        if self._producer is not None and self._spoilt:
             await _end(self._producer, self.timeout)  # first what others sent before, for the order's sake
+            await self.start()
+        elif self._producer is None and not self._ended:
             await self.start()
 
     async def _check(self, producer: AIOKafkaProducer, topic: str, partition: int | None) -> None:

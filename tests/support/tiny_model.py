@@ -1,5 +1,6 @@
 """Tiny embedding models on disk, in the shape in which hubs hold real ones. Vectors are random, and repeatable."""
 
+import importlib
 import json
 import string
 from pathlib import Path
@@ -17,16 +18,14 @@ ov: Any = openvino
 
 def write_tiny_model(folder: Path, *, seed: int = 0, names: tuple[str, ...] = ("input_ids", "attention_mask")) -> Path:
     """An OpenVINO model and its tokenizer: token vectors are a table's rows plus those of their positions."""
-    folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = _tokenizer()
-    tokenizer.save(str(folder / "tokenizer.json"))
+    tokenizer = write_tiny_tokenizer(folder)
     graph = _graph(tokenizer.get_vocab_size(), np.random.default_rng(seed), names)
     ov.save_model(graph, folder / "openvino_model.xml", compress_to_fp16=False)
     (folder / "config.json").write_text(json.dumps({"max_position_embeddings": WINDOW, "hidden_size": DIMENSION}))
     return folder
 
 
-def _tokenizer() -> Tokenizer:
+def write_tiny_tokenizer(folder: Path) -> Tokenizer:
     """WordPiece over single characters, saved with a cut and a padding that are not the model's, as real ones are."""
     characters = string.ascii_lowercase + string.digits
     pieces = [
@@ -46,11 +45,13 @@ def _tokenizer() -> Tokenizer:
     tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", special_tokens=special)
     tokenizer.enable_truncation(5)
     tokenizer.enable_padding(length=5)
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
     return tokenizer
 
 
 def _graph(vocabulary: int, random: np.random.Generator, names: tuple[str, ...]) -> Any:
-    import openvino.opset13 as graph  # type: ignore[import-untyped,unused-ignore]
+    graph: Any = importlib.import_module("openvino.opset13")
 
     def parameter(name: str) -> Any:
         node = graph.parameter([-1, -1], np.int64, name=name)

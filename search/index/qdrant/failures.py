@@ -12,7 +12,7 @@ from qdrant_client import models
 from qdrant_client.common.client_exceptions import QdrantException, ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
-from freshet.schemas.errors import OutsideError, OverloadedError, PermanentError, TransientError
+from freshet.schemas.errors import DeniedError, OutsideError, OverloadedError, PermanentError, TransientError
 
 _RETRY_AFTER: Final = 1.0  # seconds, where the server asks us to wait and does not say how long
 _UNREACHABLE: Final = "is Qdrant running at FRESHET_QDRANT__URL?"
@@ -54,7 +54,9 @@ def _answered(operation: str, error: UnexpectedResponse) -> OutsideError:
         return OverloadedError(operation, message, retry_after=_RETRY_AFTER)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _AGAIN:
         return TransientError(operation, message)
-    return PermanentError(operation, message, hint=_HINTS.get(status, ""))
+    if status in _HINTS:
+        return DeniedError(operation, message, hint=_HINTS[status])
+    return PermanentError(operation, message)
 
 
 def _unanswered(operation: str, source: Exception) -> OutsideError:

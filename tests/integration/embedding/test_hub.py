@@ -52,7 +52,7 @@ class Hub:
 
 @asynccontextmanager
 async def running_hub(folder: Path) -> AsyncIterator[Hub]:
-    hub = Hub(folder, files=sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()))
+    hub = Hub(folder, files=_files(folder))
     app = web.Application()
     app.router.add_get("/api/models/someone/{name}/revision/{revision}", hub.about)
     app.router.add_get("/api/models/someone/{name}", hub.about)
@@ -63,6 +63,10 @@ async def running_hub(folder: Path) -> AsyncIterator[Hub]:
     hub.url = "http://{}:{}".format(*runner.addresses[0][:2])
     yield hub
     await runner.cleanup()
+
+
+def _files(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 @pytest.fixture

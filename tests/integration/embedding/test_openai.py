@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import numpy as np
 import pytest
 
-from freshet.schemas.errors import OverloadedError, PermanentError, TransientError
+from freshet.schemas.errors import DeniedError, OverloadedError, PermanentError, TransientError
 from freshet.search.embedding.load import load_embedder
 from freshet.search.embedding.openai import Endpoint, OpenAIEmbedder
 from tests.support.openai_server import DIMENSION, OpenAIServer, Refusal, running_openai_server, tokens, vector_of
@@ -26,7 +26,7 @@ async def embed(server: OpenAIServer, texts: list[str], **options):
         await embedder.close()
 
 
-def unit(text: str, dimension: int = DIMENSION) -> np.ndarray:
+def unit(text: str, dimension: int = DIMENSION):
     vector = vector_of(text, dimension)
     return vector / np.linalg.norm(vector)
 
@@ -112,8 +112,9 @@ async def test_an_account_without_money_is_waited_for_and_says_so(server: OpenAI
         (Refusal(503, headers={"retry-after": "3"}), OverloadedError),
         (Refusal(408), TransientError),
         (Refusal(400, "bad input"), PermanentError),
-        (Refusal(401, "Incorrect API key provided"), PermanentError),
-        (Refusal(404, "no such model"), PermanentError),
+        (Refusal(401, "Incorrect API key provided"), DeniedError),
+        (Refusal(403, "not yours"), DeniedError),
+        (Refusal(404, "no such model"), DeniedError),
     ],
 )
 async def test_refusals_are_told_apart_and_not_retried(server: OpenAIServer, refusal: Refusal, kind: type[Exception]):
@@ -126,7 +127,7 @@ async def test_refusals_are_told_apart_and_not_retried(server: OpenAIServer, ref
 
 async def test_wrong_credentials_are_explained(server: OpenAIServer):
     server.refusals = [Refusal(401, "Incorrect API key provided")]
-    with pytest.raises(PermanentError, match="check the API key"):
+    with pytest.raises(DeniedError, match="check the API key"):
         await embed(server, ["a"], api_key="wrong")
 
 

@@ -42,7 +42,7 @@ async def test_bfloat16_gives_the_vectors_of_float32(model_folder: Path):
 
 async def test_queries_overtake_a_window_that_is_being_embedded(model_folder: Path):
     embedder = OpenVINOEmbedder(model_folder)
-    window = asyncio.ensure_future(embedder.embed([f"{n} {ABSTRACT}" for n in range(64)]))
+    window = asyncio.ensure_future(embedder.embed([f"{n} {ABSTRACT}" for n in range(256)]))
     for n in range(5):
         await embedder.embed([f"query {n}"], purpose="query")
     assert not window.done()
@@ -52,7 +52,7 @@ async def test_queries_overtake_a_window_that_is_being_embedded(model_folder: Pa
 
 async def test_closing_ends_a_window_with_an_error_that_can_be_retried(model_folder: Path):
     embedder = OpenVINOEmbedder(model_folder)
-    window = asyncio.ensure_future(embedder.embed([f"{n} {ABSTRACT}" for n in range(64)]))
+    window = asyncio.ensure_future(embedder.embed([f"{n} {ABSTRACT}" for n in range(256)]))
     await embedder.embed(["by now the window is at work"], purpose="query")
     await embedder.close()
     with pytest.raises(TransientError):

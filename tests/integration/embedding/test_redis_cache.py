@@ -3,6 +3,7 @@
 import logging
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from redis.asyncio import Redis
 from freshet.local.processes import free_port
 from freshet.search.embedding.cache import CachedVector
 from freshet.search.embedding.redis import RedisEmbeddingCache, connect
+from tests.support.servers import LocalRedis
 
 LOGGER = "freshet.search.embedding.redis"
 
@@ -45,7 +47,7 @@ def entry(seed: int = 1) -> CachedVector:
 
 async def test_no_damaged_value_becomes_a_vector(client: Redis, cache: RedisEmbeddingCache, prefix: str):
     await cache.put_many({"a": entry()})
-    value = await client.get(f"{prefix}a")
+    value: Any = await client.get(f"{prefix}a")
     assert await cache.get_many(["a"]) != [None]
     damaged = [value[:at] + bytes([value[at] ^ 1]) + value[at + 1 :] for at in range(len(value))]
     damaged += [value[:length] for length in range(len(value))]
@@ -90,7 +92,7 @@ async def test_a_redis_that_is_away_gives_misses_and_one_line(caplog: pytest.Log
 
 
 async def test_a_redis_that_comes_back_is_used_again_and_said_so(
-    restartable_redis: Callable[[], Awaitable], caplog: pytest.LogCaptureFixture
+    restartable_redis: Callable[[], Awaitable[LocalRedis]], caplog: pytest.LogCaptureFixture
 ):
     caplog.set_level(logging.INFO, LOGGER)
     clock = Clock()
@@ -110,10 +112,12 @@ async def test_a_redis_that_comes_back_is_used_again_and_said_so(
     await cache.close()
 
 
-async def test_a_redis_that_hangs_costs_its_budget_once_and_then_nothing(restartable_redis: Callable[[], Awaitable]):
+async def test_a_redis_that_hangs_costs_its_budget_once_and_then_nothing(
+    restartable_redis: Callable[[], Awaitable[LocalRedis]],
+):
     clock = Clock()
     server = await restartable_redis()
-    cache = RedisEmbeddingCache(connect(server.url, timeout=10), timeout=0.05, pause=2, clock=clock)
+    cache = RedisEmbeddingCache(connect(server.url, timeout=10), timeout=1, pause=2, clock=clock)
     await cache.put_many({"a": entry()})
     server.process.pause()
     assert await cache.get_many(["a"]) == [None]

@@ -7,7 +7,8 @@ from freshet import BadEvent, Delete, FreshnessToken, PermanentError, Publisher,
 from freshet.local.processes import free_port
 from freshet.schemas.positions import Order
 from freshet.streams.kafka.connection import KafkaConnection
-from freshet.streams.kafka.producer import KafkaProducer, Message
+from freshet.streams.kafka.producer import KafkaProducer
+from freshet.streams.messages import Message
 from tests.conftest import StartKafka
 from tests.integration.kafka.reading import read_all
 from tests.support.servers import KafkaServer, create_topics

@@ -20,9 +20,9 @@ class PricedEmbedder(CountingEmbedder):
 
 
 class House:
-    def __init__(self, **options):
+    def __init__(self, *, poison: str | None = None) -> None:
         self.registry = CollectorRegistry()
-        self.model = PricedEmbedder(**options)
+        self.model = PricedEmbedder(poison=poison)
         self.cache = MemoryEmbeddingCache()
         self.embedder = CachedEmbedder(self.model, self.cache, EmbeddingMetrics(self.registry))
 

@@ -1,7 +1,7 @@
 import pytest
 from aiokafka import errors as kafka
 
-from freshet.schemas.errors import OverloadedError, PermanentError, TransientError
+from freshet.schemas.errors import DeniedError, OverloadedError, PermanentError, TransientError
 from freshet.streams.kafka.errors import kafka_errors, outside_error
 
 
@@ -20,8 +20,8 @@ from freshet.streams.kafka.errors import kafka_errors, outside_error
         (ConnectionResetError(), TransientError),
         (kafka.QuotaViolationError(), OverloadedError),
         (kafka.MessageSizeTooLargeError(), PermanentError),
-        (kafka.TopicAuthorizationFailedError("documents"), PermanentError),
-        (kafka.AuthenticationFailedError(), PermanentError),
+        (kafka.TopicAuthorizationFailedError("documents"), DeniedError),
+        (kafka.AuthenticationFailedError(), DeniedError),
         (kafka.PolicyViolationError(), PermanentError),
     ],
 )
