@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import Any, Final
 
 import faust
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 
+SESSION_SECONDS: Final = 10.0
 App = faust.App  # for those who hold an app without knowing Faust
 
 
@@ -53,6 +54,9 @@ def build_app(*, name: str, bootstrap_servers: str) -> faust.App:
         topic_allow_declare=False,
         # Faust would otherwise wait for streams that are idle by nature, for as long as somebody publishes.
         stream_wait_empty=False,
+        # What is left of a killed worker bars its successor for so long.
+        broker_session_timeout=SESSION_SECONDS,
+        broker_heartbeat_interval=SESSION_SECONDS / 5,
         producer_acks=-1,
     )
     logging.getLogger("faust").setLevel(logging.WARNING)

@@ -84,6 +84,11 @@ class ChildProcess:
         """Whether it runs (or is paused): false before the start and after the end."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative for the signal that ended it."""
+        return self._started().poll()
+
     async def start(self) -> None:
         """Start (again) and return when it is ready. Raises `LocalPartError`; nothing is left running then."""
         if self.alive:

@@ -23,7 +23,7 @@ from freshet.streams.kafka.errors import kafka_errors
 # aiokafka leaves the group when nobody asks for records for this long. A worker that waits for Qdrant asks for none,
 # and leaving would not help anybody; so the heartbeat alone says that it lives.
 NEVER_MS: Final = 24 * 3_600_000
-SESSION_MS: Final = 30_000
+SESSION_MS: Final = 10_000  # what is left of a killed worker bars its successor for so long
 REBALANCE_MS: Final = 60_000
 POLL_MS: Final = 1_000
 PAUSE_AFTER_ERROR: Final = 1.0

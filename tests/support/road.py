@@ -1,6 +1,8 @@
 """The whole road as users run it: worker and service started by their commands, on servers of their own names."""
 
 import asyncio
+import json
+import os
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -97,11 +99,7 @@ class Road:
 
         async def done() -> bool:
             code, output = await self.command("lag", "--json")
-            return (
-                code == 0
-                and '"events": 0' in output
-                and not any(f'"events": {digit}' in output for digit in "123456789")
-            )
+            return code == 0 and all(each["events"] == 0 for each in json.loads(output))
 
         await wait_until(done, "the worker has caught up", deadline=deadline)
 
@@ -126,6 +124,11 @@ class Road:
             for key, value in records:
                 await producer.send(self.topic, key=key, value=value)
             await producer.flush()
+
+    async def produce_to(self, partition: int, key: bytes, value: bytes) -> None:
+        """Put a raw record into one partition, whatever its key says."""
+        async with AIOKafkaProducer(bootstrap_servers=self.bootstrap) as producer:
+            await producer.send_and_wait(self.topic, key=key, value=value, partition=partition)
 
     async def records(self, topic: str) -> "list[ConsumerRecord[bytes, bytes]]":
         """Everything in a topic."""
@@ -175,8 +178,6 @@ class Process(ChildProcess):
     @staticmethod
     def inherited(environment: Mapping[str, str]) -> dict[str, str]:
         """Our environment without a developer's own settings."""
-        import os
-
         kept = {name: value for name, value in os.environ.items() if not name.startswith("FRESHET_")}
         if cache := os.environ.get("FRESHET_CACHE_DIR"):
             kept["FRESHET_CACHE_DIR"] = cache
@@ -195,7 +196,9 @@ class Process(ChildProcess):
 
     async def metric(self, name: str) -> dict[str, float]:
         """The samples of a metric by the values of their labels."""
-        _, text = await self.probe("/metrics")
+        status, text = await self.probe("/metrics")
+        if status != 200:
+            return {}
         samples = (sample for family in text_string_to_metric_families(text) for sample in family.samples)
         return {",".join(each.labels.values()): each.value for each in samples if each.name == name}
 

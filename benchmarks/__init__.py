@@ -1,0 +1,1 @@
+"""Speed, freshness and quality in figures: `python -m benchmarks --help`. Each module with a `run` is a benchmark."""
