@@ -6,7 +6,7 @@ SLOWEST := --durations=15 --durations-min=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lint test test-torch demo bench redis clean
+.PHONY: help setup lint test test-torch soak demo bench redis clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -21,6 +21,9 @@ lint: setup  ## Style, types, the direction of imports
 
 test: setup redis lint  ## Lint and all tests, against real servers that start by themselves; ARGS="-k name" for some
 	.venv/bin/pytest --ignore=tests/torch $(SLOWEST) $(ARGS)
+
+soak: setup redis  ## Twenty times as much of what tests of kills, outages and races do in `make test`; takes half an hour
+	FRESHET_TEST_SOAK=1 .venv/bin/pytest -m soak --timeout=3600 $(SLOWEST) $(ARGS)
 
 test-torch: .venv-torch/installed  ## The tests that need torch, in .venv-torch (6 GB)
 	.venv-torch/bin/pytest tests/torch $(SLOWEST) $(ARGS)

@@ -56,9 +56,9 @@ class Redis(_Group):
     """Caches; without an address they live in the process."""
 
     url: SecretStr | None = Field(None, description="redis://, rediss:// or unix:// address")
-    timeout_seconds: float = Field(
-        0.05, gt=0, le=10, description="longest wait for one call before it counts as a miss"
-    )
+    timeout_seconds: float = Field(0.05, gt=0, le=10, description="longest wait of a search for one call")
+    # A worker that is busy for a moment must not take that for a Redis that is away, and pay for texts twice.
+    worker_timeout_seconds: float = Field(1.0, gt=0, le=10, description="longest wait of a worker for one call")
 
 
 class Embedding(_Group):
@@ -66,6 +66,8 @@ class Embedding(_Group):
 
     provider: Literal["openvino", "sentence-transformers", "openai"] = Field("openvino", description="what runs it")
     model: str = Field("all-MiniLM-L6-v2", min_length=1, description="a known name, a folder, or an id of a model hub")
+    name: str | None = Field(None, description="what a folder's model is called; equal names promise equal vectors")
+    window: int = Field(256, ge=16, le=8192, description="tokens of a passage, at most what the model takes")
     revision: str | None = Field(None, description="commit or tag of the model on its hub")
     threads: int = Field(0, ge=0, le=256, description="threads of the model; 0 for one per core")
     precision: Literal["auto", "f32", "bf16"] = Field("auto", description="arithmetic; auto takes bf16 where fast")

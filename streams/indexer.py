@@ -30,7 +30,8 @@ Wanted = Callable[[], bool]
 class Indexer:
     """Keeps one index version true to the events that it is given, batch by batch and in order.
 
-    `plan`, `embed` and `write` may work on three batches at once, each on one and in the order of the log.
+    `plan`, `embed` and `write` may work on three batches at once, each on one and in the order of the log. `saved` is
+    told the tokens of passages that kept their vectors.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Indexer:
         recipe: Recipe,
         retry: Retry,
         clock: Callable[[], float],
+        saved: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._index = index
         self._embedder = embedder
@@ -49,6 +51,7 @@ class Indexer:
         self._recipe = recipe
         self._retry = retry
         self._clock = clock
+        self._saved = saved
         self._in_flight: dict[str, Assumption] = {}
 
     async def plan(self, batch: Batch, wanted: Wanted) -> None:
@@ -147,6 +150,7 @@ class Indexer:
             passage = stored.get(new.vector_of or "")
             if passage is not None and passage.vector is not None:
                 batch.vectors[new.id] = passage.vector
+                self._saved(new.piece.tokens)
 
     async def _write(self, batch: Batch, again: list[str], wanted: Wanted, plans: Sequence[DocumentPlan]) -> None:
         by_partition: dict[int, list[DocumentPlan]] = defaultdict(list)

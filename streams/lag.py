@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from freshet.schemas.errors import OutsideError
+from freshet.schemas.errors import OutsideError, TransientError
 
 REFRESH_SECONDS: Final = 5.0
 
@@ -104,6 +104,11 @@ class LagWatcher:
         self._every = every
         self._sleep = sleep
         self._failing = False
+
+    async def check(self) -> None:
+        """Raise TransientError while Kafka does not answer."""
+        if self._failing:
+            raise TransientError("measure the consumer lag", "Kafka does not answer")
 
     async def run(self) -> None:
         """Refresh until cancelled."""

@@ -156,8 +156,10 @@ def locked(folder: Path, what: str) -> Iterator[None]:
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
-        yield
-        lock.truncate(0)
+        try:
+            yield
+        finally:
+            lock.truncate(0)
 
 
 def _without_settings(environ: Mapping[str, str]) -> dict[str, str]:

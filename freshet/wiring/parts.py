@@ -41,17 +41,21 @@ def kafka_connection(settings: Settings, process: str, *, timeout: float = 30.0)
     return KafkaConnection(settings.kafka.bootstrap_servers, client_id=f"freshet-{process}", timeout=timeout)
 
 
-async def open_embedder(settings: Settings, registry: CollectorRegistry, stack: AsyncExitStack) -> Embedder:
+async def open_embedder(
+    settings: Settings, metrics: EmbeddingMetrics, stack: AsyncExitStack, *, redis_timeout: float
+) -> Embedder:
     """The model with its cache; closed with the stack. Raises PermanentError or SettingsError."""
     embedder = await asyncio.to_thread(_load, settings)
-    cached = CachedEmbedder(embedder, _cache(settings), EmbeddingMetrics(registry))
+    cached = CachedEmbedder(embedder, _cache(settings, redis_timeout), metrics)
     stack.push_async_callback(cached.close)
     return cached
 
 
 def identity(settings: Settings, embedder: Embedder) -> Identity:
     """What index version the settings describe."""
-    return Identity(settings.index, embedder.model, Recipe(window=embedder.model.max_tokens))
+    return Identity(
+        settings.index, embedder.model, Recipe(window=min(settings.embedding.window, embedder.model.max_tokens))
+    )
 
 
 def qdrant_client(settings: Settings, stack: AsyncExitStack) -> AsyncQdrantClient:
@@ -77,6 +81,7 @@ def _load(settings: Settings) -> Embedder:
     return load_embedder(
         provider=given.provider,
         model=str(_local_model()) if local else given.model,
+        name=given.name,
         revision=given.revision,
         threads=given.threads,
         precision=given.precision,
@@ -97,7 +102,7 @@ def _local_model() -> Path:
     return Artifacts(cache_folder()).model_folder()
 
 
-def _cache(settings: Settings) -> EmbeddingCache:
+def _cache(settings: Settings, redis_timeout: float) -> EmbeddingCache:
     from freshet.search.embedding.memory import MemoryEmbeddingCache
 
     near = MemoryEmbeddingCache(max_bytes=settings.embedding.cache_bytes)
@@ -106,6 +111,6 @@ def _cache(settings: Settings) -> EmbeddingCache:
     from freshet.search.embedding.redis import RedisEmbeddingCache, connect
     from freshet.search.embedding.tiered import TieredEmbeddingCache
 
-    redis = connect(settings.redis.url.get_secret_value(), timeout=settings.redis.timeout_seconds)
-    far = RedisEmbeddingCache(redis, timeout=settings.redis.timeout_seconds, ttl=settings.embedding.cache_seconds)
+    redis = connect(settings.redis.url.get_secret_value(), timeout=redis_timeout)
+    far = RedisEmbeddingCache(redis, timeout=redis_timeout, ttl=settings.embedding.cache_seconds)
     return TieredEmbeddingCache(near=near, far=far)

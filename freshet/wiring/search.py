@@ -11,6 +11,7 @@ from typing import Final
 
 from freshet.probes import create_probe_app
 from freshet.schemas.topics import Topics
+from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.http.app import create_app
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.serving import serve
@@ -43,7 +44,9 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
     """Serve searches; Kafka and Qdrant may come later. Raises SettingsError, and PermanentError of the model."""
     registry = new_registry()
     async with AsyncExitStack() as stack:
-        embedder = await open_embedder(settings, registry, stack)
+        embedder = await open_embedder(
+            settings, EmbeddingMetrics(registry), stack, redis_timeout=settings.redis.timeout_seconds
+        )
         wanted = identity(settings, embedder)
         client = qdrant_client(settings, stack)
         # Half of what a request may take, so that an absent Kafka is told before the request's own deadline.

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from freshet.probes import create_probe_app
 from freshet.schemas.errors import FreshetError, TransientError
 from freshet.schemas.topics import Topics, topic_specs
+from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.health import Check
 from freshet.search.http.serving import serve
 from freshet.search.index.base import IndexVersions
@@ -78,7 +79,8 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
         probe_port = await _probes(settings, registry, checks, stack)
         at_start = Retry(weather=weather, longest_wait=settings.worker.retry_seconds)
         retry = Retry(weather=weather, longest_wait=settings.worker.retry_seconds, patient=True)
-        embedder = await open_embedder(settings, registry, stack)
+        spent = EmbeddingMetrics(registry)
+        embedder = await open_embedder(settings, spent, stack, redis_timeout=settings.redis.worker_timeout_seconds)
         version, topics = identity(settings, embedder), Topics(settings.topics.documents)
         connection = kafka_connection(settings, "worker")
         sink = await _kafka(settings, connection, topics, at_start, stack)
@@ -98,6 +100,7 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
                 recipe=version.recipe,
                 retry=retry,
                 clock=time.time,
+                saved=spent.saved,
             ),
             announcer=Announcer(sink=sink, topics=topics, version=version.version, clock=time.time),
             metrics=metrics,
@@ -115,9 +118,14 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
         count_dead_letters(app, topics.dead_letters, metrics)
         await at_start("start Faust", partial(_start, app), _always)
         stack.push_async_callback(app.stop)
-        _watch_lag(connection, topics, version, registry, stack)
+        watcher = _watch_lag(connection, topics, version, registry, stack)
         checks.clear()
-        checks.update(_checks(worker, weather, partial(versions.describe, version.version)))
+        checks.update(
+            kafka=watcher.check,
+            index=partial(versions.describe, version.version),
+            group=partial(_member, worker),
+            pipeline=partial(_working, weather),
+        )
         logger.info("indexing %s into %s", topics.documents, version.version)
         yield WorkerProcess(app, worker, documents, probe_port)
 
@@ -176,24 +184,23 @@ async def _probes(
 
 def _watch_lag(
     connection: KafkaConnection, topics: Topics, version: Identity, registry: CollectorRegistry, stack: AsyncExitStack
-) -> None:
+) -> LagWatcher:
     watcher = LagWatcher(
         partial(KafkaOffsets, connection), topic=topics.documents, group=version.group, registry=registry
     )
     task = asyncio.create_task(watcher.run())
     stack.callback(task.cancel)
+    return watcher
 
 
-def _checks(worker: Worker, weather: Weather, describe: Check) -> dict[str, Check]:
-    async def working() -> None:
-        if weather.failing:
-            raise TransientError("index events", "; ".join(weather.failing))
+async def _working(weather: Weather) -> None:
+    if weather.failing:
+        raise TransientError("index events", "; ".join(weather.failing))
 
-    async def member() -> None:
-        if not worker.joined:
-            raise TransientError("consume", "not yet a member of the consumer group")
 
-    return {"index": describe, "group": member, "pipeline": working}
+async def _member(worker: Worker) -> None:
+    if not worker.joined:
+        raise TransientError("consume", "not yet a member of the consumer group")
 
 
 async def _starting() -> None:

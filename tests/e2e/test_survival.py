@@ -8,6 +8,8 @@ from tests.support.road import Road
 from tests.support.scale import count, outage_seconds
 from tests.support.waiting import wait_until
 
+pytestmark = pytest.mark.soak
+
 DOCUMENTS = 300
 
 

@@ -25,8 +25,9 @@ from freshet.streams.retry import Retry, Weather
 from freshet.streams.sweep import sweep
 from tests.support.embedder import CountingEmbedder, vector_of
 from tests.support.memory_index import MemoryIndex, Points
+from tests.support.scale import count
 
-RUNS = 150
+RUNS = count(3_000)
 STEPS = 120
 RECIPE = Recipe(window=4)  # one or two words a passage
 
@@ -218,6 +219,7 @@ async def run(seed: int, without: frozenset[str] = frozenset()) -> None:
             await actor.kill()
 
 
+@pytest.mark.soak
 async def test_no_interleaving_of_owners_sleepers_crashes_and_sweeps_shows_a_wrong_state() -> None:
     for seed in range(RUNS):
         try:
@@ -229,7 +231,7 @@ async def test_no_interleaving_of_owners_sleepers_crashes_and_sweeps_shows_a_wro
 @pytest.mark.parametrize("rule", ["cas", "delete_fence", "sweep_below"])
 async def test_leaving_out_a_rule_is_noticed(rule: str) -> None:
     """Each rule is needed: without it some interleaving goes wrong, so the check above can fail."""
-    for seed in range(10 * RUNS):
+    for seed in range(1_500):
         try:
             await run(seed, frozenset({rule}))
         except AssertionError:
