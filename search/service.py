@@ -1,10 +1,11 @@
 """From a search request to its answer.
 
-request → normalise → resolve the live version → embed the query → retrieve → page → answer
+request → normalise → resolve the live version, embed the query → retrieve → page → answer
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ from freshet.schemas.http import IndexState, PassageScore, SearchAnswer, SearchR
 from freshet.search.embedding.base import Embedder
 from freshet.search.health import Check
 from freshet.search.index.records import Vector
-from freshet.search.live import LiveIndex
+from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.metrics import SearchMetrics, Stage
 from freshet.search.query import normalise
 from freshet.search.retrieval import PASSAGES, Candidate, retrieve
@@ -58,10 +59,7 @@ class SearchService:
         """Answer a request. Raises InvalidSearch, and what the index and the model raise (schemas/errors.py)."""
         timer = _Timer(self._clock, self._metrics)
         query = self._check(request)
-        with timer.stage(Stage.RESOLVE):
-            live = await self._index.current()
-        with timer.stage(Stage.EMBED):
-            vector = await self._embed(query)
+        live, vector = await asyncio.gather(self._resolve(timer), self._embed_query(query, timer))
         with timer.stage(Stage.RETRIEVE):
             end = request.offset + request.limit
             found = await retrieve(live.reader, vector, limit=end, tenant=request.tenant)
@@ -93,6 +91,14 @@ class SearchService:
         if not query:
             raise InvalidSearch("query", "is empty: ask with at least one visible character")
         return query
+
+    async def _resolve(self, timer: _Timer) -> LiveVersion:
+        with timer.stage(Stage.RESOLVE):
+            return await self._index.current()
+
+    async def _embed_query(self, query: str, timer: _Timer) -> Vector:
+        with timer.stage(Stage.EMBED):
+            return await self._embed(query)
 
     async def _embed(self, query: str) -> Vector:
         embedded = await self._embedder.embed([query], purpose="query")

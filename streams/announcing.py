@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Final, Protocol
 
+from freshet.schemas.errors import DeniedError, PermanentError
 from freshet.schemas.feed import Change, Watermark
 from freshet.schemas.positions import FreshnessToken
 from freshet.schemas.topics import Topics
 from freshet.streams.batch import Batch, DeadLetter
 from freshet.streams.messages import Message
 from freshet.streams.plan import DocumentPlan, Outcome
+
+KEPT_BYTES: Final = 100_000  # of a dead letter that the broker refuses whole; the header `cut` tells its length
 
 
 class Sink(Protocol):
@@ -36,10 +40,24 @@ class Announcer:
 
     async def announce(self, batch: Batch) -> None:
         """Produce what the batch has to say. Idempotent in meaning: a repeat says the same again. Raises as `Sink`."""
-        if batch.dead:
-            await self._sink.send_all([self._dead_letter(letter) for letter in batch.dead])
+        await asyncio.gather(*(self._bury(letter) for letter in batch.dead))
         changes = [self._change(plan) for plan in batch.plans.values() if _worth_saying(plan, batch)]
         await self._sink.send_all([*changes, *self._watermarks(batch)])
+
+    async def _bury(self, letter: DeadLetter) -> None:
+        """Keep a dead letter with all its bytes, or with the first of them where the broker takes no more.
+
+        A record that was compressed can be larger than its topic's limit; it must not hold back its neighbours.
+        """
+        message = self._dead_letter(letter)
+        try:
+            await self._sink.send_all([message])
+        except DeniedError:
+            raise
+        except PermanentError:
+            value = message.value or b""
+            cut = ("cut", str(len(value)).encode())
+            await self._sink.send_all([message._replace(value=value[:KEPT_BYTES], headers=(*message.headers, cut))])
 
     def _dead_letter(self, letter: DeadLetter) -> Message:
         record, error = letter.record, letter.error

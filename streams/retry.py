@@ -35,6 +35,10 @@ class Weather:
             logger.warning("%s fails and is retried until it works: %s", operation, error)
         self._failing[operation] = error
 
+    def left(self, operation: str) -> None:
+        """Nobody tries any more, so nobody will see it end."""
+        self._failing.pop(operation, None)
+
     def ends(self, operation: str) -> None:
         if self._failing.pop(operation, None) is not None:
             logger.warning("%s works again", operation)
@@ -66,6 +70,7 @@ class Retry:
         tries = 0
         while True:
             if not wanted():
+                self._weather.left(operation)
                 raise AbandonedError(operation)
             try:
                 result = await call()

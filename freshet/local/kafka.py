@@ -126,7 +126,7 @@ class LocalKafka:
 
     async def _format(self) -> None:
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        arguments = ("format", "-t", cluster, "-c", str(self._properties))
+        arguments = ("format", f"--cluster-id={cluster}", "--config", str(self._properties))
         process = await asyncio.create_subprocess_exec(
             *self._java("kafka.tools.StorageTool", *arguments),
             stdin=asyncio.subprocess.DEVNULL,

@@ -51,8 +51,10 @@ class World:
             stream_wait_empty=False,  # an event that was not acknowledged would keep it from stopping
             broker_commit_interval=0.1,
         )
-        raw = {"key_type": bytes, "value_type": bytes, "key_serializer": "raw", "value_serializer": "raw"}
-        app.agent(app.topic(self.part.topic, **raw), name="losing")(work)
+        events = app.topic(
+            self.part.topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        )
+        app.agent(events, name="losing")(work)
         await app.start()
         try:
             yield

@@ -4,6 +4,7 @@ import re
 import runpy
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -66,9 +67,8 @@ def test_every_command_is_in_the_readme():
 
 def test_every_option_that_the_readme_names_exists():
     text = (ROOT / "README.md").read_text()
-    known = {
-        option for command in leaves(typer.main.get_command(app)) for each in command.params for option in each.opts
-    }
+    options = [each for command in commands().values() for each in command.params]
+    known = {name for each in options for name in each.opts}
     assert set(re.findall(r"`(--[a-z-]+)", text)) <= known | {"--help"}
 
 
@@ -140,18 +140,17 @@ def section(page: str, heading: str) -> str:
     return re.split(r"^## ", page.split(f"\n## {heading}\n")[1], flags=re.MULTILINE)[0]
 
 
-def commands(group=None, before=""):
-    for name, command in (group or typer.main.get_command(app)).commands.items():
-        if hasattr(command, "commands"):
-            yield from commands(command, f"{before}{name} ")
+def commands() -> dict[str, Any]:
+    """Every command by its words: `topics create`."""
+    found: dict[str, Any] = {}
+    waiting: list[tuple[str, Any]] = [("", typer.main.get_command(app))]
+    while waiting:
+        name, command = waiting.pop()
+        if inner := getattr(command, "commands", None):
+            waiting += [(f"{name} {word}".strip(), each) for word, each in inner.items()]
         else:
-            yield f"{before}{name}"
-
-
-def leaves(command):
-    if not hasattr(command, "commands"):
-        return [command]
-    return [leaf for each in command.commands.values() for leaf in leaves(each)]
+            found[name] = command
+    return found
 
 
 def routes(application) -> set[str]:
