@@ -28,7 +28,7 @@ soak: setup redis  ## Twenty times as much of what tests of kills, outages and r
 test-torch: .venv-torch/installed  ## The tests that need torch, in .venv-torch (6 GB)
 	.venv-torch/bin/pytest tests/torch $(SLOWEST) $(ARGS)
 
-demo: setup  ## Kafka, the index, the worker and a search page on this machine; ARGS="--help" for options
+demo: setup  ## Kafka, the index, the worker and the search service on this machine; ARGS="--help" for options
 	@.venv/bin/freshet demo $(ARGS)
 
 bench: setup  ## Speed, freshness, quality; ARGS="--help" for options

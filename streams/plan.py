@@ -145,7 +145,7 @@ def _unchanged(newest: Newest, record: LedgerRecord, order: Order) -> DocumentPl
     That is so when others of the document were collapsed with this event, for somebody who sleeps may hold one of
     them; and in version order, where an event may come later and still be older than this one.
     """
-    must_move = newest.collapsed or (order is Order.VERSION and newest.rank.version > record.rank.version)
+    must_move = newest.collapsed or order is Order.VERSION
     moved = replace(record, **_position(newest)) if must_move else None
     return DocumentPlan(newest, Outcome.UNCHANGED, record, moved)
 

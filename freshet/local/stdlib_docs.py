@@ -61,8 +61,9 @@ def stdlib_docs(modules: Collection[str] = ()) -> list[StdlibDoc]:
 
     Takes seconds. The same interpreter always gives the same. What cannot be parsed is left out.
     """
+    tops = {module.partition(".")[0] for module in modules}
     found: dict[str, StdlibDoc] = {}
-    for doc in (*_docs_in_python(Path(sysconfig.get_path("stdlib"))), *_docs_in_c()):
+    for doc in (*_docs_in_python(Path(sysconfig.get_path("stdlib")), tops), *_docs_in_c(tops)):
         if len(doc.text) >= LEAST_CHARACTERS:
             found.setdefault(doc.id, doc)
     wanted = tuple(f"{module}." for module in modules)
@@ -83,8 +84,8 @@ def _once(docs: Iterable[StdlibDoc]) -> Iterable[StdlibDoc]:
     return kept.values()
 
 
-def _docs_in_python(folder: Path) -> Iterator[StdlibDoc]:
-    trees = dict(_parsed(folder))
+def _docs_in_python(folder: Path, tops: Collection[str]) -> Iterator[StdlibDoc]:
+    trees = dict(_parsed(folder, tops))
     homes = _public_homes(trees)
     for name, tree in sorted(trees.items()):
         if _is_public(name):
@@ -96,8 +97,11 @@ def _docs_in_python(folder: Path) -> Iterator[StdlibDoc]:
                     yield from _docs_of(node, home, home)
 
 
-def _parsed(folder: Path) -> Iterator[tuple[str, ast.Module]]:
+def _parsed(folder: Path, tops: Collection[str]) -> Iterator[tuple[str, ast.Module]]:
+    """Modules by name, or those in the packages `tops` and the private ones that may define what these offer."""
     for name, path in _modules(folder):
+        if tops and name.partition(".")[0] not in tops and not name.startswith("_"):
+            continue
         try:
             with warnings.catch_warnings(action="ignore"):  # of invalid escapes in old files
                 yield name, ast.parse(path.read_bytes())
@@ -169,8 +173,10 @@ def _docs_of(node: Definition, prefix: str, module: str) -> Iterator[StdlibDoc]:
     yield from _doc(name, text, module, kind)
 
 
-def _docs_in_c() -> Iterator[StdlibDoc]:
+def _docs_in_c(tops: Collection[str]) -> Iterator[StdlibDoc]:
     for module_name in IN_C:
+        if tops and module_name not in tops:
+            continue
         try:
             module = import_module(module_name)
         except ImportError:  # an interpreter built without it
@@ -194,7 +200,7 @@ def _object_docs(value: object, name: str, module: str) -> Iterator[StdlibDoc]:
 
 def _doc(name: str, text: str | None, module: str, kind: Kind) -> Iterator[StdlibDoc]:
     if text:
-        yield StdlibDoc(name, inspect.cleandoc(text), module, kind)
+        yield StdlibDoc(name, inspect.cleandoc(text).strip(), module, kind)
 
 
 def _is_public(name: str) -> bool:

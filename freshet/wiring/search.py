@@ -10,6 +10,7 @@ from functools import partial
 from typing import Final
 
 from freshet.probes import create_probe_app
+from freshet.schemas.errors import SettingsError, TransientError
 from freshet.schemas.topics import Topics
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.http.app import create_app
@@ -85,5 +86,8 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
 
 
 def _open(wanted: Identity, info: VersionInfo, reader: IndexReader) -> IndexReader:
-    check_fingerprint(wanted, info)
+    try:
+        check_fingerprint(wanted, info)
+    except SettingsError as error:  # the service stays up: the next version may be the one that it is set for
+        raise TransientError("open the live version", str(error)) from error
     return reader

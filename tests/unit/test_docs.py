@@ -62,7 +62,7 @@ def test_every_outcome_of_an_event_and_every_reason_of_a_dead_letter_is_document
 def test_every_command_is_in_the_readme():
     text = (ROOT / "README.md").read_text()
     for command in commands():
-        assert f"`freshet {command}" in text, f"freshet {command} is not in the README"
+        assert re.search(rf"`freshet {command}[ `]", text), f"freshet {command} is not in the README"
 
 
 def test_every_option_that_the_readme_names_exists():

@@ -149,7 +149,10 @@ async def test_a_paused_child_stands_still_until_it_is_resumed_and_can_be_stoppe
 
 
 async def test_the_environment_is_added_to(tmp_path):
-    show = "import os, time; print('up', os.environ['GIVEN'], os.environ['HOME'], flush=True); time.sleep(600)"
+    show = (
+        "import os, time; given = os.environ; "
+        "print(f\"up {given['GIVEN']} {given['HOME']}\", flush=True); time.sleep(600)"
+    )
     async with child(tmp_path, [sys.executable, "-c", show], env={"GIVEN": "value"}) as server:
         assert f"up value {os.environ['HOME']}" in server.log_tail()
 
