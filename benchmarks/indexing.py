@@ -21,7 +21,7 @@ from benchmarks.stack import Given, log_of, new_stack
 from freshet.cli.output import warn
 from freshet.local.stack import LocalStack
 
-ROUNDS = 2
+ROUNDS = 3
 WARM_UP = 256
 
 

@@ -151,18 +151,7 @@ def _unchanged(newest: Newest, record: LedgerRecord, order: Order) -> DocumentPl
 
 
 def _tombstone(newest: Newest, record: LedgerRecord | None) -> DocumentPlan:
-    event = newest.event
-    tombstone = LedgerRecord(
-        key=event.key,
-        id=event.id,
-        tenant=event.tenant,
-        partition=event.partition,
-        **_position(newest),
-        searchable_at=0,
-        content_digest=DELETED,
-        metadata_digest=DELETED,
-        deleted=True,
-    )
+    tombstone = _record(newest, deleted=True)
     return DocumentPlan(newest, Outcome.DELETED, record, tombstone, displaced=record.passages if record else ())
 
 
@@ -171,17 +160,9 @@ def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, outcome: Out
     pieces = split(body.title, body.text)
     texts = [piece.text for piece in pieces]
     ids = passage_ids(event.key, texts, facets_digest(body.title, event.tenant, body.metadata))
-    content, metadata = _digests(event)
     add = _additions(event.key, ids, pieces, body, old)
-    record = LedgerRecord(
-        key=event.key,
-        id=event.id,
-        tenant=event.tenant,
-        partition=event.partition,
-        **_position(newest),
-        searchable_at=0,
-        content_digest=content,
-        metadata_digest=metadata,
+    record = _record(
+        newest,
         title=body.title,
         metadata=body.metadata,
         passages=tuple(ids),
@@ -190,6 +171,23 @@ def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, outcome: Out
     keep = frozenset(ids)
     displaced = tuple(point for point in (old.passages if old else ()) if point not in keep)
     return DocumentPlan(newest, outcome, old, record, tuple(add), displaced)
+
+
+def _record(newest: Newest, **state: Any) -> LedgerRecord:
+    """The ledger record that commits an event; when it became searchable is known when it is written."""
+    event = newest.event
+    content, metadata = _digests(event)
+    return LedgerRecord(
+        key=event.key,
+        id=event.id,
+        tenant=event.tenant,
+        partition=event.partition,
+        **_position(newest),
+        searchable_at=0,
+        content_digest=content,
+        metadata_digest=metadata,
+        **state,
+    )
 
 
 def _additions(

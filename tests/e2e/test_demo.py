@@ -165,7 +165,7 @@ async def test_a_part_that_dies_ends_it_with_one_line_that_names_the_log(start, 
     os.kill(next(pid for pid, line in children.items() if command in line), signal.SIGKILL)
     assert await demo.end(END_SECONDS) == 1
     (line,) = demo.err.read_text()[told:].splitlines()
-    found = re.fullmatch(rf"freshet: {name} ended by itself; its log is (.*)", line)
-    assert found
-    assert Path(found[1]).is_file()
+    log = data / "demo" / "logs" / f"{name.split()[-1].lower()}.log"
+    assert log.is_file()
+    assert line == f"freshet: {name} ended by itself; its log is {log}"
     expect_nothing_left(children, data)
