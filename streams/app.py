@@ -42,13 +42,14 @@ class Documents(Pipe):
     """The `documents` channel: batches of records, filled by the consumer of the documents topic."""
 
 
-def build_app(*, name: str, bootstrap_servers: str) -> faust.App:
+def build_app(*, name: str, bootstrap_servers: str, folder: str) -> App:
     """An app that owns neither the process, its signals, its log nor a web server; it ends when it is told to."""
     brokers = [f"kafka://{address.strip()}" for address in bootstrap_servers.split(",")]
     app = faust.App(
         name,
         broker=brokers,
         store="memory://",
+        datadir=folder,  # Faust makes one whatever the store, by default where the process was started
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
@@ -113,6 +114,7 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
         app = build_app(
             name=f"freshet-agents.{settings.index}.{version.fingerprint}",
             bootstrap_servers=settings.kafka.bootstrap_servers,
+            folder=stack.enter_context(TemporaryDirectory(prefix="freshet-")),
         )
         documents = add_stages(app, worker)
         count_dead_letters(app, topics.dead_letters, metrics)
