@@ -6,6 +6,7 @@ When one of these tests fails, a release of Faust has mended the loss: see docs/
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import faust
 import pytest
@@ -24,7 +25,8 @@ Work = Callable[[faust.StreamT[bytes]], Awaitable[None]]
 class World:
     """A topic with one partition and `EVENTS` events, and a group of Faust's that reads it."""
 
-    def __init__(self, kafka: KafkaServer, topic: str) -> None:
+    def __init__(self, kafka: KafkaServer, topic: str, folder: Path) -> None:
+        self.folder = folder
         self.bootstrap = kafka.bootstrap
         self.group = f"losing-{uuid.uuid4().hex[:12]}"
         self.part = TopicPartition(topic, 0)
@@ -45,6 +47,7 @@ class World:
             self.group,
             broker=f"kafka://{self.bootstrap}",
             store="memory://",
+            datadir=self.folder,
             web_enabled=False,
             topic_disable_leader=True,
             topic_allow_declare=False,
@@ -63,14 +66,14 @@ class World:
 
 
 @pytest.fixture
-async def world(kafka: KafkaServer) -> World:
+async def world(kafka: KafkaServer, tmp_path: Path) -> World:
     topic = await kafka.create_topic("losses")
     producer = AIOKafkaProducer(bootstrap_servers=kafka.bootstrap)
     await producer.start()
     for number in range(EVENTS):
         await producer.send(topic, str(number).encode(), partition=0)
     await producer.stop()
-    return World(kafka, topic)
+    return World(kafka, topic, tmp_path)
 
 
 async def test_faust_commits_past_an_event_that_was_never_acknowledged(world):
