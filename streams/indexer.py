@@ -11,6 +11,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from functools import partial
+from typing import Final
 
 from freshet.schemas.decoding import BadEvent, Reason
 from freshet.schemas.errors import PermanentError
@@ -24,6 +25,7 @@ from freshet.streams.plan import DocumentPlan, NewPassage, collapse, plan_docume
 from freshet.streams.retry import Retry
 from freshet.streams.writing import Written, write
 
+INLINE_BYTES: Final = 10_000  # of events: so few are split in a millisecond or two, and a thread would cost as much
 Wanted = Callable[[], bool]
 
 
@@ -63,7 +65,7 @@ class Indexer:
             if assumption is not None and (stored is None or assumption.record.rank > stored.rank):
                 ledger[key] = assumption.record
                 batch.assumed[key] = assumption
-        await asyncio.to_thread(self._plan_documents, batch, list(batch.events), ledger)
+        await self._plan_documents(batch, list(batch.events), ledger)
         for plan in batch.writes(batch.plans):
             if plan.record is not None:
                 batch.made[plan.key] = self._in_flight[plan.key] = Assumption(plan.record)
@@ -107,13 +109,19 @@ class Indexer:
         ledger = await self._ledger(keys, wanted)
         for key in keys:
             batch.plans.pop(key, None)
-        await asyncio.to_thread(self._plan_documents, batch, keys, ledger)
+        await self._plan_documents(batch, keys, ledger)
         await self._divide(batch, batch.writes(keys), partial(self._embed, batch, wanted))
 
     async def _ledger(self, keys: Collection[str], wanted: Wanted) -> dict[str, LedgerRecord]:
         return await self._retry("read the ledger", lambda: self._index.ledger(list(keys)), wanted)
 
-    def _plan_documents(self, batch: Batch, keys: Sequence[str], ledger: dict[str, LedgerRecord]) -> None:
+    async def _plan_documents(self, batch: Batch, keys: Sequence[str], ledger: dict[str, LedgerRecord]) -> None:
+        if batch.bytes > INLINE_BYTES:
+            await asyncio.to_thread(self._plan_now, batch, keys, ledger)
+        else:
+            self._plan_now(batch, keys, ledger)
+
+    def _plan_now(self, batch: Batch, keys: Sequence[str], ledger: dict[str, LedgerRecord]) -> None:
         for key in keys:
             while events := batch.events[key]:
                 record = ledger.get(key)

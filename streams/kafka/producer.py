@@ -25,7 +25,7 @@ from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
 from freshet.streams.messages import Headers, Message
 
-LINGER_MS: Final = 2  # what is sent together travels together
+LINGER_MS: Final = 0  # what is sent while a request is on its way travels together anyway
 BATCH_BYTES: Final = 64 * 1024  # brokers hold a topic's max.message.bytes against whole batches
 # What is too large for its topic the broker refuses; beyond this, brokers as they come just hang up.
 MAX_REQUEST_BYTES: Final = 100_000_000
