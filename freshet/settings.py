@@ -84,8 +84,8 @@ class Embedding(_Group):
 class Worker(_Group):
     """How the worker consumes."""
 
-    batch_events: int = Field(256, ge=1, le=10_000, description="most events in a batch")
-    batch_bytes: int = Field(8_000_000, ge=1, description="most bytes of events in a batch")
+    batch_events: int = Field(1_024, ge=1, le=10_000, description="most events in a batch")
+    batch_bytes: int = Field(400_000, ge=1, description="most bytes of events in a batch")
     shutdown_seconds: float = Field(5, gt=0, le=600, description="time for the batch in flight when told to stop")
     retry_seconds: float = Field(30, gt=0, le=600, description="longest wait between two tries of a failing call")
 

@@ -13,6 +13,7 @@ from freshet.schemas.decoding import Rules
 from freshet.schemas.errors import OutsideError
 from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch
+from freshet.streams.cutting import cut, ends, starts
 from freshet.streams.decode import decode_batch
 from freshet.streams.indexer import Indexer
 from freshet.streams.kafka.consumer import DocumentsConsumer
@@ -52,6 +53,7 @@ class Worker:
         retry: Retry,
         clock: Callable[[], float],
         sweep: Callable[[int, int], Awaitable[int]],
+        batch_bytes: int,
         drain_seconds: float,
     ) -> None:
         self._consumer = consumer(on_assigned=self._assigned, on_revoked=self._revoked)
@@ -63,6 +65,7 @@ class Worker:
         self._clock = clock
         self._sweep = sweep
         self._sweeping: asyncio.Task[None] | None = None
+        self._batch_bytes = batch_bytes
         self._drain_seconds = drain_seconds
         self._epoch = 0
         self._since: dict[int, int] = {}
@@ -109,17 +112,16 @@ class Worker:
         while True:
             await self._fetching.wait()
             epoch = self._epoch
-            fetched = await self._consumer.fetch()
-            if fetched is None or epoch != self._epoch:
+            records = await self._consumer.fetch()
+            if epoch != self._epoch:
                 continue  # records of an assignment that ended while we waited for them come again
-            for partition, offset in fetched.ends.items():
-                first = min(each.offset for each in fetched.records if each.partition == partition)
-                self._since.setdefault(partition, min(first, offset))
-            batch = Batch(fetched.records, fetched.ends, dict(self._since), epoch)
-            self._in_flight.add(batch)
-            self._idle.clear()
-            self._metrics.fetched(len(batch.records))
-            await documents.put(batch)
+            self._since = {**starts(records), **self._since}
+            for piece in cut(records, max_bytes=self._batch_bytes):
+                batch = Batch(piece, ends(piece), dict(self._since), epoch)
+                self._in_flight.add(batch)
+                self._idle.clear()
+                self._metrics.fetched(len(piece))
+                await documents.put(batch)
 
     async def _assigned(self, partitions: frozenset[int]) -> None:
         logger.info("assigned partitions %s", sorted(partitions) or "none")

@@ -109,6 +109,7 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
             retry=retry,
             clock=time.time,
             sweep=partial(_sweep, writer),
+            batch_bytes=settings.worker.batch_bytes,
             drain_seconds=settings.worker.shutdown_seconds,
         )
         app = build_app(
@@ -157,7 +158,6 @@ def _consumer(
         topic=topics.documents,
         group=version.group,
         max_events=settings.worker.batch_events,
-        max_bytes=settings.worker.batch_bytes,
         **listeners,
     )
 

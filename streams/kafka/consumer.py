@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -25,17 +24,10 @@ from freshet.streams.kafka.errors import kafka_errors
 NEVER_MS: Final = 24 * 3_600_000
 SESSION_MS: Final = 10_000  # what is left of a killed worker bars its successor for so long
 REBALANCE_MS: Final = 60_000
+FETCH_BYTES: Final = 8_000_000  # a record that is larger still comes, alone
 POLL_MS: Final = 1_000
 PAUSE_AFTER_ERROR: Final = 1.0
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Fetched:
-    """Records in the order of their offsets per partition; `ends` holds the offset after the last, per partition."""
-
-    records: tuple[Record, ...]
-    ends: Mapping[int, int]
 
 
 class DocumentsConsumer(ConsumerRebalanceListener):
@@ -52,7 +44,6 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         topic: str,
         group: str,
         max_events: int,
-        max_bytes: int,
         on_assigned: Callable[[frozenset[int]], Awaitable[None]],
         on_revoked: Callable[[frozenset[int]], Awaitable[None]],
     ) -> None:
@@ -66,8 +57,8 @@ class DocumentsConsumer(ConsumerRebalanceListener):
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
-            fetch_max_bytes=max_bytes,
-            max_partition_fetch_bytes=max_bytes,
+            fetch_max_bytes=FETCH_BYTES,
+            max_partition_fetch_bytes=FETCH_BYTES,
             max_poll_interval_ms=NEVER_MS,
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=SESSION_MS // 10,
@@ -84,18 +75,18 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         """Leave the group; nothing is committed that was not."""
         await self._consumer.stop()
 
-    async def fetch(self) -> Fetched | None:
-        """Whatever is there, waiting a while when there is nothing; None then. Errors of Kafka are waited out."""
+    async def fetch(self) -> tuple[Record, ...]:
+        """Whatever is there, in the order of the offsets of each partition, waiting a while when there is nothing.
+
+        Errors of Kafka are waited out.
+        """
         try:
             found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._max_events)
         except KafkaError as error:
             logger.warning("cannot fetch from %s: %s", self._topic, error)
             await asyncio.sleep(PAUSE_AFTER_ERROR)
-            return None
-        records = tuple(_record(each) for several in found.values() for each in several)
-        if not records:
-            return None
-        return Fetched(records, {tp.partition: several[-1].offset + 1 for tp, several in found.items() if several})
+            return ()
+        return tuple(_record(each) for several in found.values() for each in several)
 
     async def committed(self, partition: int) -> int:
         """The committed offset of a partition, 0 before the first. Raises TransientError."""

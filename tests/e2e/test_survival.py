@@ -110,4 +110,4 @@ async def test_a_server_that_goes_away_costs_nothing_but_time(own_road, started,
     await server.start()
     await road.caught_up()
     await expect_all(road, 2)
-    assert await ready(worker)
+    await wait_until(lambda: ready(worker), "the worker is ready again")

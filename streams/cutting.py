@@ -1,0 +1,32 @@
+"""Cutting what was fetched into batches: large enough to keep the model busy, small enough to end in time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from freshet.schemas.decoding import Record
+
+
+def cut(records: Iterable[Record], *, max_bytes: int) -> Iterator[tuple[Record, ...]]:
+    """Pieces of at most `max_bytes` of values, in the given order; a record that is larger is a piece of its own."""
+    piece: list[Record] = []
+    size = 0
+    for record in records:
+        length = len(record.value or b"")
+        if piece and size + length > max_bytes:
+            yield tuple(piece)
+            piece, size = [], 0
+        piece.append(record)
+        size += length
+    if piece:
+        yield tuple(piece)
+
+
+def ends(records: Sequence[Record]) -> dict[int, int]:
+    """Per partition, the offset after its last record: what to commit when all of them are done."""
+    return {record.partition: record.offset + 1 for record in sorted(records, key=lambda each: each.offset)}
+
+
+def starts(records: Sequence[Record]) -> dict[int, int]:
+    """Per partition, the offset of its first record."""
+    return {record.partition: record.offset for record in sorted(records, key=lambda each: -each.offset)}
