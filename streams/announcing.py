@@ -15,7 +15,7 @@ from freshet.streams.batch import Batch, DeadLetter
 from freshet.streams.messages import Message
 from freshet.streams.plan import DocumentPlan, Outcome
 
-KEPT_BYTES: Final = 100_000  # of a dead letter that the broker refuses whole; the header `cut` tells its length
+KEPT_BYTES: Final = 100_000  # of what the broker refuses whole; the headers `cut` and `cut-key` tell the lengths
 
 
 class Sink(Protocol):
@@ -55,9 +55,10 @@ class Announcer:
         except DeniedError:
             raise
         except PermanentError:
-            value = message.value or b""
-            cut = ("cut", str(len(value)).encode())
-            await self._sink.send_all([message._replace(value=value[:KEPT_BYTES], headers=(*message.headers, cut))])
+            key, value = message.key or b"", message.value or b""
+            lengths = (("cut", str(len(value)).encode()), ("cut-key", str(len(key)).encode()))
+            kept = message._replace(key=key[:KEPT_BYTES], value=value[:KEPT_BYTES])
+            await self._sink.send_all([kept._replace(headers=(*message.headers, *lengths))])
 
     def _dead_letter(self, letter: DeadLetter) -> Message:
         record, error = letter.record, letter.error

@@ -22,7 +22,7 @@ from freshet.search.index.records import LedgerRecord
 from freshet.search.passages import Piece, Recipe, split
 from freshet.streams.batch import Assumption, Batch
 from freshet.streams.plan import DocumentPlan, NewPassage, collapse, plan_document
-from freshet.streams.retry import Retry
+from freshet.streams.retry import AbandonedError, Retry
 from freshet.streams.writing import Written, write
 
 INLINE_BYTES: Final = 10_000  # of events: so few are split in a millisecond or two, and a thread would cost as much
@@ -66,6 +66,8 @@ class Indexer:
                 ledger[key] = assumption.record
                 batch.assumed[key] = assumption
         await self._plan_documents(batch, list(batch.events), ledger)
+        if not wanted():
+            raise AbandonedError("plan")
         for plan in batch.writes(batch.plans):
             if plan.record is not None:
                 batch.made[plan.key] = self._in_flight[plan.key] = Assumption(plan.record)
@@ -111,6 +113,13 @@ class Indexer:
             batch.plans.pop(key, None)
         await self._plan_documents(batch, keys, ledger)
         await self._divide(batch, batch.writes(keys), partial(self._embed, batch, wanted))
+
+    def forget(self) -> None:
+        """Assume nothing of batches in flight: they are abandoned, and may never leave the states they were to leave.
+
+        What they still write on their way out is refused or found by the commit's condition, as any sleeper's is.
+        """
+        self._in_flight.clear()
 
     async def _ledger(self, keys: Collection[str], wanted: Wanted) -> dict[str, LedgerRecord]:
         return await self._retry("read the ledger", lambda: self._index.ledger(list(keys)), wanted)

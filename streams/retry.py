@@ -12,6 +12,7 @@ from freshet.schemas.errors import DeniedError, FreshetError, OutsideError, Over
 
 T = TypeVar("T")
 FIRST_WAIT: Final = 0.1  # seconds; doubles with each try
+LONGEST_STEP: Final = 1.0
 logger = logging.getLogger(__name__)
 
 
@@ -76,11 +77,21 @@ class Retry:
                 result = await call()
             except self._retried as error:
                 self._weather.begins(operation, error)
-                await self._sleep(self._wait(tries, error))
+                await self._pause(operation, self._wait(tries, error), wanted)
                 tries += 1
             else:
                 self._weather.ends(operation)
                 return result
+
+    async def _pause(self, operation: str, seconds: float, wanted: Callable[[], bool]) -> None:
+        """Sleep in short steps, so that who is not wanted any more does not hold up others."""
+        try:
+            while seconds > 0 and wanted():
+                await self._sleep(min(seconds, LONGEST_STEP))
+                seconds -= LONGEST_STEP
+        except asyncio.CancelledError:
+            self._weather.left(operation)
+            raise
 
     def _wait(self, tries: int, error: OutsideError) -> float:
         """Seconds: "equal jitter", between half the backoff and all of it, but never less than what was asked for.

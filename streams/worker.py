@@ -10,7 +10,6 @@ from functools import partial
 from typing import Protocol
 
 from freshet.schemas.decoding import Rules
-from freshet.schemas.errors import OutsideError
 from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch
 from freshet.streams.cutting import cut, ends, starts
@@ -91,17 +90,16 @@ class Worker:
 
         Raises what made a stage fail for good.
         """
-        await self._retry("join the consumer group", self._consumer.start, _always)
         fetching = asyncio.create_task(self._fetch(documents))
         try:
+            await self._retry("join the consumer group", self._consumer.start, _always)
             await asyncio.wait({fetching, self._failure}, return_when=asyncio.FIRST_COMPLETED)
             for ended in (self._failure, fetching):
                 if ended.done():
                     ended.result()
         finally:
             fetching.cancel()
-            with suppress(asyncio.CancelledError):
-                await fetching
+            await asyncio.wait([fetching])
             await self._end_sweep()
             if not self._failure.done():
                 await self._drain()
@@ -111,10 +109,9 @@ class Worker:
     async def _fetch(self, documents: Channel) -> None:
         while True:
             await self._fetching.wait()
-            epoch = self._epoch
             records = await self._consumer.fetch()
-            if epoch != self._epoch:
-                continue  # records of an assignment that ended while we waited for them come again
+            # Read afterwards: a rebalance may have come and gone while we waited, and these are the new one's records.
+            epoch = self._epoch
             self._since = {**starts(records), **self._since}
             for piece in cut(records, max_bytes=self._batch_bytes):
                 batch = Batch(piece, ends(piece), dict(self._since), epoch)
@@ -126,7 +123,6 @@ class Worker:
     async def _assigned(self, partitions: frozenset[int]) -> None:
         logger.info("assigned partitions %s", sorted(partitions) or "none")
         self.partitions = partitions
-        self._since = {}
         self._fetching.set()
         self._sweeping = asyncio.create_task(self._sweep_all(partitions))
 
@@ -135,6 +131,8 @@ class Worker:
         await self._end_sweep()
         await self._drain()
         self._epoch += 1
+        self._since = {}
+        self._indexer.forget()
         self.partitions = frozenset()
         if partitions:
             logger.info("gave back partitions %s", sorted(partitions))
@@ -147,8 +145,8 @@ class Worker:
                     "read committed offsets", partial(self._consumer.committed, partition), _always
                 )
                 found = await self._retry("sweep", partial(self._sweep, partition, below), _always)
-            except OutsideError as error:
-                logger.warning("cannot sweep partition %s: %s", partition, error)
+            except Exception:
+                logger.exception("cannot sweep partition %s; what is left there is invisible", partition)
             else:
                 logger.log(
                     logging.INFO if found else logging.DEBUG, "swept partition %s: %s passages", partition, found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
@@ -59,6 +60,9 @@ async def _search(given: Settings, signals: Signals) -> None:
 def _run(run: Run) -> None:
     given = settings()
     _log(given.log_level)
+    from freshet.wiring.parts import fetch_model
+
+    fetch_model(given)
     asyncio.run(_until_stopped(given, run))
 
 
@@ -75,6 +79,10 @@ async def _until_stopped(given: Settings, run: Run) -> None:
         patience = given.worker.shutdown_seconds + _GRACE if signals.ready.is_set() else 0
         await asyncio.wait({running}, timeout=patience)
         running.cancel()
+        done, _ = await asyncio.wait({running}, timeout=_GRACE)
+        if not done:  # something holds on to a server that is away; nothing that matters is left to do
+            logger.error("did not end in time and is cut off; what was not committed is delivered again")
+            os._exit(1)
     try:
         await running
     except asyncio.CancelledError:

@@ -5,19 +5,17 @@ from __future__ import annotations
 import secrets
 import sys
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import aiohttp
 
-from freshet.local.processes import LOOPBACK, ChildProcess, free_port
+from freshet.local.processes import LOOPBACK, ChildProcess, Part, free_port
 
 KEY_VARIABLE = "FRESHET_LOCAL_QDRANT_KEY"
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
 
-class LocalQdrant:
+class LocalQdrant(Part):
     """`async with LocalQdrant(folder=…, log=…) as qdrant:` serves the collections in `folder` at `qdrant.url`.
 
     Clients must send `qdrant.api_key`; without one given, a random one is made. Without `port` it takes a free one and
@@ -37,15 +35,6 @@ class LocalQdrant:
             env={KEY_VARIABLE: self.api_key},
             grace=STOP_SECONDS,
         )
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     @property
     def url(self) -> str:

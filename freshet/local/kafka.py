@@ -8,10 +8,8 @@ import os
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
-from freshet.local.processes import LOOPBACK, ChildProcess, LocalPartError, free_ports
+from freshet.local.processes import LOOPBACK, ChildProcess, LocalPartError, Part, free_ports
 
 HEAP = "256m"
 JVM = (
@@ -51,7 +49,7 @@ PROPERTIES = {
 }
 
 
-class LocalKafka:
+class LocalKafka(Part):
     """`async with LocalKafka(jars=…, folder=…) as kafka:` runs a broker on the loopback address `kafka.bootstrap`.
 
     Its data stay in `folder` and are there again at the next start. Without `port` it takes a free one and keeps it as
@@ -84,15 +82,6 @@ class LocalKafka:
             deadline=START_SECONDS,
             grace=STOP_SECONDS,
         )
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     @property
     def bootstrap(self) -> str:

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +33,26 @@ class LocalPartError(FreshetError):
     """A local part could not be fetched or started; the message says which, why, and what to do."""
 
 
-class ChildProcess:
+class Part(ABC):
+    """What runs for as long as a context is open."""
+
+    @abstractmethod
+    async def start(self) -> None: ...
+
+    @abstractmethod
+    async def stop(self) -> None: ...
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+
+class ChildProcess(Part):
     """A server that we run ourselves: `async with ChildProcess(...)` starts it, waits until it is ready, and ends it.
 
     - `ready` is called until it returns true; `OSError`, or no answer for two seconds, means "not yet".
@@ -65,15 +85,6 @@ class ChildProcess:
         self._grace = grace
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     @property
     def pid(self) -> int:

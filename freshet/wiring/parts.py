@@ -73,14 +73,23 @@ def qdrant_client(settings: Settings, stack: AsyncExitStack) -> AsyncQdrantClien
     return client
 
 
+def fetch_model(settings: Settings) -> None:
+    """Download the default model where it is the one and is missing; for before the event loop, which it would hold."""
+    if _is_local(settings):
+        _local_model()
+
+
+def _is_local(settings: Settings) -> bool:
+    return settings.embedding.provider == "openvino" and settings.embedding.model == LOCAL_MODEL
+
+
 def _load(settings: Settings) -> Embedder:
     from freshet.search.embedding.load import load_embedder
 
     given = settings.embedding
-    local = given.provider == "openvino" and given.model == LOCAL_MODEL
     return load_embedder(
         provider=given.provider,
-        model=str(_local_model()) if local else given.model,
+        model=str(_local_model()) if _is_local(settings) else given.model,
         name=given.name,
         revision=given.revision,
         threads=given.threads,

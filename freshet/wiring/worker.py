@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryDirectory
@@ -31,6 +31,7 @@ from freshet.streams.app import App, Documents, build_app
 from freshet.streams.indexer import Indexer
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.consumer import DocumentsConsumer
+from freshet.streams.kafka.errors import kafka_errors
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.kafka.topics import prepare_topics
@@ -112,14 +113,11 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
             batch_bytes=settings.worker.batch_bytes,
             drain_seconds=settings.worker.shutdown_seconds,
         )
-        app = build_app(
-            name=f"freshet-agents.{settings.index}.{version.fingerprint}",
-            bootstrap_servers=settings.kafka.bootstrap_servers,
-            folder=stack.enter_context(TemporaryDirectory(prefix="freshet-")),
-        )
-        documents = add_stages(app, worker)
-        count_dead_letters(app, topics.dead_letters, metrics)
-        await at_start("start Faust", partial(_start, app), _always)
+        folder = stack.enter_context(TemporaryDirectory(prefix="freshet-"))
+        name = f"freshet-agents.{settings.index}.{version.fingerprint}"
+        new_app = partial(build_app, name=name, bootstrap_servers=settings.kafka.bootstrap_servers, folder=folder)
+        start = partial(_start, new_app, worker, topics.dead_letters, metrics)
+        app, documents = await at_start("start Faust", start, _always)
         stack.push_async_callback(app.stop)
         watcher = _watch_lag(connection, topics, version, registry, stack)
         checks.clear()
@@ -146,7 +144,8 @@ async def _kafka(
     await prepare_topics(connection, specs, retry=retry, create=settings.topics.create)
     sink = KafkaProducer(connection)
     await retry("connect to Kafka", sink.start, _always)
-    stack.push_async_callback(sink.stop)
+    # What is not announced is not committed either, so at the end nobody needs to wait for it.
+    stack.push_async_callback(sink.stop, within=1.0)
     return sink
 
 
@@ -209,11 +208,21 @@ async def _starting() -> None:
     raise TransientError("start", "waiting for Kafka, Qdrant and the model")
 
 
-async def _start(app: App) -> None:
+async def _start(
+    new_app: Callable[[], App], worker: Worker, dead_letters: str, metrics: WorkerMetrics
+) -> tuple[App, Documents]:
+    """A Faust app with all agents, started. One whose start failed is of no more use, so each try makes its own."""
+    app = new_app()
+    documents = add_stages(app, worker)
+    count_dead_letters(app, dead_letters, metrics)
     try:
-        await app.start()
-    except ConnectionError as error:
-        raise TransientError("start Faust", str(error)) from error
+        with kafka_errors("start Faust"):
+            await app.start()
+    except BaseException:
+        with suppress(Exception):
+            await app.stop()
+        raise
+    return app, documents
 
 
 async def _sweep(writer: QdrantWriter, partition: int, below: int) -> int:

@@ -188,17 +188,21 @@ class _TooLongError(PermanentError):
 
 
 def _vectors(answer: Any, count: int, dimension: int | None) -> Vectors:
-    """The vectors of an answer in the order of the texts. Raises PermanentError where they are not what was asked."""
+    """The vectors of an answer in the order of the texts.
+
+    Raises DeniedError where the server gives what was not asked for, which is no text's fault, TransientError where it
+    gives no vectors at all (a page that says to come back), and PermanentError for a vector that means nothing.
+    """
+    if not isinstance(getattr(answer, "data", None), list):
+        raise TransientError(_OPERATION, "the answer holds no embeddings", hint="is it the right address?")
     items = sorted(answer.data, key=lambda item: item.index)
     rows = [_decode(item.embedding) for item in items]
     if [item.index for item in items] != list(range(count)) or len({len(row) for row in rows}) != 1:
-        raise PermanentError(
-            _OPERATION, f"{count} texts were sent and {len(rows)} vectors of one length not given back"
-        )
+        raise DeniedError(_OPERATION, f"{count} texts were sent and {len(rows)} vectors of one length not given back")
     vectors = np.stack(rows)
     if dimension is not None and vectors.shape[1] != dimension:
         hint = "does the server know the setting for the number of dimensions?"
-        raise PermanentError(_OPERATION, f"vectors have {vectors.shape[1]} numbers, not {dimension}", hint=hint)
+        raise DeniedError(_OPERATION, f"vectors have {vectors.shape[1]} numbers, not {dimension}", hint=hint)
     if not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
         raise PermanentError(_OPERATION, "a vector is zero or has numbers that are not finite")
     return vectors

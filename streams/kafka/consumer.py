@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
@@ -26,6 +27,7 @@ SESSION_MS: Final = 10_000  # what is left of a killed worker bars its successor
 REBALANCE_MS: Final = 60_000
 FETCH_BYTES: Final = 8_000_000  # a record that is larger still comes, alone
 POLL_MS: Final = 1_000
+APART_MS: Final = 200
 PAUSE_AFTER_ERROR: Final = 1.0
 logger = logging.getLogger(__name__)
 
@@ -51,47 +53,86 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         self._max_events = max_events
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
-        self._consumer = AIOKafkaConsumer(
-            **connection.options(),
-            group_id=group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            isolation_level="read_committed",
-            fetch_max_bytes=FETCH_BYTES,
-            max_partition_fetch_bytes=FETCH_BYTES,
-            max_poll_interval_ms=NEVER_MS,
-            session_timeout_ms=SESSION_MS,
-            heartbeat_interval_ms=SESSION_MS // 10,
-            rebalance_timeout_ms=REBALANCE_MS,
-        )
+        self._new_consumer = partial(_consumer, connection, group)
+        self._consumer: AIOKafkaConsumer | None = None
+        self._returned: dict[TopicPartition, int] = {}
+        self._complaints: set[str] = set()
 
     async def start(self) -> None:
-        """Connect and join the group. Raises TransientError or PermanentError."""
-        with kafka_errors("join the consumer group"):
-            self._consumer.subscribe([self._topic], listener=self)
-            await self._consumer.start()
+        """Connect and join the group. Raises TransientError or PermanentError; it may be called again then."""
+        consumer = self._new_consumer()
+        consumer.subscribe([self._topic], listener=self)
+        self._consumer = consumer
+        try:
+            with kafka_errors("join the consumer group"):
+                await consumer.start()
+        except BaseException:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
-        """Leave the group; nothing is committed that was not."""
-        await self._consumer.stop()
+        """Leave the group; nothing is committed that was not. Idempotent."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            await consumer.stop()
 
     async def fetch(self) -> tuple[Record, ...]:
         """Whatever is there, in the order of the offsets of each partition, waiting a while when there is nothing.
 
         Errors of Kafka are waited out.
         """
+        consumer = self._started()
         try:
-            found = await self._consumer.getmany(timeout_ms=POLL_MS, max_records=self._max_events)
+            found = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._max_events)
         except KafkaError as error:
-            logger.warning("cannot fetch from %s: %s", self._topic, error)
-            await asyncio.sleep(PAUSE_AFTER_ERROR)
-            return ()
+            self._complain(error)
+            found = await self._fetch_apart(consumer)
+        for partition, several in found.items():
+            self._returned[partition] = several[-1].offset + 1
         return tuple(_record(each) for several in found.values() for each in several)
+
+    async def _fetch_apart(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[Any]]:
+        """Fetch from each partition alone, so that one that cannot be read holds back no other.
+
+        What the failed fetch had taken from the others' buffers is gone with its error, so they go back to where they
+        were left.
+        """
+        found: dict[TopicPartition, list[Any]] = {}
+        for partition in consumer.assignment():
+            try:
+                await self._go_back(consumer, partition)
+                found |= await consumer.getmany(partition, timeout_ms=APART_MS, max_records=self._max_events)
+            except KafkaError as error:
+                self._complain(error)
+        if not any(found.values()):
+            await asyncio.sleep(PAUSE_AFTER_ERROR)
+        return {partition: several for partition, several in found.items() if several}
+
+    async def _go_back(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> None:
+        left = self._returned.get(partition)
+        if left is None:
+            left = await consumer.committed(partition)
+        if left is None:
+            await consumer.seek_to_beginning(partition)
+        else:
+            consumer.seek(partition, left)
+
+    def _complain(self, error: KafkaError) -> None:
+        """Once for each complaint, until the next rebalance."""
+        text = f"{type(error).__name__}: {error}"
+        if text not in self._complaints:
+            self._complaints.add(text)
+            logger.warning("cannot fetch from %s, and goes on trying: %s", self._topic, text)
+
+    def _started(self) -> AIOKafkaConsumer:
+        if self._consumer is None:
+            raise RuntimeError("the consumer was not started")
+        return self._consumer
 
     async def committed(self, partition: int) -> int:
         """The committed offset of a partition, 0 before the first. Raises TransientError."""
         with kafka_errors("read committed offsets"):
-            return await self._consumer.committed(TopicPartition(self._topic, partition)) or 0
+            return await self._started().committed(TopicPartition(self._topic, partition)) or 0
 
     async def commit(self, ends: Mapping[int, int]) -> bool:
         """Commit offsets; False where the group has moved on and they are somebody else's to commit.
@@ -101,7 +142,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         offsets = {TopicPartition(self._topic, partition): offset for partition, offset in ends.items()}
         try:
             with kafka_errors("commit offsets"):
-                await self._consumer.commit(offsets)
+                await self._started().commit(offsets)
         except OutsideError as error:
             if isinstance(error.__cause__, CommitFailedError | IllegalStateError):
                 return False
@@ -109,10 +150,28 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         return True
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
+        self._returned.clear()
+        self._complaints.clear()
         await self._on_revoked(frozenset(tp.partition for tp in revoked))
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
         await self._on_assigned(frozenset(tp.partition for tp in assigned))
+
+
+def _consumer(connection: KafkaConnection, group: str) -> AIOKafkaConsumer:
+    return AIOKafkaConsumer(
+        **connection.options(),
+        group_id=group,
+        enable_auto_commit=False,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        fetch_max_bytes=FETCH_BYTES,
+        max_partition_fetch_bytes=FETCH_BYTES,
+        max_poll_interval_ms=NEVER_MS,
+        session_timeout_ms=SESSION_MS,
+        heartbeat_interval_ms=SESSION_MS // 10,
+        rebalance_timeout_ms=REBALANCE_MS,
+    )
 
 
 def _record(found: ConsumerRecord[Any, Any]) -> Record:

@@ -113,12 +113,12 @@ class KafkaProducer:
             raise
         self._producer, self._spoilt = producer, False
 
-    async def stop(self) -> None:
-        """Wait for what was sent, for as long as `timeout`, and disconnect."""
+    async def stop(self, *, within: float | None = None) -> None:
+        """Wait `within` seconds (by default `timeout`) for what was sent, and disconnect."""
         self._ended = True
         producer, self._producer = self._producer, None
         if producer is not None:
-            await _end(producer, self.timeout)
+            await _end(producer, self.timeout if within is None else within)
 
     async def send(
         self,

@@ -56,6 +56,8 @@ def _answered(operation: str, error: UnexpectedResponse) -> OutsideError:
         return TransientError(operation, message)
     if status in _HINTS:
         return DeniedError(operation, message, hint=_HINTS[status])
+    if _qdrants(error) is None and status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+        return DeniedError(operation, message, hint=_UNREACHABLE)  # a proxy's word: no point is at fault
     return PermanentError(operation, message)
 
 
@@ -68,9 +70,16 @@ def _unanswered(operation: str, source: Exception) -> OutsideError:
 
 def _message(error: UnexpectedResponse) -> str:
     """Qdrant's own sentence; a 401 is plain text, and so may be what a proxy says."""
-    text = error.content.decode(errors="replace").strip()
-    try:
-        message = json.loads(text)["status"]["error"]
-    except (ValueError, TypeError, KeyError):
-        message = text[:_SHOWN]
+    message = _qdrants(error)
+    if message is None:
+        message = error.content.decode(errors="replace").strip()[:_SHOWN]
     return f"{error.status_code} {message or error.reason_phrase}"
+
+
+def _qdrants(error: UnexpectedResponse) -> str | None:
+    """The message of an error body in Qdrant's own form, None for any other body."""
+    try:
+        message = json.loads(error.content)["status"]["error"]
+    except (ValueError, TypeError, KeyError):
+        return None
+    return str(message)

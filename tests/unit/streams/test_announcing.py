@@ -85,6 +85,22 @@ async def test_a_dead_letter_that_the_broker_finds_too_large_is_cut_and_says_so(
     assert dict(letter.headers)["cut"] == b"300000"
 
 
+async def test_a_key_that_the_broker_finds_too_large_is_cut_as_well() -> None:
+    record = Record("documents", 2, 7, 1.0, b"k" * 200_000, b"{}")
+    error = BadEvent(Reason.TOO_LARGE, "too large", field="key")
+
+    class Narrow(Sink):
+        async def send_all(self, records: Iterable[Message]) -> Sequence[FreshnessToken]:
+            records = list(records)
+            if any(len(each.key or b"") > KEPT_BYTES for each in records):
+                raise PermanentError("write", "too large")
+            return await super().send_all(records)
+
+    sink = Narrow()
+    await announcer(sink).announce(Batch((record,), {2: 8}, {2: 0}, 0, dead=[DeadLetter(record, error)]))
+    assert (sink.sent[0].key, dict(sink.sent[0].headers)["cut-key"]) == (b"k" * KEPT_BYTES, b"200000")
+
+
 async def test_without_the_right_to_write_nothing_is_cut() -> None:
     with pytest.raises(DeniedError):
         await announcer(Sink(denied=True)).announce(dead(b"x", BadEvent(Reason.NOT_JSON, "bad")))

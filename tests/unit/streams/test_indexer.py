@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pytest
+
 from freshet.schemas.decoding import Reason, Record
 from freshet.schemas.errors import PermanentError
 from freshet.schemas.events import Event, Upsert
@@ -12,7 +14,7 @@ from freshet.search.index.records import Passage
 from freshet.search.passages import Recipe
 from freshet.streams.batch import Batch
 from freshet.streams.indexer import Indexer
-from freshet.streams.retry import Retry, Weather
+from freshet.streams.retry import AbandonedError, Retry, Weather
 from tests.support.embedder import CountingEmbedder, vector_of
 from tests.support.memory_index import MemoryIndex, Points
 
@@ -149,3 +151,25 @@ async def test_a_null_removes_every_passage_and_leaves_a_tombstone() -> None:
     await pipe.index(pipe.batch(("a", "one two three", {})), pipe.batch(("a", None, {})))
     assert pipe.points.passages == {}
     assert pipe.points.ledger["a"].deleted
+
+
+async def test_what_an_abandoned_batch_was_to_write_is_not_believed() -> None:
+    """A rebalance gives the same events again while the old batch still sleeps: they must be written by the new one."""
+    pipe = Pipeline()
+    abandoned = pipe.batch(("a", "one", {}))
+    await pipe.indexer.plan(abandoned, wanted)
+    pipe.indexer.forget()
+    again = Batch(abandoned.records, abandoned.ends, {0: 0}, 1, events=dict(abandoned.events))
+    await pipe.index(again)
+    assert pipe.text("a") == "one"
+
+
+async def test_a_batch_that_is_abandoned_while_it_is_planned_leaves_no_assumption() -> None:
+    pipe = Pipeline()
+    batch = pipe.batch(("a", "one", {}))
+    answers = iter([True, False])
+    with pytest.raises(AbandonedError):
+        await pipe.indexer.plan(batch, lambda: next(answers))
+    again = Batch(batch.records, batch.ends, {0: 0}, 1, events=dict(batch.events))
+    await pipe.index(again)
+    assert pipe.text("a") == "one"

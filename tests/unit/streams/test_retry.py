@@ -54,7 +54,7 @@ async def test_jitter_takes_at_most_half_of_a_wait() -> None:
 async def test_a_server_that_asks_for_time_gets_it() -> None:
     waits: list[float] = []
     await retry(waits)("work", Flaky(OverloadedError("work", "busy", retry_after=7)), always)
-    assert waits == [7]
+    assert sum(waits) == 7
 
 
 async def test_what_can_never_work_is_raised_at_once() -> None:
@@ -70,10 +70,15 @@ async def test_a_missing_right_ends_a_start_and_is_waited_out_by_a_patient_worke
 
 
 async def test_what_nobody_wants_any_more_is_abandoned() -> None:
+    with pytest.raises(AbandonedError):
+        await retry([])("work", Flaky(*[TransientError("work", "away")] * 9), countdown(3))
+
+
+async def test_a_long_wait_ends_as_soon_as_nobody_wants_its_end() -> None:
     waits: list[float] = []
     with pytest.raises(AbandonedError):
-        await retry(waits)("work", Flaky(*[TransientError("work", "away")] * 9), countdown(3))
-    assert len(waits) == 3
+        await retry(waits)("work", Flaky(OverloadedError("work", "busy", retry_after=3600)), countdown(4))
+    assert len(waits) < 5
 
 
 async def test_an_outage_is_one_line_when_it_begins_and_one_when_it_ends(caplog: pytest.LogCaptureFixture) -> None:
@@ -93,5 +98,5 @@ async def test_an_outage_is_shown_while_somebody_waits_for_its_end() -> None:
 
     with pytest.raises(AbandonedError):
         await retry([], weather)("work", Flaky(*[TransientError("work", "away")] * 9), wanted)
-    assert shown == [[], ["work: away"], ["work: away"]]
+    assert shown[:2] == [[], ["work: away"]]
     assert weather.failing == []

@@ -1,0 +1,189 @@
+"""The worker around a consumer of the tests: what a rebalance may do between fetching and committing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from prometheus_client import CollectorRegistry
+
+from freshet.schemas.decoding import Record, Rules
+from freshet.schemas.positions import Order
+from freshet.schemas.topics import Topics
+from freshet.search.passages import Recipe
+from freshet.streams.announcing import Announcer
+from freshet.streams.batch import Batch
+from freshet.streams.indexer import Indexer
+from freshet.streams.metrics import WorkerMetrics
+from freshet.streams.retry import Retry, Weather
+from freshet.streams.worker import Worker
+from tests.support.embedder import CountingEmbedder
+from tests.support.memory_index import MemoryIndex, Points
+from tests.support.waiting import wait_until
+from tests.unit.streams.test_announcing import Sink
+
+Listener = Callable[[frozenset[int]], Awaitable[None]]
+PARTITIONS = frozenset({0})
+
+
+class Log:
+    """A consumer over one partition: `rebalance` takes the partition away and gives it back from what is committed."""
+
+    def __init__(self, on_assigned: Listener, on_revoked: Listener) -> None:
+        self._assigned = on_assigned
+        self._revoked = on_revoked
+        self.records: list[Record] = []
+        self.position = self.committed_offset = 0
+        self.commits: list[Mapping[int, int]] = []
+        self._more = asyncio.Event()
+
+    def append(self, key: str, text: str) -> None:
+        value = f'{{"type": "upsert", "id": "{key}", "text": "{text}"}}'.encode()
+        self.records.append(Record("documents", 0, len(self.records), 1.0, key.encode(), value))
+        self._more.set()
+
+    async def rebalance(self) -> None:
+        await self._revoked(PARTITIONS)
+        self.position = self.committed_offset
+        self._more.set()
+        await self._assigned(PARTITIONS)
+
+    async def start(self) -> None:
+        await self._assigned(PARTITIONS)
+
+    async def stop(self) -> None:
+        return
+
+    async def fetch(self) -> tuple[Record, ...]:
+        while self.position == len(self.records):
+            self._more.clear()
+            await self._more.wait()
+        found = tuple(self.records[self.position :])
+        self.position = len(self.records)
+        return found
+
+    async def committed(self, _partition: int) -> int:
+        return self.committed_offset
+
+    async def commit(self, ends: Mapping[int, int]) -> bool:
+        self.commits.append(ends)
+        self.committed_offset = ends[0]
+        return True
+
+
+class Stages:
+    """Runs each batch through all stages, as the agents do."""
+
+    def __init__(self) -> None:
+        self.worker: Worker | None = None
+        self.tasks: set[asyncio.Task[None]] = set()
+
+    async def put(self, batch: Batch) -> None:
+        task = asyncio.create_task(self._all(batch))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _all(self, batch: Batch) -> None:
+        worker = self.worker
+        assert worker is not None
+        for stage in ("decode", "plan", "embed", "write", "announce"):
+            if not await worker.run(stage, getattr(worker, stage), batch):
+                return
+
+
+class World:
+    def __init__(self, gate: Callable[[str], Awaitable[None]] | None = None, *, drain_seconds: float = 5) -> None:
+        self.points = Points()
+        index = MemoryIndex(self.points, gate) if gate else MemoryIndex(self.points)
+        retry = Retry(weather=Weather(), longest_wait=0.01)
+        self.stages = Stages()
+        self._log: Log | None = None
+
+        def consumer(**listeners: Any) -> Log:
+            self._log = Log(**listeners)
+            return self._log
+
+        async def sweep(_partition: int, _below: int) -> int:
+            return 0
+
+        self.worker = self.stages.worker = Worker(
+            consumer=consumer,  # type: ignore[arg-type]
+            indexer=Indexer(
+                index=index,
+                embedder=CountingEmbedder(),
+                order=Order.LOG,
+                recipe=Recipe(window=8),
+                retry=retry,
+                clock=lambda: 1.0,
+            ),
+            announcer=Announcer(sink=Sink(), topics=Topics(), version="v", clock=lambda: 1.0),
+            metrics=WorkerMetrics(CollectorRegistry()),
+            rules=Rules(),
+            retry=retry,
+            clock=lambda: 1.0,
+            sweep=sweep,
+            batch_bytes=1_000_000,
+            drain_seconds=drain_seconds,
+        )
+
+    @property
+    def log(self) -> Log:
+        assert self._log is not None
+        return self._log
+
+    async def until_committed(self, offset: int) -> None:
+        await wait_until(lambda: self.log.committed_offset == offset, f"offset {offset} is committed", deadline=5)
+
+    def indexed(self) -> set[str]:
+        return set(self.points.ledger)
+
+
+async def test_what_is_fetched_while_a_rebalance_passes_is_not_dropped() -> None:
+    """The fetch that waited through a rebalance returns records of the new assignment; they do not come again."""
+    world = World()
+    consuming = asyncio.create_task(world.worker.consume(world.stages))
+    await asyncio.sleep(0)
+    await wait_until(lambda: world.worker.joined, "the worker has joined")
+    await world.log.rebalance()
+    world.log.append("a", "one")
+    await world.until_committed(1)
+    assert world.indexed() == {"a"}
+    consuming.cancel()
+    await asyncio.wait([consuming])
+
+
+async def test_a_batch_that_sleeps_through_a_rebalance_is_delivered_again_and_written() -> None:
+    """The old batch is stuck before its write; the same event comes again and must not count as written."""
+    stuck, free = asyncio.Event(), asyncio.Event()
+
+    async def gate(step: str) -> None:
+        if step == "add" and not stuck.is_set():
+            stuck.set()
+            await free.wait()
+
+    world = World(gate, drain_seconds=0.01)
+    consuming = asyncio.create_task(world.worker.consume(world.stages))
+    await wait_until(lambda: world.worker.joined, "the worker has joined")
+    world.log.append("a", "one")
+    await stuck.wait()
+    await world.log.rebalance()
+    await world.until_committed(1)
+    assert world.indexed() == {"a"}
+    free.set()
+    consuming.cancel()
+    await asyncio.wait([consuming])
+
+
+async def test_a_failure_that_nobody_foresaw_ends_the_worker_and_commits_nothing() -> None:
+    async def gate(step: str) -> None:
+        if step == "commit":
+            raise RuntimeError("a bug")
+
+    world = World(gate)
+    consuming = asyncio.create_task(world.worker.consume(world.stages))
+    await wait_until(lambda: world.worker.joined, "the worker has joined")
+    world.log.append("a", "one")
+    await asyncio.wait([consuming], timeout=5)
+    assert isinstance(consuming.exception(), RuntimeError)
+    assert world.log.commits == []
