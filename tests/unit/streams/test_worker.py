@@ -36,6 +36,7 @@ class Log:
         self.records: list[Record] = []
         self.position = self.committed_offset = 0
         self.commits: list[Mapping[int, int]] = []
+        self.asked = asyncio.Event()
         self._more = asyncio.Event()
 
     def append(self, key: str, text: str) -> None:
@@ -56,6 +57,7 @@ class Log:
         return
 
     async def fetch(self) -> tuple[Record, ...]:
+        self.asked.set()
         while self.position == len(self.records):
             self._more.clear()
             await self._more.wait()
@@ -143,8 +145,7 @@ async def test_what_is_fetched_while_a_rebalance_passes_is_not_dropped() -> None
     """The fetch that waited through a rebalance returns records of the new assignment; they do not come again."""
     world = World()
     consuming = asyncio.create_task(world.worker.consume(world.stages))
-    await asyncio.sleep(0)
-    await wait_until(lambda: world.worker.joined, "the worker has joined")
+    await world.log.asked.wait()
     await world.log.rebalance()
     world.log.append("a", "one")
     await world.until_committed(1)
