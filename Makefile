@@ -22,7 +22,7 @@ lint: setup  ## Style, types, the direction of imports
 test: setup redis lint  ## Lint and all tests, against real servers that start by themselves; ARGS="-k name" for some
 	.venv/bin/pytest --ignore=tests/torch $(SLOWEST) $(ARGS)
 
-soak: setup redis  ## Twenty times as much of what tests of kills, outages and races do in `make test`; takes half an hour
+soak: setup redis  ## Twenty times as much of what tests of kills, outages and races do in `make test`; a quarter of an hour
 	FRESHET_TEST_SOAK=1 .venv/bin/pytest -m soak --timeout=3600 $(SLOWEST) $(ARGS)
 
 test-torch: .venv-torch/installed  ## The tests that need torch, in .venv-torch (6 GB)
