@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 Run = Callable[["Settings", "Signals"], Coroutine[Any, Any, None]]
 logger = logging.getLogger("freshet")
 _GRACE = 2.0  # seconds beside those that a batch in flight has
+_LAST_GRACE = 0.5  # seconds after that, once everything was cancelled
 
 
 def worker() -> None:
@@ -79,7 +80,7 @@ async def _until_stopped(given: Settings, run: Run) -> None:
         patience = given.worker.shutdown_seconds + _GRACE if signals.ready.is_set() else 0
         await asyncio.wait({running}, timeout=patience)
         running.cancel()
-        done, _ = await asyncio.wait({running}, timeout=_GRACE)
+        done, _ = await asyncio.wait({running}, timeout=_LAST_GRACE)
         if not done:  # something holds on to a server that is away; nothing that matters is left to do
             logger.error("did not end in time and is cut off; what was not committed is delivered again")
             os._exit(1)
