@@ -9,7 +9,6 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
 from freshet.schemas.keys import TENANT
-from freshet.schemas.positions import Rank
 
 MAX_ID_CHARACTERS: Final = 512
 MAX_TITLE_CHARACTERS: Final = 2_000
@@ -93,7 +92,3 @@ class Event:
     @property
     def version(self) -> int | None:
         return None if self.body is None else self.body.version
-
-    def rank(self, version: int) -> Rank:
-        """This event's rank where it counts as `version` (0 in log order)."""
-        return Rank(version, self.offset)

@@ -32,11 +32,6 @@ class Pipe(faust.Channel[Any]):
         """Add an item; waits while the channel is full."""
         await self._shared.put(value)
 
-    @property
-    def waiting(self) -> int:
-        """Items that nobody has taken yet."""
-        return self._shared.qsize()
-
 
 class Documents(Pipe):
     """The `documents` channel: batches of records, filled by the consumer of the documents topic."""

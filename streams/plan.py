@@ -18,6 +18,7 @@ from freshet.schemas.positions import Order, Rank
 from freshet.search.index.records import LedgerRecord
 from freshet.search.passages import Piece, passage_ids
 
+Digests = tuple[str, str]  # of content and metadata
 Split = Callable[[str, str], Sequence[Piece]]  # (title, text) → pieces
 DELETED = "deleted"  # stands for the content of a tombstone; no digest looks like it
 
@@ -105,13 +106,12 @@ def plan_document(newest: Newest, record: LedgerRecord | None, order: Order, spl
         raise _moved(event, record)
     if record is not None and newest.rank <= record.rank:
         return DocumentPlan(newest, Outcome.REPEATED if newest.rank == record.rank else Outcome.STALE, record)
-    content, metadata = _digests(event)
-    if record is not None and (record.content_digest, record.metadata_digest) == (content, metadata):
+    digests = _digests(event)
+    if record is not None and (record.content_digest, record.metadata_digest) == digests:
         return _unchanged(newest, record, order)
     if event.upsert is None:
-        return _tombstone(newest, record)
-    outcome = Outcome.METADATA if record is not None and record.content_digest == content else Outcome.INDEXED
-    return _upsert(newest, event.upsert, record, outcome, split)
+        return _tombstone(newest, record, digests)
+    return _upsert(newest, event.upsert, record, digests, split)
 
 
 def _rank(event: Event, top: Rank, record: LedgerRecord | None, order: Order) -> Rank:
@@ -124,7 +124,7 @@ def _rank(event: Event, top: Rank, record: LedgerRecord | None, order: Order) ->
     return Rank(max(top.version, record.rank.version if record else 0), event.offset)
 
 
-def _digests(event: Event) -> tuple[str, str]:
+def _digests(event: Event) -> Digests:
     body = event.upsert
     if body is None:
         return DELETED, DELETED
@@ -150,12 +150,12 @@ def _unchanged(newest: Newest, record: LedgerRecord, order: Order) -> DocumentPl
     return DocumentPlan(newest, Outcome.UNCHANGED, record, moved)
 
 
-def _tombstone(newest: Newest, record: LedgerRecord | None) -> DocumentPlan:
-    tombstone = _record(newest, deleted=True)
+def _tombstone(newest: Newest, record: LedgerRecord | None, digests: Digests) -> DocumentPlan:
+    tombstone = _record(newest, digests, deleted=True)
     return DocumentPlan(newest, Outcome.DELETED, record, tombstone, displaced=record.passages if record else ())
 
 
-def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, outcome: Outcome, split: Split) -> DocumentPlan:
+def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, digests: Digests, split: Split) -> DocumentPlan:
     event = newest.event
     pieces = split(body.title, body.text)
     texts = [piece.text for piece in pieces]
@@ -163,6 +163,7 @@ def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, outcome: Out
     add = _additions(event.key, ids, pieces, body, old)
     record = _record(
         newest,
+        digests,
         title=body.title,
         metadata=body.metadata,
         passages=tuple(ids),
@@ -170,13 +171,15 @@ def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, outcome: Out
     )
     keep = frozenset(ids)
     displaced = tuple(point for point in (old.passages if old else ()) if point not in keep)
+    same_text = old is not None and old.content_digest == record.content_digest
+    outcome = Outcome.METADATA if same_text else Outcome.INDEXED
     return DocumentPlan(newest, outcome, old, record, tuple(add), displaced)
 
 
-def _record(newest: Newest, **state: Any) -> LedgerRecord:
+def _record(newest: Newest, digests: Digests, **state: Any) -> LedgerRecord:
     """The ledger record that commits an event; when it became searchable is known when it is written."""
     event = newest.event
-    content, metadata = _digests(event)
+    content, metadata = digests
     return LedgerRecord(
         key=event.key,
         id=event.id,

@@ -73,17 +73,11 @@ class Worker:
         self._idle.set()
         self._fetching = asyncio.Event()
         self._failure: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.partitions: frozenset[int] = frozenset()
 
     @property
     def joined(self) -> bool:
         """Whether this worker is a member of its consumer group now."""
         return self._fetching.is_set()
-
-    @property
-    def in_flight(self) -> int:
-        """Batches that were fetched and are not committed yet."""
-        return len(self._in_flight)
 
     async def consume(self, documents: Channel) -> None:
         """Join the group and fill the channel until cancelled; then finish or abandon what is in flight.
@@ -122,7 +116,6 @@ class Worker:
 
     async def _assigned(self, partitions: frozenset[int]) -> None:
         logger.info("assigned partitions %s", sorted(partitions) or "none")
-        self.partitions = partitions
         self._fetching.set()
         self._sweeping = asyncio.create_task(self._sweep_all(partitions))
 
@@ -133,7 +126,6 @@ class Worker:
         self._epoch += 1
         self._since = {}
         self._indexer.forget()
-        self.partitions = frozenset()
         if partitions:
             logger.info("gave back partitions %s", sorted(partitions))
 
