@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+from pydantic_settings import SettingsError as BrokenSourceError
 
 from freshet.schemas.decoding import Rules
 from freshet.schemas.errors import SettingsError
@@ -162,6 +171,8 @@ def load_settings(**given: Any) -> Settings:
         settings = Settings(**{**files, **given})
     except ValidationError as error:
         mistakes += [f"{variable(each['loc'])}: {each['msg']}" for each in error.errors(include_url=False)]
+    except BrokenSourceError as error:
+        mistakes.append(f"{_broken(error)}: is not JSON, in which lists and whole groups are given")
     if mistakes:
         raise SettingsError("\n".join(mistakes))
     return settings
@@ -174,14 +185,26 @@ def variable(path: tuple[int | str, ...]) -> str:
 
 def names() -> list[str]:
     """The environment variables of all settings."""
-    found = []
+    return [variable(path) for path, _ in fields()]
+
+
+def fields() -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
+    """Every setting by its path, such as ("kafka", "bootstrap_servers")."""
     for name, field in Settings.model_fields.items():
         group = field.annotation
         if isinstance(group, type) and issubclass(group, _Group):
-            found += [variable((name, inner)) for inner in group.model_fields]
+            yield from (((name, inner), each) for inner, each in group.model_fields.items())
         else:
-            found.append(variable((name,)))
-    return found
+            yield (name,), field
+
+
+def sources() -> dict[str, dict[str, Any]]:
+    """What is set by a file, in the environment and in `.env`, nested; the first of them counts."""
+    return {
+        "file": _files(os.environ, []),
+        "environment": EnvSettingsSource(Settings)(),
+        ".env": DotEnvSettingsSource(Settings)(),
+    }
 
 
 def _unknown(environment: Mapping[str, str]) -> list[str]:
@@ -194,6 +217,12 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
             near = difflib.get_close_matches(name, known, n=1)
             mistakes.append(f"{name}: there is no such setting" + (f"; did you mean {near[0]}?" if near else ""))
     return mistakes
+
+
+def _broken(error: BrokenSourceError) -> str:
+    """The variable, as far as the error knows it: of a group's settings only the group."""
+    field = re.search(r'field "(\w+)"', str(error))
+    return f"{PREFIX}{field[1].upper()}…" if field else f"{PREFIX}…"
 
 
 def _files(environment: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:

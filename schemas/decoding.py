@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Final
 
 from pydantic import ValidationError
@@ -13,25 +12,26 @@ from freshet.schemas.errors import FreshetError
 from freshet.schemas.events import BODY, MAX_ID_CHARACTERS, Delete, Event, Upsert
 from freshet.schemas.keys import document_key, split_key
 from freshet.schemas.positions import Order
+from freshet.schemas.words import Word
 
 _REGISTRY_MAGIC: Final = 0  # first byte of a value in a schema registry's wire format; no JSON text begins with it
 
 
-class Reason(StrEnum):
+class Reason(Word):
     """Why an event is a dead letter; the values are labels of `freshet_dead_letters_total` and of a header."""
 
-    NOT_UTF8 = "not_utf8"
-    NOT_JSON = "not_json"
-    REGISTRY_FORMAT = "registry_format"
-    TOO_LARGE = "too_large"
-    UNKNOWN_TYPE = "unknown_type"
-    MISSING_FIELD = "missing_field"
-    WRONG_TYPE = "wrong_type"
-    INVALID_VALUE = "invalid_value"
-    KEY_MISMATCH = "key_mismatch"
-    NO_VERSION = "no_version"
-    PARTITION_MOVED = "partition_moved"
-    REFUSED = "refused"  # by the model or the index, alone
+    NOT_UTF8 = "not_utf8", "key or value is not UTF-8"
+    NOT_JSON = "not_json", "the value is not JSON"
+    REGISTRY_FORMAT = "registry_format", "the value is in a schema registry's wire format; publish plain JSON"
+    TOO_LARGE = "too_large", "the event, or its key, is larger than allowed"
+    UNKNOWN_TYPE = "unknown_type", "`type` is neither `upsert` nor `delete`"
+    MISSING_FIELD = "missing_field", "a required field is missing"
+    WRONG_TYPE = "wrong_type", "a field is of another JSON type"
+    INVALID_VALUE = "invalid_value", "a field's value is not allowed"
+    KEY_MISMATCH = "key_mismatch", "the record has no key, or another one than its event says"
+    NO_VERSION = "no_version", "the topic is ordered by version and the event has none"
+    PARTITION_MOVED = "partition_moved", "the document is recorded under another partition"
+    REFUSED = "refused", "the model or the index refused this document, alone"
 
 
 class BadEvent(FreshetError):  # noqa: N818 (what it is, as the topic and the docs call it)

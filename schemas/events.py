@@ -44,25 +44,30 @@ class _Body(BaseModel):
     # Unknown fields are ignored, so that producers may be newer than we are; types are never guessed.
     model_config = ConfigDict(extra="ignore", strict=True, frozen=True)
 
-    id: DocumentId
-    tenant: Tenant | None = None
-    version: Version | None = None
-    occurred_at: AwareDatetime | None = None
+    id: DocumentId = Field(description="what the document is called; the record's key, or its part after the tenant")
+    tenant: Tenant | None = Field(None, description="required with tenants on, refused with tenants off")
+    version: Version | None = Field(None, description="required where the topic is ordered by version")
+    occurred_at: AwareDatetime | None = Field(
+        None, description="when it happened upstream; else the record's own time counts"
+    )
 
 
 class Upsert(_Body):
     """The full state of a document, whatever it was before."""
 
-    type: Literal["upsert"] = "upsert"
-    text: str
-    title: Annotated[str, Field(max_length=MAX_TITLE_CHARACTERS)] = ""
-    metadata: Metadata = Field(default_factory=dict)
+    type: Literal["upsert"] = Field("upsert", description="what kind of event it is; every record names it")
+    text: str = Field(description="what is searched; may be empty, of any length within the event's limit")
+    title: str = Field("", max_length=MAX_TITLE_CHARACTERS, description="put before every passage when it is embedded")
+    metadata: Metadata = Field(
+        default_factory=dict,
+        description=f"up to {MAX_METADATA_DEPTH} levels deep, numbers finite and within 64 bits",
+    )
 
 
 class Delete(_Body):
     """The end of a document."""
 
-    type: Literal["delete"] = "delete"
+    type: Literal["delete"] = Field("delete", description="what kind of event it is; every record names it")
 
 
 Body = Annotated[Upsert | Delete, Field(discriminator="type")]

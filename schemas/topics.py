@@ -53,7 +53,8 @@ class TopicSpec:
     """How a topic is created, and what one that exists must have.
 
     `minimums` are created as they stand, and an existing topic may have more. `follows` names the topic whose number of
-    partitions this one must share, because a document lies in the same partition of both.
+    partitions this one must share, because a document lies in the same partition of both. `holds` says for people what
+    its records are.
     """
 
     name: str
@@ -62,6 +63,7 @@ class TopicSpec:
     replication_factor: int = 1
     minimums: Mapping[str, int] = field(default_factory=dict)
     follows: str | None = None
+    holds: str = ""
 
     @property
     def configs(self) -> dict[str, str]:
@@ -101,17 +103,19 @@ def topic_specs(
     kept = {"delete.retention.ms": DELETE_RETENTION_MS}
     lag = {"min.compaction.lag.ms": MIN_COMPACTION_LAG_MS}
 
-    def spec(name: str, cleanup: Cleanup, minimums: Mapping[str, int], follows: str | None = None) -> TopicSpec:
-        return TopicSpec(name, cleanup, partitions, replication_factor, minimums, follows)
+    def spec(
+        name: str, cleanup: Cleanup, minimums: Mapping[str, int], holds: str, *, follows: str | None = None
+    ) -> TopicSpec:
+        return TopicSpec(name, cleanup, partitions, replication_factor, minimums, follows, holds)
 
     compact, delete, first = Cleanup.COMPACT, Cleanup.DELETE, topics.documents
     return (
-        spec(topics.documents, compact, lag | kept | events),
-        spec(topics.again, compact, kept | copies, follows=first),
-        spec(topics.dead_letters, delete, {RETENTION: 30 * DAY_MS} | copies),
-        spec(topics.indexed, delete, {RETENTION: 7 * DAY_MS}, follows=first),
-        spec(topics.queries, delete, {RETENTION: 7 * DAY_MS}),
-        spec(topics.feedback, delete, {RETENTION: 90 * DAY_MS}),
+        spec(topics.documents, compact, lag | kept | events, "events, or null, under their document keys"),
+        spec(topics.again, compact, kept | copies, "nothing in this version", follows=first),
+        spec(topics.dead_letters, delete, {RETENTION: 30 * DAY_MS} | copies, "what can never be indexed, as it came"),
+        spec(topics.indexed, delete, {RETENTION: 7 * DAY_MS}, "the change feed, under document keys", follows=first),
+        spec(topics.queries, delete, {RETENTION: 7 * DAY_MS}, "nothing in this version"),
+        spec(topics.feedback, delete, {RETENTION: 90 * DAY_MS}, "nothing in this version"),
     )
 
 

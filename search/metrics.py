@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from freshet.schemas.words import Word
+
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
 
-class Outcome(StrEnum):
+class Outcome(Word):
     """How a search ended."""
 
-    ANSWERED = "answered"
-    REFUSED = "refused"  # by us: the request was wrong
-    FAILED = "failed"
+    ANSWERED = "answered", "with results, or with none"
+    REFUSED = "refused", "by us: the request was wrong"
+    FAILED = "failed", "a part was away, refused, or took too long"
 
 
-class Stage(StrEnum):
+class Stage(Word):
     """A step of a search that takes time."""
 
-    RESOLVE = "resolve"
-    EMBED = "embed"
-    RETRIEVE = "retrieve"
+    RESOLVE = "resolve", "finding the live version of the index"
+    EMBED = "embed", "turning the query into a vector"
+    RETRIEVE = "retrieve", "finding the passages, and the states of their documents"
 
 
 class SearchMetrics:
@@ -32,14 +33,16 @@ class SearchMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         requests = Counter("search_requests_total", "Searches by how they ended", ["outcome"], registry=registry)
-        stages = Histogram(
-            "freshet_search_stage_seconds", "Time by stage of a search", ["stage"], buckets=_SECONDS, registry=registry
-        )
+        told = "Where a search spends its time; stages may overlap"
+        stages = Histogram("freshet_search_stage_seconds", told, ["stage"], buckets=_SECONDS, registry=registry)
         # Looking labels up costs as much as a small request: they are bound once.
         self._requests: Mapping[Outcome, Counter] = {outcome: requests.labels(outcome) for outcome in Outcome}
         self._stages: Mapping[Stage, Histogram] = {stage: stages.labels(stage) for stage in Stage}
         self._latency = Histogram(
-            "search_latency_seconds", "Time to answer or fail a search", buckets=_SECONDS, registry=registry
+            "search_latency_seconds",
+            "Time to answer or fail a search; refused ones are not in it",
+            buckets=_SECONDS,
+            registry=registry,
         )
 
     def searched(self, outcome: Outcome, seconds: float) -> None:

@@ -96,7 +96,7 @@ class LagWatcher:
             "freshet_consumer_lag_events", "Events of the log that are not yet indexed", labels, registry=registry
         )
         self._seconds = Gauge(
-            "freshet_consumer_lag_seconds", "Age of the oldest event not yet indexed", labels, registry=registry
+            "freshet_consumer_lag_seconds", "Age of the oldest event that is not yet indexed", labels, registry=registry
         )
         self._connect = connect
         self._topic = topic

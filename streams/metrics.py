@@ -25,13 +25,16 @@ class WorkerMetrics:
         stages = Histogram(
             "freshet_stage_seconds", "Time of a batch in a stage", ["stage"], buckets=_STAGE, registry=registry
         )
-        dead = Counter("freshet_dead_letters", "Records in the dead-letter topic", ["reason"], registry=registry)
+        dead = Counter("freshet_dead_letters", "Records seen in the dead-letter topic", ["reason"], registry=registry)
         self._events = {outcome: events.labels(outcome) for outcome in Outcome}
         self._stages = {stage: stages.labels(stage) for stage in STAGES}
         self._dead = {reason.value: dead.labels(reason) for reason in Reason}
-        self._batch = Histogram("freshet_batch_events", "Events in a batch", buckets=_EVENTS, registry=registry)
+        self._batch = Histogram("freshet_batch_events", "Events fetched together", buckets=_EVENTS, registry=registry)
         self._freshness = Histogram(
-            "freshet_freshness_seconds", "From event time to searchable", buckets=_FRESHNESS, registry=registry
+            "freshet_freshness_seconds",
+            "From event time to searchable, of what was written",
+            buckets=_FRESHNESS,
+            registry=registry,
         )
 
     def fetched(self, events: int) -> None:

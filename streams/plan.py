@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from enum import StrEnum
 from typing import Any
 
 from freshet.schemas.decoding import BadEvent, Reason
 from freshet.schemas.events import Event, Upsert
 from freshet.schemas.keys import canonical_json, digest, facets_digest
 from freshet.schemas.positions import Order, Rank
+from freshet.schemas.words import Word
 from freshet.search.index.records import LedgerRecord
 from freshet.search.passages import Piece, passage_ids
 
@@ -23,17 +23,17 @@ Split = Callable[[str, str], Sequence[Piece]]  # (title, text) → pieces
 DELETED = "deleted"  # stands for the content of a tombstone; no digest looks like it
 
 
-class Outcome(StrEnum):
+class Outcome(Word):
     """What became of an event; the values are labels of `freshet_events_total` and stand in the change feed."""
 
-    INDEXED = "indexed"
-    METADATA = "metadata"
-    DELETED = "deleted"
-    UNCHANGED = "unchanged"
-    REPEATED = "repeated"
-    STALE = "stale"
-    SUPERSEDED = "superseded"
-    DEAD = "dead"
+    INDEXED = "indexed", "text or title changed, or the document is new"
+    METADATA = "metadata", "only metadata changed; nothing was embedded"
+    DELETED = "deleted", "a tombstone was written"
+    UNCHANGED = "unchanged", "the same content as before"
+    REPEATED = "repeated", "a redelivery of what the index holds"
+    STALE = "stale", "older than what the index holds"
+    SUPERSEDED = "superseded", "a newer event of the document came in the same batch, or another worker was ahead"
+    DEAD = "dead", "went to the dead letters"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ class EmbeddingMetrics:
         self._tokens = Counter(
             "freshet_embedding_tokens_total", "Tokens that models were given", labels, registry=registry
         )
-        self._cost = Counter("freshet_embedding_cost_usd_total", "What those tokens cost", labels, registry=registry)
+        told = "What those tokens cost by the provider's price; 0 for a model that runs here"
+        self._cost = Counter("freshet_embedding_cost_usd_total", told, labels, registry=registry)
 
     def looked_up(self, *, hits: int, misses: int) -> None:
         """A cache was asked for `hits + misses` texts."""
