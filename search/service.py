@@ -16,11 +16,13 @@ from freshet.schemas.errors import FreshetError
 from freshet.schemas.http import IndexState, PassageScore, SearchAnswer, SearchRequest, SearchResult
 from freshet.search.embedding.base import Embedder
 from freshet.search.health import Check
+from freshet.search.highlights import highlights
 from freshet.search.index.records import Vector
 from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.metrics import SearchMetrics, Stage
 from freshet.search.query import normalise
 from freshet.search.retrieval import PASSAGES, Candidate, retrieve
+from freshet.search.terms import asked_terms
 
 MAX_QUERY_CHARACTERS: Final = 8_000
 
@@ -63,9 +65,10 @@ class SearchService:
         with timer.stage(Stage.RETRIEVE):
             end = request.offset + request.limit
             found = await retrieve(live.reader, vector, limit=end, tenant=request.tenant)
+        asked = asked_terms(query)
         return SearchAnswer(
             query_id=self._new_id(),
-            results=[_result(candidate, explain=request.explain) for candidate in found[request.offset :]],
+            results=[_result(each, asked, explain=request.explain) for each in found[request.offset :]],
             took_ms=timer.took_ms(),
             stages=timer.stages,
             degraded=[],
@@ -137,13 +140,14 @@ def _milliseconds(seconds: float) -> float:
     return round(seconds * 1000, 3)
 
 
-def _result(candidate: Candidate, *, explain: bool) -> SearchResult:
+def _result(candidate: Candidate, asked: frozenset[str], *, explain: bool) -> SearchResult:
     record = candidate.record
     return SearchResult(
         id=record.id,
         score=candidate.score,
         title=record.title,
         text=candidate.text,
+        highlights=highlights(asked, candidate.text),
         metadata=dict(record.metadata),
         passages=_scores(candidate, record.passages) if explain else None,
     )

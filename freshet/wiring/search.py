@@ -23,6 +23,7 @@ from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.live import LiveIndex
 from freshet.search.metrics import SearchMetrics
 from freshet.search.service import SearchService
+from freshet.search.watching import IndexWatch
 from freshet.settings import Settings
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.lag import LagWatcher
@@ -56,11 +57,12 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
         publisher = Publisher.over(connection, topic=topics.documents, rules=settings.rules)
         stack.push_async_callback(publisher.stop)
         metrics = SearchMetrics(registry)
+        live = LiveIndex(
+            versions=QdrantVersions(client, index=settings.index),
+            open_reader=lambda info: _open(wanted, info, QdrantReader(client, collection=info.name)),
+        )
         service = SearchService(
-            index=LiveIndex(
-                versions=QdrantVersions(client, index=settings.index),
-                open_reader=lambda info: _open(wanted, info, QdrantReader(client, collection=info.name)),
-            ),
+            index=live,
             embedder=embedder,
             metrics=metrics,
             tenants=settings.tenants,
@@ -72,7 +74,14 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
             deadline_seconds=settings.search.deadline_seconds,
             max_body_bytes=settings.search.max_body_bytes,
         )
-        app = create_app(service=service, publisher=publisher, checks=checks, metrics=metrics, options=options)
+        app = create_app(
+            service=service,
+            watch=IndexWatch(name=settings.index, index=live),
+            publisher=publisher,
+            checks=checks,
+            metrics=metrics,
+            options=options,
+        )
         probes = create_probe_app(registry=registry, checks=checks)
         port = DEFAULT_PROBE_PORT if settings.probes.port is None else settings.probes.port
         probe_port = await stack.enter_async_context(serve(probes, host=settings.probes.host, port=port))

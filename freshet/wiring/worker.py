@@ -162,14 +162,14 @@ def _consumer(
 
 
 async def prepare_index(versions: IndexVersions, wanted: Identity, topic: str, partitions: int) -> None:
-    """Make the version that the settings describe, unless another one is live. Raises SettingsError."""
+    """Make the version that the settings describe, or bring what is live up to date. Raises SettingsError."""
     live = await versions.live()
     info = await versions.describe(live or wanted.version)
     if info is None:
         info = wanted.info(topic=topic, partitions=partitions)
-        await versions.create(info)
     check_fingerprint(wanted, info)
     check_source(info, topic=topic, partitions=partitions)
+    await versions.create(info)  # also adds the payload indexes that a version made earlier lacks
     if live is None:
         await versions.make_live(info.name)
 

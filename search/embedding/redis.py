@@ -7,6 +7,7 @@ import logging
 import struct
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any, Final, TypeVar
 
@@ -14,8 +15,9 @@ import numpy as np
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
 
+from freshet.schemas.errors import DeniedError, SettingsError, TransientError
 from freshet.search.embedding.cache import CachedVector
 
 logger = logging.getLogger(__name__)
@@ -30,8 +32,42 @@ _PAUSE: Final = 2.0
 
 
 def connect(url: str, *, timeout: float) -> Redis:
-    """A client for a cache: `timeout` seconds to connect, and no retries, because a miss is cheaper than waiting."""
-    return Redis.from_url(url, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
+    """A client for a cache: `timeout` seconds to connect, and no retries, because a miss is cheaper than waiting.
+
+    Raises SettingsError, without a word of the address, which may hold a password.
+    """
+    try:
+        return Redis.from_url(url, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
+    except ValueError as error:
+        form = "redis://host:6379/0, rediss://… or unix://…"
+        raise SettingsError(f"FRESHET_REDIS__URL is no address of the form {form}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class RedisFacts:
+    """`seconds` is what one call took, `ahead` how far its clock is ahead of ours; `max_bytes` is 0 without a limit."""
+
+    version: str
+    seconds: float
+    ahead: float
+    max_bytes: int
+    policy: str
+
+
+async def describe_server(client: Redis) -> RedisFacts:
+    """What a Redis tells of itself. Raises TransientError, and DeniedError where it refuses the user."""
+    try:
+        await client.ping()
+        start, asked = time.perf_counter(), time.time()
+        seconds, microseconds = await client.time()
+        took = time.perf_counter() - start
+        info = {**await client.info("server"), **await client.info("memory")}
+    except (AuthenticationError, NoPermissionError) as error:
+        raise DeniedError("ask Redis", str(error), hint="check the user and password in FRESHET_REDIS__URL") from error
+    except (RedisError, OSError) as error:
+        raise TransientError("ask Redis", str(error), hint="is it running at FRESHET_REDIS__URL?") from error
+    ahead = seconds + microseconds / 1e6 - (asked + took / 2)
+    return RedisFacts(info["redis_version"], took, ahead, int(info["maxmemory"]), info["maxmemory_policy"])
 
 
 class RedisEmbeddingCache:

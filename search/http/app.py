@@ -10,17 +10,20 @@ from freshet.search.health import Check
 from freshet.search.http.edge import edge
 from freshet.search.http.guards import Guard
 from freshet.search.http.health import HealthRoutes
+from freshet.search.http.index_facts import IndexRoutes
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.publishing import PublishRoutes
 from freshet.search.http.searching import SearchRoutes
 from freshet.search.metrics import SearchMetrics
 from freshet.search.ports import DocumentPublisher
 from freshet.search.service import SearchService
+from freshet.search.watching import IndexWatch
 
 
 def create_app(
     *,
     service: SearchService,
+    watch: IndexWatch,
     publisher: DocumentPublisher | None,
     checks: Mapping[str, Check],
     metrics: SearchMetrics,
@@ -29,7 +32,10 @@ def create_app(
     """The application; without a publisher it only searches, and the routes that publish answer 503."""
     meet = edge(deadline_seconds=options.deadline_seconds, guard=Guard(options.allowed_hosts))
     app = web.Application(middlewares=[meet], client_max_size=options.max_body_bytes)
+    index = IndexRoutes(watch=watch, options=options, publishing=publisher is not None)
+    app.on_shutdown.append(index.end_waits)
     app.add_routes(SearchRoutes(service=service, metrics=metrics).table())
+    app.add_routes(index.table())
     app.add_routes(PublishRoutes(publisher=publisher, options=options).table())
     app.add_routes(HealthRoutes(checks).table())
     return app

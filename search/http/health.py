@@ -21,8 +21,10 @@ class HealthRoutes:
         return [web.get("/livez", self.live), web.get("/readyz", self.ready), web.get("/health", self.ready)]
 
     async def live(self, _: web.Request) -> web.Response:
+        """200 while the process answers at all."""
         return json_response(Health(status="healthy", checks={}))
 
     async def ready(self, _: web.Request) -> web.Response:
+        """200 when every check passes, else 503 with what is wrong with which."""
         health = await run_checks(self._checks)
         return json_response(health, status=200 if health.status == "healthy" else 503)

@@ -44,12 +44,17 @@ class PublishRoutes:
         ]
 
     async def put(self, request: web.Request) -> web.Response:
+        """Publish the full state of a document. 202 when Kafka has it on all replicas in sync.
+
+        The id is in the path, percent-encoded; it may hold slashes.
+        """
         publisher = self._publisher()
         body = await read_json(request, DocumentBody)
         event = self._event({"type": "upsert", "id": _document_id(request), **body.model_dump(exclude_unset=True)})
         return json_response(Published(token=str(await publisher.publish(event))), status=ACCEPTED)
 
     async def delete(self, request: web.Request) -> web.Response:
+        """Publish the end of a document. 202 when Kafka has it on all replicas in sync."""
         publisher = self._publisher()
         parameters = read_parameters(request, DeleteParameters)
         given = parameters.model_dump(exclude_unset=True)
@@ -57,6 +62,11 @@ class PublishRoutes:
         return json_response(Published(token=str(await publisher.publish(event))), status=ACCEPTED)
 
     async def post(self, request: web.Request) -> web.Response:
+        """Publish many events, one a line, each with its `type`. 202 when Kafka has them on all replicas in sync.
+
+        The body is `application/x-ndjson`, with at most 10,000 events and FRESHET_SEARCH__MAX_BODY_BYTES. All lines are
+        checked before any is published: one bad line and none is.
+        """
         publisher = self._publisher()
         events = await read_events(request, self._rules, max_bytes=self._max_bytes)
         answer = _summary(events, await publisher.publish_many(events))

@@ -33,10 +33,12 @@ class SearchRoutes:
         return [web.post("/search", self.post), web.get("/search", self.get, allow_head=False)]
 
     async def post(self, request: web.Request) -> web.Response:
+        """Search, for programs."""
         with self._counted():
             return json_response(await self._search(await read_json(request, SearchRequest), {}))
 
     async def get(self, request: web.Request) -> web.Response:
+        """Search, for people: the fields of the body of `POST /search` as parameters."""
         with self._counted():
             return json_response(await self._search(read_parameters(request, SearchRequest, names=_NAMES), _NAMES))
 

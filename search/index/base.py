@@ -30,6 +30,17 @@ class IndexReader(Protocol):
         """These passages by id, whether listed or not; those that do not exist are absent."""
         ...
 
+    async def newest(self) -> LedgerRecord | None:
+        """The record with the highest `searchable_at`, tombstones too; any of equal ones; None for an empty index.
+
+        Raises PermanentError where the version was made before this could be asked, until a worker has started on it.
+        """
+        ...
+
+    async def documents(self) -> int:
+        """How many documents there are, exactly; tombstones do not count."""
+        ...
+
 
 class IndexWriter(Protocol):
     """What a worker needs. Writes return when they are applied and visible to the next read."""

@@ -12,7 +12,7 @@ from typing import Final
 from qdrant_client import models
 
 from freshet.schemas.positions import Rank
-from freshet.search.index.qdrant.payloads import PASSAGE, rank_payload
+from freshet.search.index.qdrant.payloads import LEDGER, PASSAGE, rank_payload
 from freshet.search.index.records import Displaced
 
 # Payload indexes, so that conditions stay cheap, and are allowed where an operator has turned strict mode on.
@@ -23,12 +23,24 @@ INDEXES: Final[dict[str, models.PayloadSchemaType | models.KeywordIndexParams]] 
     "offset": models.PayloadSchemaType.INTEGER,
     "rank_high": models.PayloadSchemaType.INTEGER,
     "rank_low": models.PayloadSchemaType.INTEGER,
+    "searchable_at": models.PayloadSchemaType.FLOAT,
+    "deleted": models.PayloadSchemaType.BOOL,
 }
 _NO_OFFSET: Final = -1
 
 
 def of_tenant(tenant: str) -> models.Filter:
     return models.Filter(must=[_equals("tenant", tenant)])
+
+
+def ledger() -> models.Filter:
+    """Ledger records, tombstones too."""
+    return models.Filter(must=[_equals("kind", LEDGER)])
+
+
+def alive() -> models.Filter:
+    """Ledger records of documents that have not ended."""
+    return models.Filter(must=[_equals("kind", LEDGER), _equals("deleted", value=False)])
 
 
 def stored_below(partition: int, below: int) -> models.Filter:
@@ -77,5 +89,5 @@ def _at_most(rank: Rank) -> list[models.Condition]:
     return conditions
 
 
-def _equals(field: str, value: str | int) -> models.FieldCondition:
+def _equals(field: str, value: str | int | bool) -> models.FieldCondition:
     return models.FieldCondition(key=field, match=models.MatchValue(value=value))

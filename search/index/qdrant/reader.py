@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from freshet.search.index.qdrant.conditions import of_tenant
+from typing import Final
+
+from qdrant_client import models
+
+from freshet.search.index.qdrant.conditions import alive, ledger, of_tenant
 from freshet.search.index.qdrant.failures import translated
 from freshet.search.index.qdrant.lookup import Lookup
-from freshet.search.index.qdrant.payloads import DENSE, HIT, hit
-from freshet.search.index.records import Hit, Vector
+from freshet.search.index.qdrant.payloads import DENSE, HIT, hit, ledger_record
+from freshet.search.index.records import Hit, LedgerRecord, Vector
+
+_NEWEST_FIRST: Final = models.OrderBy(key="searchable_at", direction=models.Direction.DESC)
 
 
 class QdrantReader(Lookup):
@@ -23,3 +29,12 @@ class QdrantReader(Lookup):
                 with_payload=HIT,
             )
         return [hit(point) for point in answer.points]
+
+    async def newest(self) -> LedgerRecord | None:
+        with translated("read the newest ledger record"):
+            points, _ = await self._client.scroll(self._collection, ledger(), limit=1, order_by=_NEWEST_FIRST)
+        return ledger_record(points[0]) if points else None
+
+    async def documents(self) -> int:
+        with translated("count documents"):
+            return (await self._client.count(self._collection, alive(), exact=True)).count

@@ -21,6 +21,8 @@ CALLS: dict[str, Callable[[Index], Awaitable[object]]] = {
     "nearest": lambda index: index.reader.nearest(unit(1), limit=3),
     "ledger": lambda index: index.reader.ledger(["a"]),
     "passages": lambda index: index.reader.passages([passage().id]),
+    "newest": lambda index: index.reader.newest(),
+    "documents": lambda index: index.reader.documents(),
     "add": lambda index: index.writer.add([passage()], at_most=LONG_AGO),
     "commit": lambda index: index.writer.commit([record()], partition=0, read=[]),
     "remove": lambda index: index.writer.remove([displaced(passage(), at_most=LONG_AGO)]),
@@ -62,7 +64,7 @@ async def test_a_server_that_is_away_is_transient(clients, call, unused_tcp_port
     assert caught.value.__cause__ is not None
 
 
-@pytest.mark.parametrize("name", ["nearest", "ledger", "passages", "add", "commit", "stored"])
+@pytest.mark.parametrize("name", ["nearest", "ledger", "passages", "newest", "documents", "add", "commit", "stored"])
 async def test_a_missing_collection_is_permanent_with_a_hint(qdrant, clients, name):
     index = Index(clients(qdrant.url, api_key=qdrant.api_key), in_process=False)
     with pytest.raises(PermanentError, match=r"doesn't exist.*the collection is made by"):

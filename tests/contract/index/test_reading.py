@@ -128,3 +128,43 @@ async def test_passages_are_read_by_id_without_vectors_unless_asked_for(index: I
 
 async def test_an_id_without_a_passage_is_absent(index: Index):
     assert await index.reader.passages([passage("missing").id]) == {}
+
+
+async def test_the_newest_record_became_searchable_last_whatever_its_offset_and_event_time(index: Index):
+    await index.writer.add([passage("a")], at_most=LONG_AGO)
+    late = record("late", 1, searchable_at=20.000002, event_time=1.0)
+    early = record("early", 2, searchable_at=20.000001, event_time=9.0)
+    await index.writer.commit([late, early], partition=0, read=[])
+    assert await index.reader.newest() == late
+    other_partition = record("other", 0, partition=3, searchable_at=1_700_000_000.123457)
+    await index.writer.commit([other_partition], partition=3, read=[])
+    assert await index.reader.newest() == other_partition
+
+
+async def test_an_edit_makes_a_record_the_newest_and_so_does_the_end_of_a_document(index: Index):
+    await index.writer.commit([record("a", 1, searchable_at=1.0)], partition=0, read=[])
+    await index.writer.commit([record("b", 2, searchable_at=2.0)], partition=0, read=[])
+    edited = record("a", 3, searchable_at=3.0)
+    await index.writer.commit([edited], partition=0, read=[1])
+    assert await index.reader.newest() == edited
+    ended = record("b", 4, searchable_at=4.0, deleted=True)
+    await index.writer.commit([ended], partition=0, read=[2])
+    assert await index.reader.newest() == ended
+
+
+async def test_an_index_without_documents_has_no_newest_record_even_where_passages_wait_for_theirs(index: Index):
+    assert await index.reader.newest() is None
+    await index.writer.add([passage("not yet visible")], at_most=LONG_AGO)
+    assert await index.reader.newest() is None
+    assert await index.reader.documents() == 0
+
+
+async def test_documents_are_counted_exactly_without_passages_and_tombstones(index: Index):
+    await index.writer.add([passage(f"{n}") for n in range(7)], at_most=LONG_AGO)
+    await index.writer.commit([record(f"doc {n}", n) for n in range(600)], partition=0, read=[])
+    await index.writer.commit([record("never seen", 600, deleted=True)], partition=0, read=[])
+    assert await index.reader.documents() == 600
+    await index.writer.commit([record("doc 5", 601, deleted=True)], partition=0, read=[5])
+    assert await index.reader.documents() == 599
+    await index.writer.commit([record("doc 5", 602)], partition=0, read=[601])
+    assert await index.reader.documents() == 600

@@ -42,6 +42,7 @@ def test_what_was_not_asked_for_is_left_out_of_an_answer_and_nulls_of_metadata_a
         "score": 0.5,
         "title": "",
         "text": "t",
+        "highlights": [],
         "metadata": {"none": None},
     }
 

@@ -82,6 +82,14 @@ class EditedIndex:
             for item in found
         }
 
+    async def newest(self) -> LedgerRecord | None:
+        self._read("newest")
+        return max(self.records.values(), key=lambda record: record.searchable_at, default=None)
+
+    async def documents(self) -> int:
+        self._read("documents")
+        return sum(not record.deleted for record in self.records.values())
+
     def _read(self, what: str) -> None:
         self.before_read()
         self.reads.append(what)

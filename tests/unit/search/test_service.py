@@ -84,3 +84,15 @@ async def test_a_deleted_document_is_not_found():
     del reader.records["cats"]
     reader.stored = {}
     assert not (await service_on(reader).search(SearchRequest(query="cat"))).results
+
+
+async def test_the_words_of_the_query_are_marked_in_each_result_wherever_a_page_begins():
+    reader = MemoryReader()
+    reader.put("one", "many cats sat down")
+    reader.put("two", "a cat is a cat")
+    reader.put("rain", "rain fell")
+    service = service_on(reader)
+    whole = (await service.search(SearchRequest(query="the  cat\x00 sat", limit=3))).results
+    marked = {result.id: [result.text[start:end] for start, end in result.highlights] for result in whole}
+    assert marked == {"one": ["cats sat"], "two": ["cat", "cat"], "rain": []}
+    assert (await service.search(SearchRequest(query="the cat sat", limit=2, offset=1))).results == whole[1:]

@@ -25,6 +25,7 @@ from freshet.search.index.records import Hit, LedgerRecord, StoredPassage, Vecto
 from freshet.search.live import LiveIndex
 from freshet.search.metrics import SearchMetrics
 from freshet.search.service import SearchService
+from freshet.search.watching import IndexWatch
 
 DIMENSION = 256
 VERSION = "documents__abc"
@@ -66,13 +67,24 @@ class MemoryReader:
         self.stored: dict[str, StoredPassage] = {}
         self.failure: Exception | None = None
 
-    def put(self, document_id: str, *texts: str, title: str = "", tenant: str | None = None, **metadata: Any) -> None:
+    def put(
+        self,
+        document_id: str,
+        *texts: str,
+        title: str = "",
+        tenant: str | None = None,
+        event_time: float = 0.0,
+        searchable_at: float = 0.0,
+        deleted: bool = False,
+        **metadata: Any,
+    ) -> None:
         key, rank = document_key(document_id, tenant), Rank(0, len(self.records))
         ids = tuple(passage_id(key, text, number, "") for number, text in enumerate(texts))
         for id_, text in zip(ids, texts, strict=True):
             self.stored[id_] = StoredPassage(id_, key, text, 0, rank, vector_of(text))
+        times = event_time, searchable_at
         self.records[key] = LedgerRecord(
-            key, document_id, tenant, 0, rank, None, 0.0, 0.0, "", "", title, metadata, ids, len(texts)
+            key, document_id, tenant, 0, rank, None, *times, "", "", title, metadata, ids, len(texts), deleted
         )
 
     async def nearest(self, vector: Vector, *, limit: int, tenant: str | None = None, skip: int = 0) -> list[Hit]:
@@ -91,6 +103,14 @@ class MemoryReader:
     async def passages(self, ids: Collection[str], *, vectors: bool = False) -> dict[str, StoredPassage]:
         found = [self.stored[id_] for id_ in ids if id_ in self.stored]
         return {each.id: each if vectors else replace(each, vector=None) for each in found}
+
+    async def newest(self) -> LedgerRecord | None:
+        if self.failure is not None:
+            raise self.failure
+        return max(self.records.values(), key=lambda record: record.searchable_at, default=None)
+
+    async def documents(self) -> int:
+        return sum(not record.deleted for record in self.records.values())
 
 
 class Versions:
@@ -163,8 +183,10 @@ class World:
 
     def __post_init__(self) -> None:
         self.metrics = SearchMetrics(self.registry)
+        live = LiveIndex(versions=self.versions, open_reader=lambda _: self.reader)
+        self.watch = IndexWatch(name="documents", index=live)
         self.service = SearchService(
-            index=LiveIndex(versions=self.versions, open_reader=lambda _: self.reader),
+            index=live,
             embedder=self.embedder,
             metrics=self.metrics,
             tenants=self.tenants,
@@ -187,6 +209,7 @@ class World:
         options.setdefault("rules", Rules(tenants=self.tenants))
         app = create_app(
             service=self.service,
+            watch=self.watch,
             publisher=self.publisher if publishes else None,
             checks=self.service.checks(),
             metrics=self.metrics,

@@ -1,0 +1,82 @@
+"""What a worker does with the index when it starts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from freshet.schemas.errors import PermanentError, SettingsError
+from freshet.search.embedding.base import Model
+from freshet.search.index.identity import Identity
+from freshet.search.index.qdrant.client import connect
+from freshet.search.index.qdrant.conditions import INDEXES
+from freshet.search.passages import Recipe
+from freshet.wiring.worker import prepare_index
+from tests.contract.index.making import DIMENSION, record
+from tests.contract.index.under_test import Index
+
+ADDED_LATER = {"searchable_at", "deleted"}
+
+
+@pytest.fixture
+async def index(qdrant) -> AsyncIterator[Index]:
+    client = connect(qdrant.url, api_key=qdrant.api_key)
+    under_test = Index(client, in_process=False)
+    try:
+        yield under_test
+        await client.delete_collection(identity(under_test).version)
+    finally:
+        await client.close()
+
+
+def identity(index: Index) -> Identity:
+    return Identity(index.alias, Model("test", "words", DIMENSION, 64), Recipe(64))
+
+
+async def prepare(index: Index, wanted: Identity | None = None) -> None:
+    await prepare_index(index.versions, wanted or identity(index), "documents", 3)
+
+
+async def payload_indexes(index: Index) -> set[str]:
+    return set((await index.client.get_collection(identity(index).version)).payload_schema)
+
+
+async def make_as_an_earlier_release_did(index: Index, *, live: bool) -> None:
+    """The version without the payload indexes that searches came to need later."""
+    name = identity(index).version
+    await index.versions.create(identity(index).info(topic="documents", partitions=3))
+    for field in ADDED_LATER:
+        await index.client.delete_payload_index(name, field)
+    if live:
+        await index.versions.make_live(name)
+
+
+async def test_the_first_worker_makes_the_version_with_its_payload_indexes_and_puts_it_live(index: Index):
+    await prepare(index)
+    assert await index.versions.live() == identity(index).version
+    assert await payload_indexes(index) == set(INDEXES)
+
+
+@pytest.mark.parametrize("live", [True, False], ids=["live", "not yet live"])
+async def test_a_version_that_an_earlier_release_made_can_tell_how_fresh_it_is_once_a_worker_has_started(index, live):
+    await make_as_an_earlier_release_did(index, live=live)
+    name, written = identity(index).version, record("a", 1)
+    await index.writer_of(name).commit([written], partition=0, read=[])
+    with pytest.raises(PermanentError, match="searchable_at"):
+        await index.reader_of(name).newest()
+    for _ in range(2):
+        await prepare(index)
+        assert await payload_indexes(index) == set(INDEXES)
+        assert await index.reader_of(name).newest() == written
+    assert await index.versions.live() == name
+
+
+async def test_a_version_of_another_model_is_left_as_it_is(index: Index):
+    await make_as_an_earlier_release_did(index, live=True)
+    before = await payload_indexes(index)
+    assert not before & ADDED_LATER
+    with pytest.raises(SettingsError, match="was built for words"):
+        await prepare(index, replace(identity(index), model=Model("test", "letters", DIMENSION, 64)))
+    assert await payload_indexes(index) == before
