@@ -10,27 +10,30 @@ from typing import Annotated
 
 import typer
 
-from freshet.cli import delete, demo, lag, processes, publish, topics, version
+from freshet.cli import config, delete, demo, dev, doctor, lag, processes, publish, topics, version
 from freshet.schemas.errors import FreshetError, SettingsError
 
 DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
+NAME = "freshet"  # however it was started: shells complete by it
 
 app = typer.Typer(
-    name="freshet",
+    name=NAME,
     help="Keeps a semantic search index true to a Kafka topic.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=None,  # its help takes half a second to import
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("demo")(demo.demo)
+app.add_typer(dev.app, name="dev")
 app.command("worker")(processes.worker)
 app.command("search")(processes.search)
 app.command("publish")(publish.publish)
 app.command("delete")(delete.delete)
 app.add_typer(topics.app, name="topics")
 app.command("lag")(lag.lag)
+app.command("doctor")(doctor.doctor)
+app.command("config")(config.config)
 app.command("version")(version.version)
 
 
@@ -47,19 +50,21 @@ def main(
 def run(arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code. Errors that Freshet raises on purpose become one line each, never a traceback."""
     try:
-        code = app(arguments, standalone_mode=False)
+        code = app(arguments, prog_name=NAME, standalone_mode=False)
         sys.stdout.flush()
     except typer.TyperException as error:
         return _complain(error.format_message(), USAGE)
-    except SettingsError as error:
-        return _complain(str(error), USAGE)
     except FreshetError as error:
-        return _complain(str(error), FAILED)
+        return _complain(str(error), USAGE if isinstance(error, SettingsError) else FAILED)
     except (KeyboardInterrupt, typer.Abort):
         return INTERRUPTED
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         _close_stdout()
         return FAILED
+    except OSError as error:  # a full disk, a folder that is not ours
+        if error.filename is None:
+            raise
+        return _complain(f"{error.strerror}: {error.filename}", FAILED)
     return code if isinstance(code, int) else DONE
 
 

@@ -33,7 +33,7 @@ def new_registry() -> CollectorRegistry:
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):
         collector(registry=registry)
-    Info("freshet_build", "Version of Freshet", registry=registry).info({"version": __version__})
+    Info("freshet_build", "Which Freshet this is", registry=registry).info({"version": __version__})
     return registry
 
 
@@ -45,7 +45,7 @@ async def open_embedder(
     settings: Settings, metrics: EmbeddingMetrics, stack: AsyncExitStack, *, redis_timeout: float
 ) -> Embedder:
     """The model with its cache; closed with the stack. Raises PermanentError or SettingsError."""
-    embedder = await asyncio.to_thread(_load, settings)
+    embedder = await asyncio.to_thread(load_model, settings)
     cached = CachedEmbedder(embedder, _cache(settings, redis_timeout), metrics)
     stack.push_async_callback(cached.close)
     return cached
@@ -79,11 +79,20 @@ def fetch_model(settings: Settings) -> None:
         _local_model()
 
 
+def is_model_missing(settings: Settings) -> bool:
+    """Whether it is the default model and still has to be downloaded."""
+    from freshet.local.artifacts import Artifacts
+    from freshet.local.folders import cache_folder
+
+    return _is_local(settings) and not Artifacts(cache_folder()).has_model()
+
+
 def _is_local(settings: Settings) -> bool:
     return settings.embedding.provider == "openvino" and settings.embedding.model == LOCAL_MODEL
 
 
-def _load(settings: Settings) -> Embedder:
+def load_model(settings: Settings) -> Embedder:
+    """The model alone; blocks for seconds. Raises PermanentError or SettingsError."""
     from freshet.search.embedding.load import load_embedder
 
     given = settings.embedding

@@ -1,0 +1,35 @@
+"""Redis, where one is configured."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from freshet.doctor.findings import CHECK_SECONDS, Finding, Mark
+from freshet.search.embedding.redis import RedisFacts, connect, describe_server
+from freshet.settings import Settings
+
+_REFUSES_WHEN_FULL: Final = "noeviction"
+
+
+async def check_redis(settings: Settings) -> tuple[Finding, RedisFacts | None]:
+    """Whether it answers, fast enough for the searches, and makes room when it is full."""
+    if settings.redis.url is None:
+        return Finding("Redis", Mark.OK, "not configured: caches live in the process"), None
+    client = connect(settings.redis.url.get_secret_value(), timeout=CHECK_SECONDS)
+    try:
+        facts = await describe_server(client)
+    finally:
+        await client.aclose()
+    return _judge(facts, patience=settings.redis.timeout_seconds), facts
+
+
+def _judge(facts: RedisFacts, *, patience: float) -> Finding:
+    memory = f"at most {facts.max_bytes:,} bytes ({facts.policy})" if facts.max_bytes else "no limit of memory"
+    text = f"version {facts.version} answered in {facts.seconds * 1000:.1f} ms, {memory}"
+    if facts.seconds > patience:
+        hint = "a search waits no longer than FRESHET_REDIS__TIMEOUT_SECONDS, and goes on without the cache"
+        return Finding("Redis", Mark.WARN, text, hint)
+    if facts.max_bytes and facts.policy == _REFUSES_WHEN_FULL:
+        hint = "when it is full it takes nothing new; set maxmemory-policy to allkeys-lru"
+        return Finding("Redis", Mark.WARN, text, hint)
+    return Finding("Redis", Mark.OK, text)
