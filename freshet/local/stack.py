@@ -6,9 +6,12 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import shutil
 import socket
 import sys
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -33,29 +36,65 @@ KEPT: Final = frozenset(
 )
 
 
+@dataclass(eq=False)
+class Start:
+    """How far the start of a part has come; times are of the monotonic clock, in seconds."""
+
+    name: str
+    process: ChildProcess
+    began: float | None = None
+    ready: float | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self.ready is not None
+
+    @property
+    def seconds(self) -> float | None:
+        """How long it took, or takes so far; None before it begins."""
+        return None if self.began is None else (self.ready or time.monotonic()) - self.began
+
+    async def of(self, work: Coroutine[Any, Any, None]) -> None:
+        """Start the part by `work`."""
+        self.began, self.ready = time.monotonic(), None
+        await work
+        self.ready = time.monotonic()
+
+
 class LocalStack:
     """`async with LocalStack(folder=…, jars=…, port=…) as stack:` ends whatever of it was started, in reverse order.
 
-    `start_servers` starts Kafka and the engine, `start_processes` then the worker and the search service at `url`. Data
-    stay in `folder`, logs in its `logs`; hold `locked(folder)` meanwhile. Everything listens on loopback only. The
-    worker and the service see nothing of the user's own settings but how to compute.
+    `start_servers` starts Kafka and the engine, `start_processes` then the worker and the search service at `url`, and
+    `start` all of it as early as it goes; `starts` tells how far each is. Data stay in `folder`, logs in its `logs`;
+    hold `locked(folder)` meanwhile. Everything listens on loopback only. The worker and the service see nothing of the
+    user's own settings but how to compute.
     """
 
     def __init__(
         self, *, folder: Path, jars: Sequence[Path], port: int, environ: Mapping[str, str] = os.environ
     ) -> None:
         self._folder = folder
-        self._environ = environ
+        # Temporary files of all parts, so that even those of killed ones go.
+        self._scratch = folder / "tmp"
+        self._environ = {**environ, "TMPDIR": str(self._scratch)}
         self.port = port
         self.kafka = LocalKafka(jars=jars, folder=folder / "kafka", log=self._log("kafka"))
         self.qdrant = LocalQdrant(folder=folder / "qdrant", log=self._log("qdrant"))
         worker_probes, search_probes = free_ports(2)
-        self.worker = self._process("worker", worker_probes, f"http://{LOOPBACK}:{worker_probes}", {})
+        self.worker_url = f"http://{LOOPBACK}:{worker_probes}"
+        self.worker = self._process("worker", worker_probes, self.worker_url, {})
         # One query at a time is short work, and the worker wants the cores.
         light = {"SEARCH__PORT": str(port), "EMBEDDING__THREADS": "1"}
         self.search = self._process("search", search_probes, self.url, light)
+        self._kafka_start = Start("Kafka", self.kafka.process)
+        self._qdrant_start = Start("index engine", self.qdrant.process)
+        self._worker_start = Start("worker", self.worker)
+        self._search_start = Start("search service", self.search)
+        self.starts = (self._kafka_start, self._qdrant_start, self._worker_start, self._search_start)
 
     async def __aenter__(self) -> Self:
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.mkdir(parents=True)
         return self
 
     async def __aexit__(
@@ -67,40 +106,61 @@ class LocalStack:
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
 
+    async def start(self, *, searchable: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Return when everything answers; `searchable` is awaited as soon as searches are. Raises `LocalPartError`.
+
+        Each part starts when its servers answer: all at once they take longer, for two cores are few.
+        """
+        kafka_answers, qdrant_answers = asyncio.Event(), asyncio.Event()
+
+        async def kafka() -> None:
+            await self._kafka_start.of(self.kafka.start())
+            kafka_answers.set()
+
+        async def qdrant() -> None:
+            await self._qdrant_start.of(self.qdrant.start())
+            qdrant_answers.set()
+
+        async def worker() -> None:
+            await kafka_answers.wait()
+            await qdrant_answers.wait()
+            await self._worker_start.of(self.worker.start())
+
+        async def search() -> None:
+            await qdrant_answers.wait()
+            await self._search_start.of(self.search.start())
+            await searchable()
+
+        await together(kafka(), qdrant(), worker(), search())
+
     async def start_servers(self) -> None:
         """Return when Kafka and the engine answer. Raises `LocalPartError`."""
-        await together(self.kafka.start(), self.qdrant.start())
+        await together(self._kafka_start.of(self.kafka.start()), self._qdrant_start.of(self.qdrant.start()))
 
     async def start_processes(self) -> None:
         """Return when the worker consumes and searches are answered. Raises `LocalPartError`."""
-        await together(self.worker.start(), self.search.start())
+        await together(self._worker_start.of(self.worker.start()), self._search_start.of(self.search.start()))
 
     async def guard(self, work: Coroutine[Any, Any, T]) -> T:
-        """The result of `work`, or `LocalPartError` as soon as a part that runs now has ended."""
-        working, watching = asyncio.create_task(work), asyncio.create_task(self._watch())
-        try:
-            await asyncio.wait({working, watching}, return_when=asyncio.FIRST_COMPLETED)
-            if watching.done():
-                watching.result()
-            return working.result()
-        finally:
-            await _end(working, watching)
+        """The result of `work`, or `LocalPartError` as soon as a part has ended that runs now or became ready since."""
+        return await until_done(work, self._watch())
 
     async def stop(self) -> None:
         """End everything within some seconds: what uses the servers before the servers."""
-        await asyncio.gather(self.search.stop(), self.worker.stop())
-        await asyncio.gather(self.qdrant.process.stop(SERVER_GRACE), self.kafka.process.stop(SERVER_GRACE))
+        try:
+            await asyncio.gather(self.search.stop(), self.worker.stop())
+        finally:
+            await asyncio.gather(self.qdrant.process.stop(SERVER_GRACE), self.kafka.process.stop(SERVER_GRACE))
+            shutil.rmtree(self._scratch, ignore_errors=True)
 
     async def _watch(self) -> NoReturn:
-        running = [part for part in self._parts() if part.alive]
+        running = {each.process for each in self.starts if each.process.alive}
         while True:
+            running |= {each.process for each in self.starts if each.is_ready and each.process.alive}
             for part in running:
                 if not part.alive:
                     raise LocalPartError(f"{part.name} ended by itself; its log is {part.log}")
             await asyncio.sleep(WATCH_SECONDS)
-
-    def _parts(self) -> tuple[ChildProcess, ...]:
-        return self.kafka.process, self.qdrant.process, self.worker, self.search
 
     def _process(self, command: str, probes: int, ready_at: str, settings: Mapping[str, str]) -> ChildProcess:
         given = {
@@ -177,6 +237,20 @@ async def together(*starts: Coroutine[Any, Any, None]) -> None:
         await asyncio.gather(*tasks)
     finally:
         await _end(*tasks)
+
+
+async def until_done(work: Coroutine[Any, Any, T], *beside: Coroutine[Any, Any, object]) -> T:
+    """The result of `work`; the others run until then, and an error of theirs ends it."""
+    working, others = asyncio.create_task(work), [asyncio.create_task(each) for each in beside]
+    waiting = {working, *others}
+    try:
+        while not working.done():
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for each in done.intersection(others):
+                each.result()
+        return working.result()
+    finally:
+        await _end(working, *others)
 
 
 async def _end(*tasks: asyncio.Task[Any]) -> None:

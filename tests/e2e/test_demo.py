@@ -1,26 +1,23 @@
 """`freshet demo`, as people start it: its own Kafka, engine, worker and service over a data folder of the test's."""
 
 import asyncio
-import fcntl
 import json
 import os
 import re
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from freshet.local.asking import ask
+from tests.support.demo import END_SECONDS, START_SECONDS, Demo, expect_nothing_left
 from tests.support.waiting import wait_until
 
-START_SECONDS = 180.0
-END_SECONDS = 15.0
 MODULES = "json,csv,queue,threading"
-# What a user may have set for other purposes: none of it is the demo's.
-STRANGE = {"FRESHET_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "FRESHET_INDEX": "elsewhere", "FRESHET_TENANTS": "true"}
+
+Start = Callable[..., Awaitable[Demo]]
 
 
 @pytest.fixture(scope="module")
@@ -29,84 +26,18 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("demo")
 
 
-class Demo:
-    """One run, with its output in files."""
-
-    def __init__(self, folder: Path, data: Path) -> None:
-        self.out, self.err = folder / "out", folder / "err"
-        self._data = data
-        self._process: asyncio.subprocess.Process
-
-    async def start(self, *arguments: str) -> None:
-        home = self.out.parent
-        (home / ".env").write_text("FRESHET_TOPICS__DOCUMENTS=another\n")
-        with self.out.open("wb") as out, self.err.open("wb") as err:
-            self._process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "freshet", "demo", "--modules", MODULES, *arguments),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                cwd=home,
-                env=os.environ | STRANGE | {"FRESHET_DATA_DIR": str(self._data)},
-            )
-
-    async def serving(self) -> str:
-        """The address that it tells when it serves."""
-
-        def told() -> str | None:
-            assert self._process.returncode is None, f"it ended: {self.err.read_text()}"
-            found = re.search(r"http://[0-9.:]+", self.out.read_text())
-            return found and found[0]
-
-        address: str = await wait_until(told, "the demo serves", deadline=START_SECONDS)
-        return address
-
-    def send(self, number: int) -> None:
-        self._process.send_signal(number)
-
-    async def end(self, seconds: float) -> int:
-        return await asyncio.wait_for(self._process.wait(), seconds)
-
-    def children(self) -> dict[int, str]:
-        """The command lines of its parts."""
-        found = {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            try:
-                parent = (folder / "stat").read_text().rsplit(")", 1)[1].split()[1]
-                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if int(parent) == self._process.pid:
-                found[int(folder.name)] = command
-        return found
-
-    async def kill(self) -> None:
-        if self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-
-
 @pytest.fixture
-async def start(tmp_path: Path, data: Path) -> AsyncIterator[Callable[..., object]]:
+async def start(tmp_path: Path, data: Path) -> AsyncIterator[Start]:
     demos: list[Demo] = []
 
     async def run(*arguments: str) -> Demo:
-        folder = tmp_path / str(len(demos))
-        folder.mkdir()
-        demos.append(Demo(folder, data))
-        await demos[-1].start(*arguments)
+        demos.append(Demo(tmp_path / str(len(demos)), data))
+        await demos[-1].start("--modules", MODULES, *arguments)
         return demos[-1]
 
     yield run
     for demo in demos:
         await demo.kill()
-
-
-def expect_nothing_left(children: dict[int, str], data: Path) -> None:
-    left = {pid: command for pid, command in children.items() if Path(f"/proc/{pid}").exists()}
-    assert not left
-    with (data / "demo" / "lock").open() as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 async def test_it_answers_queries_and_ends_and_the_next_start_finds_the_index_as_it_was(start, data):
@@ -130,8 +61,7 @@ async def test_it_serves_until_it_is_interrupted_and_leaves_nothing_behind(start
     demo = await start()
     url = await demo.serving()
     assert (await ask(url, "thread safe queue")).results[0].id == "queue"
-    children = demo.children()
-    assert len(children) == 4
+    children = await demo.until(lambda: len(demo.children()) == 4 and demo.children(), "all parts run")
 
     second = await start()
     assert await second.end(START_SECONDS) == 1
@@ -140,32 +70,64 @@ async def test_it_serves_until_it_is_interrupted_and_leaves_nothing_behind(start
     )
     assert (await ask(url, "thread safe queue")).results
 
-    demo.send(signal.SIGINT)
-    assert await demo.end(END_SECONDS) == 0
-    expect_nothing_left(children, data)
+    demo.interrupt()
+    assert await demo.end() == 0
+    assert not [pid for pid in children if is_alive(pid)]
+    expect_nothing_left(data)
     with pytest.raises(aiohttp.ClientConnectionError):
         async with aiohttp.ClientSession() as session, session.get(url):
             pass
 
 
+async def test_what_it_tells_people_to_try_works_as_it_stands(start):
+    demo = await start()
+    url = await demo.serving()
+    told = await demo.until(lambda: (text := demo.out.read_text()).endswith("maker\n") and text, "it has told all")
+    assert max(len(line) for line in told.splitlines()) <= 80
+    assert f"{url}/" in told
+    tries = re.search(r"Worth trying:\n((?:  .+\n)+)", told)
+    assert tries is not None
+    for query in tries[1].splitlines():
+        assert (await ask(url, query.strip())).results[0].score > 0.35
+
+    command = told[told.index("curl ") : told.index("\nand a moment later")]
+    assert "token" in json.loads(await in_a_shell(command))
+    query = told.splitlines()[-1].strip()
+
+    async def is_found() -> bool:
+        return [each.id for each in (await ask(url, query)).results][:1] == ["coffee-machine"]
+
+    await wait_until(is_found, "the published document is found first by the query beside it")
+
+
+async def in_a_shell(command: str) -> bytes:
+    shell = await asyncio.create_subprocess_shell(f"{command} --silent --fail", stdout=asyncio.subprocess.PIPE)
+    output, _ = await shell.communicate()
+    return output
+
+
+def is_alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
+
+
 async def test_it_can_be_told_to_stop_while_it_starts(start, data):
     demo = await start()
-    children = await wait_until(demo.children, "the first parts run", deadline=START_SECONDS)
+    await demo.until(demo.children, "the first parts run")
     demo.send(signal.SIGTERM)
-    assert await demo.end(END_SECONDS) == 130
-    expect_nothing_left(children, data)
+    assert await demo.end() == 130
+    expect_nothing_left(data)
 
 
 @pytest.mark.parametrize(("command", "name"), [("kafka.Kafka", "Kafka"), ("freshet search", "freshet search")])
 async def test_a_part_that_dies_ends_it_with_one_line_that_names_the_log(start, data, command, name):
     demo = await start()
     await demo.serving()
-    children = demo.children()
+    await demo.until(lambda: "\nready:" in demo.err.read_text(), "all parts are ready")
     told = len(demo.err.read_text())
-    os.kill(next(pid for pid, line in children.items() if command in line), signal.SIGKILL)
+    os.kill(next(pid for pid, line in demo.children().items() if command in line), signal.SIGKILL)
     assert await demo.end(END_SECONDS) == 1
-    (line,) = demo.err.read_text()[told:].splitlines()
+    (line,) = [each for each in demo.err.read_text()[told:].splitlines() if each.startswith("freshet")]
     log = data / "demo" / "logs" / f"{name.split()[-1].lower()}.log"
     assert log.is_file()
     assert line == f"freshet: {name} ended by itself; its log is {log}"
-    expect_nothing_left(children, data)
+    expect_nothing_left(data)
