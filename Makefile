@@ -6,7 +6,7 @@ SLOWEST := --durations=15 --durations-min=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lint test test-torch soak demo bench redis clean
+.PHONY: help setup lint test test-torch soak demo bench reference programs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,10 +19,10 @@ lint: setup  ## Style, types, the direction of imports
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 
-test: setup redis lint  ## Lint and all tests, against real servers that start by themselves; ARGS="-k name" for some
+test: setup programs lint  ## Lint and all tests, against real servers that start by themselves; ARGS="-k name" for some
 	.venv/bin/pytest --ignore=tests/torch $(SLOWEST) $(ARGS)
 
-soak: setup redis  ## Twenty times as much of what tests of kills, outages and races do in `make test`; a quarter of an hour
+soak: setup programs  ## Twenty times as much of what tests of kills, outages and races do in `make test`; a quarter of an hour
 	FRESHET_TEST_SOAK=1 .venv/bin/pytest -m soak --timeout=3600 $(SLOWEST) $(ARGS)
 
 test-torch: .venv-torch/installed  ## The tests that need torch, in .venv-torch (6 GB)
@@ -34,13 +34,16 @@ demo: setup  ## Kafka, the index, the worker and the search service on this mach
 bench: setup  ## Speed, freshness, quality; ARGS="--help" for options
 	@.venv/bin/python -m benchmarks $(ARGS)
 
+reference: setup  ## Write docs/reference/ from the code
+	@.venv/bin/python -m tools.reference
+
 clean:  ## Remove what the other targets made (downloads in the user's cache folder stay)
 	rm -rf .venv .venv-torch .tools dist tests/logs
 	rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-redis:
-	@tools/need-redis-server
+programs:
+	@tools/need-test-programs
 
 .venv/installed: requirements.lock pyproject.toml | $(UV)
 .venv-torch/installed: requirements-torch.lock pyproject.toml | $(UV)

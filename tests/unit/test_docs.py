@@ -1,30 +1,29 @@
-"""The documentation and the code tell the same."""
+"""The documentation and the code tell the same. tests/e2e/docs/ runs what the documentation shows."""
 
 import re
-import runpy
+import shlex
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
-import typer
+from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
+from pydantic import BaseModel
 
 from freshet import settings
-from freshet.cli.app import app
 from freshet.probes import create_probe_app
-from freshet.schemas.decoding import Reason
+from freshet.schemas import http as bodies
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.http.app import create_app
 from freshet.search.http.options import HttpOptions
-from freshet.search.http.problems import Kind
 from freshet.search.metrics import SearchMetrics
 from freshet.streams.lag import LagWatcher
 from freshet.streams.metrics import WorkerMetrics
-from freshet.streams.plan import Outcome
 from freshet.wiring.parts import new_registry
-from tests.unit.search.http.world import World
+from tools import reference
+from tools.reference.commands import commands
+from tools.reference.routes import application
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -33,68 +32,77 @@ TESTS = ROOT / "tests"
 HOMES = re.compile(r"(?<![\w.}/])/(?:home|Users|root)/[\w.-]+|\b[A-Z]:\\Users\\")
 
 
-def test_the_page_of_settings_is_current():
-    page = runpy.run_path(str(ROOT / "tools" / "make_reference.py"))["settings_page"]()
-    assert (DOCS / "settings.md").read_text() == page, "run: .venv/bin/python tools/make_reference.py"
-    for name in settings.names():
-        assert f"`{name}`" in page
+@pytest.mark.parametrize("name", reference.pages())
+def test_the_reference_tells_what_the_code_says_now(name):
+    assert (reference.FOLDER / name).read_text() == reference.pages()[name], "run: make reference"
 
 
-def test_every_metric_is_documented_and_every_documented_metric_exists():
+def test_no_page_of_the_reference_is_left_over():
+    assert {file.name for file in reference.FOLDER.iterdir()} == set(reference.pages())
+
+
+def test_every_setting_is_in_the_reference():
+    page = (reference.FOLDER / "settings.md").read_text()
+    assert [name for name in settings.names() if f"| `{name}` |" not in page] == []
+
+
+def test_every_command_is_in_the_reference_and_the_main_ones_in_the_readme():
+    page, readme = (reference.FOLDER / "commands.md").read_text(), (ROOT / "README.md").read_text()
+    for command in commands():
+        assert f"\n## `freshet {command}`\n" in page
+        assert re.search(rf"\bfreshet {command.split()[0]}\b", readme), f"freshet {command} is not in the README"
+
+
+def test_every_metric_is_in_the_reference_and_every_metric_that_the_documentation_names_exists():
     registry = new_registry()
     WorkerMetrics(registry)
     SearchMetrics(registry)
     EmbeddingMetrics(registry)
     LagWatcher(lambda: pytest.fail("not now"), topic="t", group="g", registry=registry)
     ours = {exposed(each) for each in registry.collect() if not each.name.startswith(("process_", "python_"))}
-    page = (DOCS / "operations.md").read_text()
-    table = section(page, "Metrics").split("| outcome |")[0]
-    assert set(re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)) == ours
+    page = (reference.FOLDER / "metrics.md").read_text()
+    assert {name for name in ours if f"\n| `{name}` |" not in page} == set()
+    for each in PAGES:
+        named = set(re.findall(r"`(freshet_\w+?)(?:_bucket|_sum|_count)?[`{]", each.read_text()))
+        assert named <= ours, f"{each.name} names metrics that do not exist"
 
 
-def test_every_outcome_of_an_event_and_every_reason_of_a_dead_letter_is_documented():
-    outcomes = section((DOCS / "operations.md").read_text(), "Metrics").split("| outcome |")[1]
-    assert set(re.findall(r"^\| `(\w+)` \|", outcomes, re.MULTILINE)) == {each.value for each in Outcome}
-    reasons = section((DOCS / "events.md").read_text(), "Dead letters").split("| reason |")[1]
-    assert set(re.findall(r"^\| `(\w+)` \|", reasons, re.MULTILINE)) == {each.value for each in Reason}
+def test_every_route_is_in_the_reference_and_every_route_that_the_documentation_names_exists():
+    service = routes(application(create_app, options=HttpOptions()))
+    probes = routes(application(create_probe_app, registry=CollectorRegistry()))
+    page = (reference.FOLDER / "http.md").read_text()
+    assert {route for route in service | probes if f"\n### `{route}`\n" not in page} == set()
+    for each in [ROOT / "README.md", DOCS / "http.md", DOCS / "operations.md"]:
+        named = set(re.findall(r"`((?:GET|PUT|POST|DELETE) /[^\s`?]*)", each.read_text()))
+        assert named <= service | probes, f"{each.name} names routes that do not exist"
 
 
-def test_every_command_is_in_the_readme():
-    text = (ROOT / "README.md").read_text()
-    for command in commands():
-        assert re.search(rf"`freshet {command}[ `]", text), f"freshet {command} is not in the README"
+def test_every_body_of_the_service_is_in_the_reference():
+    page = (reference.FOLDER / "http.md").read_text()
+    models = [each for each in vars(bodies).values() if isinstance(each, type) and issubclass(each, BaseModel)]
+    own = [each for each in models if each.__module__ == bodies.__name__ and not each.__name__.startswith("_")]
+    fields = {f"| `{field}` |" for model in own for field in model.model_fields if field != "query"}
+    assert {field for field in fields if field not in page} == set()
 
 
-def test_every_option_that_the_readme_names_exists():
-    text = (ROOT / "README.md").read_text()
-    options = [each for command in commands().values() for each in command.params]
-    known = {name for each in options for name in each.opts}
-    assert set(re.findall(r"`(--[a-z-]+)", text)) <= known | {"--help"}
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_commands_that_a_sentence_names_exist_with_their_options(page):
+    known = commands()
+    options = {name for command in known.values() for each in command.params for name in each.opts}
+    for text in re.findall(r"(?<!`)`freshet ([a-z][^`]*)`", page.read_text().replace("\n", " ")):
+        words = shlex.split(text)
+        assert any(f"{name} ".startswith(f"{words[0]} ") for name in known), f"there is no `freshet {text}`"
+        if any(name.startswith(f"{words[0]} ") for name in known) and words[1:]:
+            assert " ".join(words[:2]) in known, f"there is no `freshet {text}`"
+        named = {word.split("=")[0] for word in words if word.startswith("--")}
+        assert named <= options | {"--help"}, f"`freshet {text}` has no such option"
 
 
-def test_every_route_is_documented_and_every_documented_route_exists():
-    world = World()
-    service = create_app(
-        service=world.service,
-        publisher=world.publisher,
-        checks={},
-        metrics=SearchMetrics(CollectorRegistry()),
-        options=HttpOptions(),
-    )
-    page = (DOCS / "http.md").read_text()
-    assert set(re.findall(r"`((?:GET|PUT|POST|DELETE) /\S*)`", page)) == routes(service)
-
-
-def test_every_route_of_the_probe_port_is_documented():
-    page = section((DOCS / "operations.md").read_text(), "Probes")
-    found = set(re.findall(r"`(GET /\S*)`", page))
-    assert found == routes(create_probe_app(registry=CollectorRegistry(), checks={}))
-
-
-def test_every_kind_of_problem_is_documented():
-    rows = section((DOCS / "http.md").read_text(), "Errors")
-    found = set(re.findall(r"^\| (\d+) \| `(\S+)` \|", rows, re.MULTILINE))
-    assert found == {(str(kind.status), kind.type) for kind in Kind}
+def test_every_page_is_in_an_index():
+    for folder in (DOCS, DOCS / "decisions"):
+        index = (folder / "README.md").read_text()
+        names = {page.name for page in folder.glob("*.md")} - {"README.md"}
+        assert {name for name in names if f"({name})" not in index} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -117,9 +125,9 @@ def test_tests_that_the_documentation_names_exist():
 
 
 def test_files_that_the_documentation_names_exist():
-    tops = "(?:schemas|search|streams|freshet|tests|tools|docs)"
+    tops = "(?:schemas|search|streams|freshet|tests|tools|docs|deploy|benchmarks)"
     for page in PAGES:
-        for name in re.findall(rf"`({tops}/[\w./-]+\.(?:py|md|json))`", page.read_text()):
+        for name in re.findall(rf"`({tops}/[\w./-]*)`", page.read_text()):
             assert (ROOT / name).exists(), f"{page.name} names {name}"
 
 
@@ -135,27 +143,9 @@ def exposed(metric: Metric) -> str:
     return metric.name + {"counter": "_total", "info": "_info"}.get(metric.type, "")
 
 
-def section(page: str, heading: str) -> str:
-    """What stands below a heading of the second level."""
-    return re.split(r"^## ", page.split(f"\n## {heading}\n")[1], flags=re.MULTILINE)[0]
-
-
-def commands() -> dict[str, Any]:
-    """Every command by its words: `topics create`."""
-    found: dict[str, Any] = {}
-    waiting: list[tuple[str, Any]] = [("", typer.main.get_command(app))]
-    while waiting:
-        name, command = waiting.pop()
-        if inner := getattr(command, "commands", None):
-            waiting += [(f"{name} {word}".strip(), each) for word, each in inner.items()]
-        else:
-            found[name] = command
-    return found
-
-
-def routes(application) -> set[str]:
-    found = {(route.method, route.resource.canonical) for route in application.router.routes()}
-    return {f"{method} {path}" for method, path in found if method != "HEAD"}
+def routes(app: web.Application) -> set[str]:
+    found = [(route.method, route.resource) for route in app.router.routes()]
+    return {f"{method} {resource.canonical}" for method, resource in found if resource and method != "HEAD"}
 
 
 def anchors(page: Path) -> set[str]:

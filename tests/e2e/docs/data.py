@@ -1,0 +1,89 @@
+"""Blocks that hold data: they parse, and are what they are shown for."""
+
+import configparser
+import contextlib
+import json
+import os
+import re
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
+from unittest.mock import patch
+
+import yaml
+from pydantic import BaseModel, TypeAdapter
+
+from freshet import settings
+from freshet.schemas import events, feed, http, status
+from tests.e2e.docs.blocks import Block
+
+# What stands in a json block is told by the comment above it: an event, or a model of schemas/.
+MODELS: Final[dict[str, Any]] = {
+    "event": events.Body,
+    "change feed": feed.Change | feed.Watermark,
+    **{name: kind for home in (http, status) for name, kind in vars(home).items() if isinstance(kind, type(BaseModel))},
+}
+FOREIGN: Final = "not ours"  # JSON of other systems: it parses, and nobody here knows more
+
+
+def check_json(block: Block) -> None:
+    assert block.marker in MODELS or block.marker == FOREIGN, "say what it is in a comment above: <!-- event -->"
+    for value in _values(block.text):
+        if block.marker != FOREIGN:
+            TypeAdapter(MODELS[block.marker]).validate_json(json.dumps(value), extra="forbid")
+
+
+def _values(text: str) -> Iterator[Any]:
+    """The JSON values that stand one after the other."""
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(text):
+        value, at = decoder.raw_decode(text, at)
+        at = len(text) - len(text[at:].lstrip())
+        yield value
+
+
+def check_dotenv(block: Block) -> None:
+    """Every name is a setting, and the values can be had together."""
+    values = dict(line.split("=", 1) for line in block.text.splitlines() if line.strip() and not line.startswith("#"))
+    known = {*settings.names(), "FRESHET_CACHE_DIR", "FRESHET_DATA_DIR"}
+    unknown = {name for name in values if name.removesuffix("_FILE") not in known}
+    assert not unknown, f"there are no such settings: {unknown}"
+    given = {name: value.strip("'\"") for name, value in values.items() if not name.endswith("_FILE")}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FRESHET_")}
+    with patch.dict(os.environ, inherited | given, clear=True):
+        settings.load_settings()
+
+
+def check_ini(block: Block) -> None:
+    parser = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)  # systemd repeats keys
+    parser.read_string(block.text)
+    assert parser.sections()
+
+
+def check_yaml(block: Block) -> None:
+    assert yaml.safe_load(block.text)
+
+
+def check_mermaid(block: Block) -> None:
+    """Every arrow begins at a thing that was named: as far as one comes without a renderer."""
+    first, *lines = block.text.splitlines()
+    assert re.fullmatch(r"flowchart (LR|TD)", first)
+    for line in lines:
+        assert re.match(r"\s+\w+.*(-->|-\.->)", line), f"{line!r} is no arrow"
+        assert line.count('"') % 2 == 0
+
+
+def check_sql(block: Block) -> None:
+    """What the pages use of SQL means the same in SQLite."""
+    with contextlib.closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(block.text)
+
+
+CHECKS: Final[Mapping[str, Callable[[Block], None]]] = {
+    "json": check_json,
+    "dotenv": check_dotenv,
+    "ini": check_ini,
+    "yaml": check_yaml,
+    "mermaid": check_mermaid,
+    "sql": check_sql,
+}

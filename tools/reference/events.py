@@ -1,0 +1,69 @@
+"""The page of events, topics, dead letters and the change feed, from freshet/schemas/."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pydantic import BaseModel
+
+from freshet.schemas.decoding import Reason
+from freshet.schemas.events import Delete, Upsert
+from freshet.schemas.feed import Change, Watermark
+from freshet.schemas.topics import DAY_MS, Topics, TopicSpec, topic_specs
+from freshet.schemas.words import Word
+from freshet.settings import Topics as TopicSettings
+from freshet.streams.plan import Outcome
+from tools.reference.fields import fields_table
+from tools.reference.markdown import doc, page, table
+
+INTRODUCTION: Final = """\
+[Events](../events.md) tells how these are used, with examples. Types are never guessed, and unknown fields of an event
+are ignored."""
+
+
+def events_page() -> str:
+    """The whole page."""
+    return page(
+        "Events and topics",
+        "`freshet/schemas/`",
+        INTRODUCTION,
+        "## Events",
+        *(_model(model, always="type") for model in (Upsert, Delete)),
+        "## Topics",
+        _topics(),
+        "## Reasons of dead letters",
+        _words("reason", Reason),
+        "## Change feed",
+        *(_model(model, always="kind") for model in (Change, Watermark)),
+        "### Outcomes",
+        _words("outcome", Outcome),
+    )
+
+
+def _model(model: type[BaseModel], *, always: str) -> str:
+    return f"### {model.__name__}\n\n{doc(model)}\n\n{fields_table(model, always=[always])}"
+
+
+def _words(column: str, words: type[Word]) -> str:
+    return table([column, "means"], [[f"`{each.value}`", each.meaning] for each in words])
+
+
+def _topics() -> str:
+    specs = topic_specs(Topics(), partitions=TopicSettings().partitions)
+    rows = [[f"`{each.name}`", each.holds, each.cleanup, _partitions(each), _least(each)] for each in specs]
+    return table(["topic", "holds", "cleanup", "partitions", "other settings, at least"], rows)
+
+
+def _partitions(spec: TopicSpec) -> str:
+    return f"as many as `{spec.follows}`" if spec.follows else f"{spec.partitions}"
+
+
+def _least(spec: TopicSpec) -> str:
+    return ", ".join(f"`{name}` {_amount(name, number)}" for name, number in spec.minimums.items())
+
+
+def _amount(name: str, number: int) -> str:
+    if not name.endswith(".ms"):
+        return f"{number:,}"
+    days = number // DAY_MS
+    return "1 day" if days == 1 else f"{days} days"
