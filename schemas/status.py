@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from freshet.schemas.http import Health
 
@@ -14,69 +14,68 @@ class _Status(BaseModel):
 
 
 class IndexStatus(_Status):
-    """Which index the process works on; the version is None while it is not known yet."""
+    """Which index the process works on."""
 
-    name: str
-    version: str | None
+    name: str = Field(description="the name that searches use")
+    version: str | None = Field(description="the collection behind it; null while it is not known")
 
 
 class StageStatus(_Status):
-    """A stage of the worker: batches that wait before it, whether one is in it, and events that have passed it."""
+    """A stage of the worker; batches come to it in the order of the list."""
 
-    stage: str
-    waiting: int
-    busy: bool
-    events: int
-    events_per_second: float
+    stage: str = Field(description="what is done there")
+    waiting: int = Field(description="batches that wait to come in")
+    busy: bool = Field(description="whether a batch is in it")
+    events: int = Field(description="events that have passed it")
+    events_per_second: float = Field(description="those of the last ten seconds")
 
 
 class PartitionStatus(_Status):
-    """How far the index is behind one partition; `seconds` is the age of its oldest event that is not indexed."""
+    """How far the index is behind one partition of the documents topic, measured every five seconds."""
 
-    topic: str
-    partition: int
-    committed: int | None
-    end: int
-    events: int
-    seconds: float
+    topic: str = Field(description="the topic")
+    partition: int = Field(description="its number, from 0")
+    committed: int | None = Field(description="offset below which all is indexed; null when nothing is")
+    end: int = Field(description="offset of the next event to come")
+    events: int = Field(description="events that are not yet indexed, an upper bound where compaction removed some")
+    seconds: float = Field(description="age of the oldest of them")
 
 
 class SpreadStatus(_Status):
-    """The spread of what was measured lately, in seconds; `count` is how many measurements that were."""
+    """What was measured in the last minute, in seconds."""
 
-    count: int
-    p50: float
-    p99: float
+    count: int = Field(description="how many measurements")
+    p50: float = Field(description="half of them are at most this")
+    p99: float = Field(description="99 of 100 are at most this")
 
 
 class WorkerStatus(_Status):
-    """What a worker does. Counts are of this process since its start; rates and spreads are of the last seconds."""
+    """What a worker does; counts are of this process since its start."""
 
-    group: str
-    stages: list[StageStatus]
-    events: dict[str, int]
-    events_per_second: float
-    dead_letters: dict[str, int]
-    freshness: SpreadStatus | None
+    group: str = Field(description="its consumer group")
+    stages: list[StageStatus] = Field(description="the stages, in order")
+    events: dict[str, int] = Field(description="events by outcome, as in `freshet_events_total`")
+    dead_letters: dict[str, int] = Field(description="dead letters by reason, as in `freshet_dead_letters_total`")
+    freshness: SpreadStatus | None = Field(description="from event time to searchable; null when nothing was written")
 
 
 class SearchStatus(_Status):
-    """What a search service does."""
+    """What a search service does; counts are of this process since its start."""
 
-    searches: dict[str, int]
-    searches_per_second: float
-    latency: SpreadStatus | None
+    searches: dict[str, int] = Field(description="searches by outcome, as in `search_requests_total`")
+    searches_per_second: float = Field(description="those of the last ten seconds")
+    latency: SpreadStatus | None = Field(description="time to answer; null when nothing was asked")
 
 
 class Status(_Status):
-    """What a process is, whether its parts work, and what it does. `lag` is None while Kafka does not tell it."""
+    """What a process is, whether its parts work, and what it does."""
 
-    process: Literal["worker", "search"]
-    freshet: str
-    started_at: AwareDatetime
-    now: AwareDatetime
-    index: IndexStatus
-    health: Health
-    lag: list[PartitionStatus] | None
-    worker: WorkerStatus | None = None
-    search: SearchStatus | None = None
+    process: Literal["worker", "search"] = Field(description="which of the two it is")
+    freshet: str = Field(description="its version")
+    started_at: AwareDatetime = Field(description="when it was started")
+    now: AwareDatetime = Field(description="its clock")
+    index: IndexStatus = Field(description="the index that it works on")
+    health: Health = Field(description="the checks of `/readyz`")
+    lag: list[PartitionStatus] | None = Field(description="by partition; null while Kafka does not tell it")
+    worker: WorkerStatus | None = Field(None, description="of a worker that has started")
+    search: SearchStatus | None = Field(None, description="of a search service")

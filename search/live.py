@@ -30,6 +30,11 @@ class LiveIndex:
         self._open_reader = open_reader
         self._last: LiveVersion | None = None
 
+    @property
+    def name(self) -> str | None:
+        """The version that was live when it was last asked for."""
+        return None if self._last is None else self._last.name
+
     async def current(self) -> LiveVersion:
         """The live version. Raises TransientError when there is none, and what the index and `open_reader` raise."""
         name = await self._versions.live()

@@ -7,7 +7,9 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
+from freshet.schemas.status import SearchStatus
 from freshet.schemas.words import Word
+from freshet.search.recent import Rate, Spread
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -44,13 +46,26 @@ class SearchMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        self._rate, self._spread = Rate(), Spread()
+        self._counts = dict.fromkeys(Outcome, 0)
 
     def searched(self, outcome: Outcome, seconds: float) -> None:
         """Count a search; what was refused would make the latencies look better than they are."""
         self._requests[outcome].inc()
+        self._counts[outcome] += 1
+        self._rate.add()
         if outcome is not Outcome.REFUSED:
             self._latency.observe(seconds)
+            self._spread.add(seconds)
 
     def stage(self, stage: Stage, seconds: float) -> None:
         """Time one stage of a search."""
         self._stages[stage].observe(seconds)
+
+    def status(self) -> SearchStatus:
+        """The same at a glance, and how it was lately."""
+        return SearchStatus(
+            searches={outcome.value: count for outcome, count in self._counts.items()},
+            searches_per_second=self._rate.per_second(),
+            latency=self._spread.status(),
+        )

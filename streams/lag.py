@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from prometheus_client import CollectorRegistry, Gauge
 
 from freshet.schemas.errors import OutsideError, TransientError
+from freshet.schemas.status import PartitionStatus
 
 REFRESH_SECONDS: Final = 5.0
 
@@ -104,6 +105,13 @@ class LagWatcher:
         self._every = every
         self._sleep = sleep
         self._failing = False
+        self._last: list[PartitionLag] | None = None
+
+    def status(self) -> list[PartitionStatus] | None:
+        """What was measured last; None while Kafka does not tell it."""
+        if self._last is None:
+            return None
+        return [PartitionStatus.model_validate(each, from_attributes=True) for each in self._last]
 
     async def check(self) -> None:
         """Raise TransientError while Kafka does not answer."""
@@ -126,6 +134,7 @@ class LagWatcher:
         if self._failing:
             log.warning("the consumer lag can be measured again")
             self._failing = False
+        self._last = lags
         for each in lags:
             labels = (each.topic, str(each.partition), each.group)
             self._events.labels(*labels).set(each.events)
@@ -135,5 +144,6 @@ class LagWatcher:
         if not self._failing:
             log.warning("the consumer lag cannot be measured: %s", error)
             self._failing = True
+        self._last = None
         self._events.clear()
         self._seconds.clear()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter as Tally
+from collections.abc import Container, Iterator, Mapping
 from contextlib import contextmanager
 from time import perf_counter
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from freshet.schemas.decoding import Reason
+from freshet.schemas.status import StageStatus, WorkerStatus
+from freshet.search.recent import Rate, Spread
 from freshet.streams.plan import Outcome
 
 _FRESHNESS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 86400)
 _STAGE = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _EVENTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096)
-STAGES = ("decode", "plan", "embed", "write", "announce")
+STAGES: Final = ("decode", "plan", "embed", "write", "announce")
 
 
 class WorkerMetrics:
@@ -36,25 +40,53 @@ class WorkerMetrics:
             buckets=_FRESHNESS,
             registry=registry,
         )
+        self._outcomes, self._reasons = Tally[str](), Tally[str]()
+        self._passed, self._rates = Tally[str](), {stage: Rate() for stage in STAGES}
+        self._spread = Spread()
 
     def fetched(self, events: int) -> None:
         self._batch.observe(events)
 
     def became(self, outcome: Outcome, events: int = 1) -> None:
         self._events[outcome].inc(events)
+        self._outcomes[outcome.value] += events
 
     def searchable(self, seconds: float) -> None:
         self._freshness.observe(max(seconds, 0))
+        self._spread.add(max(seconds, 0))
 
     def dead_letter(self, reason: str) -> None:
         """Count a record seen in the dead-letter topic; a reason that this version does not know counts as refused."""
-        self._dead.get(reason, self._dead[Reason.REFUSED]).inc()
+        known = reason if reason in self._dead else Reason.REFUSED.value
+        self._dead[known].inc()
+        self._reasons[known] += 1
 
     @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        """Time what happens inside as one batch's stay in a stage."""
+    def stage(self, name: str, events: int) -> Iterator[None]:
+        """Time what happens inside as a batch's stay in a stage; unless it raises, the events have passed it."""
         began = perf_counter()
         try:
             yield
+            self._passed[name] += events
+            self._rates[name].add(events)
         finally:
             self._stages[name].observe(perf_counter() - began)
+
+    def status(self, group: str, *, waiting: Mapping[str, int], busy: Container[str]) -> WorkerStatus:
+        """The same at a glance, and how it was lately; `waiting` and `busy` are the batches before and in stages."""
+        return WorkerStatus(
+            group=group,
+            stages=[
+                StageStatus(
+                    stage=stage,
+                    waiting=waiting.get(stage, 0),
+                    busy=stage in busy,
+                    events=self._passed[stage],
+                    events_per_second=self._rates[stage].per_second(),
+                )
+                for stage in STAGES
+            ],
+            events={outcome.value: self._outcomes[outcome.value] for outcome in Outcome},
+            dead_letters=dict(self._reasons),
+            freshness=self._spread.status(),
+        )

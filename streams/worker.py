@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
-from typing import Protocol
+from itertools import pairwise
+from typing import Final, NamedTuple, Protocol
 
 from freshet.schemas.decoding import Rules
+from freshet.schemas.status import WorkerStatus
 from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch
 from freshet.streams.cutting import cut, ends, starts
 from freshet.streams.decode import decode_batch
 from freshet.streams.indexer import Indexer
 from freshet.streams.kafka.consumer import DocumentsConsumer
-from freshet.streams.metrics import WorkerMetrics
+from freshet.streams.metrics import STAGES, WorkerMetrics
 from freshet.streams.plan import Outcome
 from freshet.streams.retry import AbandonedError, Retry
 
 logger = logging.getLogger(__name__)
+
+_NEXT: Final = dict(pairwise(STAGES))
 
 
 def _always() -> bool:
@@ -31,6 +36,13 @@ class Channel(Protocol):
     """What the fetching side knows of the first stage: a full channel makes it wait."""
 
     async def put(self, value: Batch) -> None: ...
+
+
+class Place(NamedTuple):
+    """Where a batch is: in a stage, or waiting to come in."""
+
+    stage: str
+    inside: bool = False
 
 
 class Worker:
@@ -68,7 +80,7 @@ class Worker:
         self._drain_seconds = drain_seconds
         self._epoch = 0
         self._since: dict[int, int] = {}
-        self._in_flight: set[Batch] = set()
+        self._in_flight: dict[Batch, Place] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._fetching = asyncio.Event()
@@ -78,6 +90,12 @@ class Worker:
     def joined(self) -> bool:
         """Whether this worker is a member of its consumer group now."""
         return self._fetching.is_set()
+
+    def status(self, group: str) -> WorkerStatus:
+        """What it does now, as a member of `group`."""
+        places = self._in_flight.values()
+        waiting = Counter(place.stage for place in places if not place.inside)
+        return self._metrics.status(group, waiting=waiting, busy={place.stage for place in places if place.inside})
 
     async def consume(self, documents: Channel) -> None:
         """Join the group and fill the channel until cancelled; then finish or abandon what is in flight.
@@ -109,7 +127,7 @@ class Worker:
             self._since = {**starts(records), **self._since}
             for piece in cut(records, max_bytes=self._batch_bytes):
                 batch = Batch(piece, ends(piece), dict(self._since), epoch)
-                self._in_flight.add(batch)
+                self._in_flight[batch] = Place(STAGES[0])
                 self._idle.clear()
                 self._metrics.fetched(len(piece))
                 await documents.put(batch)
@@ -159,7 +177,7 @@ class Worker:
 
     def _leave(self, batch: Batch) -> None:
         self._indexer.settle(batch)
-        self._in_flight.discard(batch)
+        self._in_flight.pop(batch, None)
         if not self._in_flight:
             self._idle.set()
 
@@ -169,7 +187,8 @@ class Worker:
             self._leave(batch)
             return False
         try:
-            with self._metrics.stage(stage):
+            self._in_flight[batch] = Place(stage, inside=True)
+            with self._metrics.stage(stage, len(batch.records)):
                 await work(batch)
         except AbandonedError:
             self._leave(batch)
@@ -180,6 +199,8 @@ class Worker:
             if not self._failure.done():
                 self._failure.set_exception(error)
             return False
+        if batch in self._in_flight:  # the last stage has let it go
+            self._in_flight[batch] = Place(_NEXT[stage])
         return True
 
     async def decode(self, batch: Batch) -> None:

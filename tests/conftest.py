@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from playwright.async_api import Browser
 
 from freshet.local.artifacts import Artifacts
 from freshet.local.engine import LocalQdrant
 from freshet.local.folders import cache_folder
 from freshet.local.kafka import LocalKafka
+from tests.support.browser import running_browser
 from tests.support.servers import KafkaServer, LocalRedis, QdrantServer, Servers, given_qdrant
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports it: no test may ask a model hub
@@ -59,6 +61,12 @@ async def qdrant(shared_servers: Servers) -> QdrantServer:
 def model_folder() -> Path:
     """The real embedding model, downloaded at first use."""
     return Artifacts(cache_folder()).model_folder()
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with running_browser() as browser:
+        yield browser
 
 
 @pytest.fixture

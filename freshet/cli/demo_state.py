@@ -115,6 +115,6 @@ async def _ask(state: State, stack: LocalStack) -> None:
         checks = told.health.checks.items()
         state.trouble = next((f"{name}: {check.error}" for name, check in checks if not check.ok), "")
         freshness = told.worker and told.worker.freshness
-        state.freshness = freshness.p50 if freshness else state.freshness
+        state.freshness = freshness.p50 if freshness else None
     if facts is not None:
         state.documents, state.changed_at = facts.documents, facts.changed_at

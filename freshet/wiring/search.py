@@ -25,6 +25,7 @@ from freshet.search.metrics import SearchMetrics
 from freshet.search.service import SearchService
 from freshet.search.watching import IndexWatch
 from freshet.settings import Settings
+from freshet.status.board import Board
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.lag import LagWatcher
 from freshet.streams.publisher import Publisher
@@ -67,7 +68,7 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
             metrics=metrics,
             tenants=settings.tenants,
         )
-        checks = service.checks()
+        board = Board("search", settings.index, service.checks(), version=lambda: live.name, search=metrics.status)
         options = HttpOptions(
             rules=settings.rules,
             allowed_hosts=frozenset(settings.search.allowed_hosts),
@@ -78,16 +79,17 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
             service=service,
             watch=IndexWatch(name=settings.index, index=live),
             publisher=publisher,
-            checks=checks,
+            checks=board.checks,
             metrics=metrics,
             options=options,
         )
-        probes = create_probe_app(registry=registry, checks=checks)
+        probes = create_probe_app(registry=registry, board=board)
         port = DEFAULT_PROBE_PORT if settings.probes.port is None else settings.probes.port
         probe_port = await stack.enter_async_context(serve(probes, host=settings.probes.host, port=port))
         watcher = LagWatcher(
             partial(KafkaOffsets, connection), topic=topics.documents, group=wanted.group, registry=registry
         )
+        board.lag = watcher.status
         watching = asyncio.create_task(watcher.run())
         stack.callback(watching.cancel)
         serving = serve(app, host=settings.search.host, port=settings.search.port)

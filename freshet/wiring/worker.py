@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -25,6 +25,7 @@ from freshet.search.index.identity import Identity, check_fingerprint, check_sou
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.qdrant.writer import QdrantWriter
 from freshet.settings import Settings
+from freshet.status.board import Board
 from freshet.streams.agents import add_stages, count_dead_letters
 from freshet.streams.announcing import Announcer
 from freshet.streams.app import App, Documents, build_app
@@ -77,8 +78,9 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
     """Build a worker: waits for Kafka and Qdrant, refuses to start over what it does not fit (SettingsError)."""
     registry, weather = new_registry(), Weather()
     checks: dict[str, Check] = {"start": _starting}
+    board = Board("worker", settings.index, checks)
     async with AsyncExitStack() as stack:
-        probe_port = await _probes(settings, registry, checks, stack)
+        probe_port = await _probes(settings, registry, board, stack)
         at_start = Retry(weather=weather, longest_wait=settings.worker.retry_seconds)
         retry = Retry(weather=weather, longest_wait=settings.worker.retry_seconds, patient=True)
         spent = EmbeddingMetrics(registry)
@@ -120,6 +122,8 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
         app, documents = await at_start("start Faust", start, _always)
         stack.push_async_callback(app.stop)
         watcher = _watch_lag(connection, topics, version, registry, stack)
+        board.version, board.lag = lambda: version.version, watcher.status
+        board.worker = partial(worker.status, version.group)
         checks.clear()
         checks.update(
             kafka=watcher.check,
@@ -174,11 +178,9 @@ async def prepare_index(versions: IndexVersions, wanted: Identity, topic: str, p
         await versions.make_live(info.name)
 
 
-async def _probes(
-    settings: Settings, registry: CollectorRegistry, checks: Mapping[str, Check], stack: AsyncExitStack
-) -> int:
+async def _probes(settings: Settings, registry: CollectorRegistry, board: Board, stack: AsyncExitStack) -> int:
     given = settings.probes.port
-    app = create_probe_app(registry=registry, checks=checks)
+    app = create_probe_app(registry=registry, board=board)
     port = DEFAULT_PORT if given is None else given
     return await stack.enter_async_context(serve(app, host=settings.probes.host, port=port))
 

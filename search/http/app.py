@@ -12,6 +12,7 @@ from freshet.search.http.guards import Guard
 from freshet.search.http.health import HealthRoutes
 from freshet.search.http.index_facts import IndexRoutes
 from freshet.search.http.options import HttpOptions
+from freshet.search.http.pages import SEARCH_PAGE, AssetRoutes, SearchPageRoutes
 from freshet.search.http.publishing import PublishRoutes
 from freshet.search.http.searching import SearchRoutes
 from freshet.search.metrics import SearchMetrics
@@ -34,6 +35,8 @@ def create_app(
     app = web.Application(middlewares=[meet], client_max_size=options.max_body_bytes)
     index = IndexRoutes(watch=watch, options=options, publishing=publisher is not None)
     app.on_shutdown.append(index.end_waits)
+    app.add_routes(SearchPageRoutes().table())
+    app.add_routes(AssetRoutes(SEARCH_PAGE).table())
     app.add_routes(SearchRoutes(service=service, metrics=metrics).table())
     app.add_routes(index.table())
     app.add_routes(PublishRoutes(publisher=publisher, options=options).table())

@@ -32,7 +32,8 @@ def edge(*, deadline_seconds: float, guard: Guard | None = None) -> Middleware:
                 response = await handler(request)
         except Exception as error:  # noqa: BLE001 (whatever it is, it is answered in the one shape, and logged)
             response = explain(error, late=deadline.expired(), request_id=request_id).response(request_id)
-        response.headers.update(_HEADERS)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
         response.headers[REQUEST_ID] = request_id
         return response
 

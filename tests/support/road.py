@@ -163,7 +163,7 @@ class Process(ChildProcess):
     """A worker or a search service, with its probes."""
 
     def __init__(self, command: str, environment: Mapping[str, str], *, log: str, ready: str) -> None:
-        self._probes = f"http://{LOOPBACK}:{(port := free_port())}"
+        self.probes = f"http://{LOOPBACK}:{(port := free_port())}"
         self._ready_path = ready
         settings = {**environment, "FRESHET_PROBES__PORT": str(port)}
         super().__init__(
@@ -189,7 +189,7 @@ class Process(ChildProcess):
 
     async def probe(self, path: str) -> tuple[int, str]:
         try:
-            async with aiohttp.ClientSession() as session, session.get(f"{self._probes}{path}") as answer:
+            async with aiohttp.ClientSession() as session, session.get(f"{self.probes}{path}") as answer:
                 return answer.status, await answer.text()
         except aiohttp.ClientError as error:
             return 0, str(error)

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from freshet import settings
 from freshet.probes import create_probe_app
-from freshet.schemas import http as bodies
+from freshet.schemas import http, status
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.http.app import create_app
 from freshet.search.http.options import HttpOptions
@@ -79,10 +79,11 @@ def test_every_route_is_in_the_reference_and_every_route_that_the_documentation_
 
 def test_every_body_of_the_service_is_in_the_reference():
     page = (reference.FOLDER / "http.md").read_text()
-    models = [each for each in vars(bodies).values() if isinstance(each, type) and issubclass(each, BaseModel)]
-    own = [each for each in models if each.__module__ == bodies.__name__ and not each.__name__.startswith("_")]
-    fields = {f"| `{field}` |" for model in own for field in model.model_fields if field != "query"}
-    assert {field for field in fields if field not in page} == set()
+    for room in (http, status):
+        models = [each for each in vars(room).values() if isinstance(each, type) and issubclass(each, BaseModel)]
+        own = [each for each in models if each.__module__ == room.__name__ and not each.__name__.startswith("_")]
+        fields = {f"| `{field}` |" for model in own for field in model.model_fields if field != "query"}
+        assert {field for field in fields if field not in page} == set()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -9,8 +10,10 @@ from prometheus_client import CollectorRegistry, Counter
 
 from freshet.probes import create_probe_app
 from freshet.schemas.errors import TransientError
+from freshet.schemas.status import Status
 from freshet.search.health import Check, run_checks
 from freshet.search.http.serving import serve
+from freshet.status.board import Board
 
 
 async def fine() -> None:
@@ -33,7 +36,7 @@ async def silent() -> None:
 async def probes(
     checks: Mapping[str, Check], registry: CollectorRegistry | None = None
 ) -> AsyncIterator[ClientSession]:
-    app = create_probe_app(registry=registry or CollectorRegistry(), checks=checks)
+    app = create_probe_app(registry=registry or CollectorRegistry(), board=Board("worker", "documents", checks))
     async with serve(app, host="127.0.0.1", port=0) as port, ClientSession(f"http://127.0.0.1:{port}") as session:
         yield session
 
@@ -89,3 +92,23 @@ async def test_what_an_unforeseen_failure_says_goes_to_the_log_only(caplog):
     health = await run_checks({"a": broken})
     assert health.checks["a"].error == "ValueError"
     assert "hunter2" in caplog.text
+
+
+async def test_the_status_is_a_page_for_people_and_json_for_programs():
+    async with probes({"kafka": away}) as session:
+        async with session.get("/status", headers={"Accept": "text/html,*/*;q=0.8"}) as response:
+            assert response.status == 200, "who looks at a process that is not well must see why"
+            assert response.content_type == "text/html"
+            assert "connection refused" in await response.text()
+        async with session.get("/status", headers={"Accept": "application/json"}) as response:
+            status = Status.model_validate_json(await response.read())
+            assert status.health.checks["kafka"].error == "reach Kafka: connection refused (is it running?)"
+
+
+async def test_all_that_the_status_page_is_made_of_is_there():
+    async with probes({}) as session, session.get("/status") as response:
+        parts = re.findall(r'(?:href|src)="(/[^"]+)"', await response.text())
+        assert len(parts) == 4
+        for part in parts:
+            async with session.get(part) as answer:
+                assert answer.status == 200, part

@@ -18,7 +18,7 @@ from tools.reference.fields import nested_models
 
 Model = type[BaseModel]
 PROBLEMS: Final = {http.ProblemBody, http.FieldError}  # which every route may answer
-_ROOM: Final = "freshet.search."  # where what a handler calls is followed
+_ROOMS: Final = ("freshet.search.", "freshet.probes")  # where what a handler calls is followed
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _models(handler: Any) -> list[Model]:
             value = getattr(owner, name, None) or getattr(function, "__globals__", {}).get(name)
             if isinstance(value, type) and issubclass(value, BaseModel):
                 found[value] = None
-            elif isinstance(value, FunctionType) and value.__module__.startswith(_ROOM) and value not in seen:
+            elif isinstance(value, FunctionType) and value.__module__.startswith(_ROOMS) and value not in seen:
                 waiting.append(value)
     return list(found)
 

@@ -97,8 +97,8 @@ async def running_world(folder: Path, servers: Servers, redis_url: str) -> Async
             "http://127.0.0.1:6333": qdrant.url,
             "redis://redis:6379/0": redis_url,
             "http://127.0.0.1:8080": road.url,
-            "http://127.0.0.1:9108": worker._probes,
-            "http://127.0.0.1:9109": search._probes,
+            "http://127.0.0.1:9108": worker.probes,
+            "http://127.0.0.1:9109": search.probes,
             "https://llm.example.com/v1": openai.url,
             "/models/handbook": str(write_tiny_model(folder / "model")),
         }

@@ -7,6 +7,7 @@ from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from freshet.local.processes import LocalPartError
+from freshet.search.index.qdrant.client import connect
 from tests.support.servers import create_topics
 
 
@@ -85,7 +86,7 @@ async def test_tests_share_one_broker_and_have_topics_of_their_own(kafka):
 
 async def test_qdrant_keeps_its_points_over_a_restart_and_a_crash(restartable_qdrant):
     engine = await restartable_qdrant()
-    client = AsyncQdrantClient(url=engine.url, api_key=engine.api_key)
+    client = connect(engine.url, api_key=engine.api_key)
     await client.create_collection(
         "things", vectors_config=models.VectorParams(size=2, distance=models.Distance.COSINE)
     )

@@ -9,6 +9,7 @@ from freshet.local.processes import LOOPBACK, free_port
 from freshet.probes import create_probe_app
 from freshet.schemas.errors import TransientError
 from freshet.search.http.serving import serve
+from freshet.status.board import Board
 from freshet.wiring.search import DEFAULT_PROBE_PORT
 from freshet.wiring.worker import DEFAULT_PORT
 from tests.unit.deploy.files import ROOT
@@ -34,14 +35,14 @@ async def here():
 
 
 async def test_a_process_that_has_everything_is_healthy():
-    app = create_probe_app(registry=CollectorRegistry(), checks={"index": here})
+    app = create_probe_app(registry=CollectorRegistry(), board=Board("worker", "documents", {"index": here}))
     async with serve(app, host=LOOPBACK, port=0) as port:
         assert (await ask("readyz", port))[0] == 0
         assert (await ask("livez", port))[0] == 0
 
 
 async def test_a_process_that_waits_is_alive_but_not_ready_and_says_for_what():
-    app = create_probe_app(registry=CollectorRegistry(), checks={"index": away})
+    app = create_probe_app(registry=CollectorRegistry(), board=Board("worker", "documents", {"index": away}))
     async with serve(app, host=LOOPBACK, port=0) as port:
         code, output = await ask("readyz", port)
         assert code == 1

@@ -80,6 +80,11 @@ class Stages:
     def __init__(self) -> None:
         self.worker: Worker | None = None
         self.tasks: set[asyncio.Task[None]] = set()
+        self.held: list[Batch] = []
+
+    async def hold(self, batch: Batch) -> None:
+        """Instead of `put`: the batch waits."""
+        self.held.append(batch)
 
     async def put(self, batch: Batch) -> None:
         task = asyncio.create_task(self._all(batch))
@@ -188,3 +193,50 @@ async def test_a_failure_that_nobody_foresaw_ends_the_worker_and_commits_nothing
     await asyncio.wait([consuming], timeout=5)
     assert isinstance(consuming.exception(), RuntimeError)
     assert world.log.commits == []
+
+
+async def test_its_status_tells_where_each_batch_is() -> None:
+    stuck, free = asyncio.Event(), asyncio.Event()
+
+    async def gate(step: str) -> None:
+        if step == "add":
+            stuck.set()
+            await free.wait()
+
+    world = World(gate)
+    consuming = asyncio.create_task(world.worker.consume(world.stages))
+    await wait_until(lambda: world.worker.joined, "the worker has joined")
+    world.log.append("a", "one")
+    await stuck.wait()
+    status = world.worker.status("g")
+    assert [(each.stage, each.waiting, each.busy, each.events) for each in status.stages] == [
+        ("decode", 0, False, 1),
+        ("plan", 0, False, 1),
+        ("embed", 0, False, 1),
+        ("write", 0, True, 0),
+        ("announce", 0, False, 0),
+    ]
+    assert (status.group, status.events["indexed"], status.freshness) == ("g", 0, None)
+    free.set()
+    await world.until_committed(1)
+    status = world.worker.status("g")
+    assert [(each.waiting, each.busy, each.events) for each in status.stages] == [(0, False, 1)] * 5
+    assert status.events["indexed"] == 1
+    assert status.freshness is not None
+    consuming.cancel()
+    await asyncio.wait([consuming])
+
+
+async def test_a_batch_that_waits_before_a_stage_is_counted_there() -> None:
+    world = World(drain_seconds=0.01)
+    stages = world.stages
+    stages.put = stages.hold  # type: ignore[method-assign]
+    consuming = asyncio.create_task(world.worker.consume(stages))
+    await wait_until(lambda: world.worker.joined, "the worker has joined")
+    world.log.append("a", "one")
+    await wait_until(lambda: stages.held, "the batch is fetched")
+    assert [each.waiting for each in world.worker.status("g").stages] == [1, 0, 0, 0, 0]
+    await world.worker.run("decode", world.worker.decode, stages.held[0])
+    assert [each.waiting for each in world.worker.status("g").stages] == [0, 1, 0, 0, 0]
+    consuming.cancel()
+    await asyncio.wait([consuming])

@@ -1,0 +1,39 @@
+// Making elements and words. Text always goes in as text, never as HTML: documents may hold anything.
+
+export function element(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "class") made.className = value;
+    else if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else if (value === true) made.setAttribute(key, "");
+    else if (value !== false && value !== null && value !== undefined) made.setAttribute(key, value);
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+// Also what is read aloud: a text that is the same is not said again.
+export function say(place, text) {
+  if (place.textContent !== text) place.textContent = text;
+}
+
+const numbers = new Intl.NumberFormat("en");
+
+export function counted(count, one) {
+  return `${numbers.format(count)} ${one}${count === 1 ? "" : "s"}`;
+}
+
+const UNITS = [
+  [86400 * 365, "year"],
+  [86400, "day"],
+  [3600, "hour"],
+  [60, "minute"],
+  [1, "second"],
+];
+
+export function ago(seconds) {
+  const found = UNITS.find(([size]) => seconds >= size);
+  return found && seconds >= 2 ? `${counted(Math.floor(seconds / found[0]), found[1])} ago` : "just now";
+}

@@ -1,0 +1,110 @@
+// The list of documents. What has not changed stays as it is, so that a new answer disturbs nobody who reads.
+
+import { byId, element } from "./elements.js";
+
+const list = byId("results");
+const MOST_FIELDS = 8;
+const LONGEST_VALUE = 80;
+
+// `isNews` marks what the index has changed under a question that stayed the same.
+export function show(results, { isNews }) {
+  const before = new Map([...list.children].map((item) => [item.dataset.id, item]));
+  const focused = document.activeElement;
+  results.forEach((result, place) => {
+    const content = JSON.stringify({ ...result, score: undefined, passages: undefined });
+    let item = before.get(result.id);
+    if (item?.content !== content) {
+      const isOpen = item?.querySelector("details").open;
+      item = made(result);
+      item.content = content;
+      item.querySelector("details").open = Boolean(isOpen);
+      if (isNews) item.className = "news";
+    }
+    item.querySelector(".reasons").replaceChildren(...reasons(result));
+    if (before.get(result.id) !== item) before.get(result.id)?.remove();
+    if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
+  });
+  while (list.children.length > results.length) list.lastChild.remove();
+  list.querySelectorAll(".text").forEach(clamp);
+  if (focused?.isConnected && document.activeElement !== focused) focused.focus();
+}
+
+export function clear() {
+  list.replaceChildren();
+}
+
+function made(result) {
+  const text = element("p", { class: "text" }, ...marked(result));
+  return element(
+    "li",
+    { "data-id": result.id, tabindex: "-1" },
+    element("h2", {}, title(result)),
+    result.title && result.title !== result.id ? element("p", { class: "id" }, result.id) : null,
+    text,
+    metadata(result.metadata),
+    element("details", { class: "why" }, element("summary", {}, "Why this result"), element("div", { class: "reasons" })),
+  );
+}
+
+function title({ title, id, metadata }) {
+  const text = title || id;
+  const url = String(metadata.url ?? "");
+  return /^https?:\/\//i.test(url) ? element("a", { href: url, rel: "noreferrer" }, text) : text;
+}
+
+// The ranges count code points, as in Python, and not the UTF-16 units of JavaScript's strings.
+function marked({ text, highlights }) {
+  const characters = [...text];
+  const parts = [];
+  let at = 0;
+  for (const [start, end] of highlights) {
+    parts.push(characters.slice(at, start).join(""));
+    parts.push(element("mark", {}, characters.slice(start, end).join("")));
+    at = end;
+  }
+  return [...parts, characters.slice(at).join("")];
+}
+
+function clamp(text) {
+  if (text.classList.contains("whole") || text.nextElementSibling.matches(".more")) return;
+  if (text.scrollHeight <= text.clientHeight + 1) return;
+  const button = element("button", { class: "more", type: "button", "aria-expanded": "false" }, "Show all of it");
+  button.addEventListener("click", () => {
+    const whole = text.classList.toggle("whole");
+    button.setAttribute("aria-expanded", String(whole));
+    button.textContent = whole ? "Show less" : "Show all of it";
+  });
+  text.after(button);
+}
+
+function metadata(fields) {
+  const shown = Object.entries(fields).slice(0, MOST_FIELDS);
+  if (!shown.length) return null;
+  const pairs = shown.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, brief(value))));
+  return element("dl", { class: "metadata" }, ...pairs);
+}
+
+function brief(value) {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
+}
+
+function reasons(result) {
+  const characters = [...result.text];
+  const words = new Set(result.highlights.map(([start, end]) => characters.slice(start, end).join("").toLowerCase()));
+  const found = words.size
+    ? `The passage above holds words of your question: ${[...words].join(", ")}.`
+    : "The passage above holds none of your words: it was found by its meaning.";
+  const rows = result.passages.map(({ position, score }) =>
+    element("tr", {}, element("td", {}, String(position + 1)), element("td", {}, score.toFixed(3))),
+  );
+  const columns = ["Passage", "Similarity"].map((name) => element("th", { scope: "col" }, name));
+  const table = element(
+    "table",
+    {},
+    element("caption", {}, "What of it is among the nearest, by cosine similarity (1 is the same):"),
+    element("thead", {}, element("tr", {}, ...columns)),
+    element("tbody", {}, ...rows),
+  );
+  return [element("p", {}, found), table];
+}

@@ -1,0 +1,49 @@
+// The service's HTTP API, as far as the page uses it.
+
+export class Refused extends Error {
+  // `fields` are the mistakes by field; `status` is 0 where nobody answered.
+  constructor(message, status, fields = []) {
+    super(message);
+    this.status = status;
+    this.fields = fields;
+  }
+}
+
+async function ask(path, options) {
+  let response, body;
+  try {
+    response = await fetch(path, { ...options, headers: { Accept: "application/json", ...options.headers } });
+    body = await response.json();
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused("The search service does not answer.", 0);
+  }
+  if (response.ok) return body;
+  throw new Refused(`${body.title}: ${body.detail}`, response.status, body.errors ?? []);
+}
+
+export function search({ q, limit, tenant }, signal) {
+  const asked = { query: q, limit, explain: true, ...(tenant && { tenant }) };
+  return ask("/search", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(asked),
+    signal,
+  });
+}
+
+// With `wait` it answers when something has changed since `after`, or when the service has waited long enough.
+export function index({ after, wait }, signal) {
+  const parameters = new URLSearchParams({ ...(after && { after }), ...(wait && { wait_ms: wait }) });
+  return ask(`/index?${parameters}`, { signal });
+}
+
+// `version` is a text of digits, for JavaScript's numbers are exact only up to 2^53; none where it is empty.
+export function publish(id, document, version) {
+  const body = JSON.stringify(document);
+  return ask(`/documents/${encodeURIComponent(id)}`, {
+    method: "PUT",
+    headers: { "Content-Type": "application/json" },
+    body: version ? `${body.slice(0, -1)},"version":${version}}` : body,
+  });
+}

@@ -1,0 +1,64 @@
+"""What happened in the last seconds, for those who look at a process now; history is Prometheus's."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from freshet.schemas.status import SpreadStatus
+
+RATE_SECONDS: Final = 10.0
+SPREAD_SECONDS: Final = 60.0
+MOST_VALUES: Final = 10_000  # of a spread: the newest count, at a rate at which a minute holds more
+
+Clock = Callable[[], float]
+
+
+class Rate:
+    """How many a second, over the last ten seconds, or since the start where that is shorter."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._start = clock()
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def add(self, count: int = 1) -> None:
+        now = self._clock()
+        self._seen.append((now, count))
+        _forget(self._seen, now - RATE_SECONDS)
+
+    def per_second(self) -> float:
+        now = self._clock()
+        _forget(self._seen, now - RATE_SECONDS)
+        # At least a second, or the first event of a process would count as thousands.
+        return sum(count for _, count in self._seen) / max(1.0, min(now - self._start, RATE_SECONDS))
+
+
+class Spread:
+    """The middle and the far end of what was measured in the last minute, in the unit of the values."""
+
+    def __init__(self, clock: Clock = time.monotonic) -> None:
+        self._clock = clock
+        self._seen: deque[tuple[float, float]] = deque(maxlen=MOST_VALUES)
+
+    def add(self, value: float) -> None:
+        self._seen.append((self._clock(), value))
+
+    def status(self) -> SpreadStatus | None:
+        """Nearest-rank percentiles; None when nothing was measured."""
+        _forget(self._seen, self._clock() - SPREAD_SECONDS)
+        values = sorted(value for _, value in self._seen)
+        if not values:
+            return None
+        return SpreadStatus(count=len(values), p50=_percentile(values, 50), p99=_percentile(values, 99))
+
+
+def _percentile(values: list[float], percent: int) -> float:
+    return values[-(-len(values) * percent // 100) - 1]
+
+
+def _forget(seen: deque[tuple[float, Any]], before: float) -> None:
+    while seen and seen[0][0] < before:
+        seen.popleft()
