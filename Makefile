@@ -6,7 +6,7 @@ SLOWEST := --durations=15 --durations-min=1
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup lint test test-torch soak demo bench reference programs clean
+.PHONY: help setup lint test test-torch soak demo bench reference screenshots programs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ bench: setup  ## Speed, freshness, quality; ARGS="--help" for options
 
 reference: setup  ## Write docs/reference/ from the code
 	@.venv/bin/python -m tools.reference
+
+screenshots: setup programs  ## Take the README's pictures, of the demo at http://127.0.0.1:8080
+	@.venv/bin/python -m tools.screenshots http://127.0.0.1:8080
 
 clean:  ## Remove what the other targets made (downloads in the user's cache folder stay)
 	rm -rf .venv .venv-torch .tools dist tests/logs

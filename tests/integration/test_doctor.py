@@ -128,7 +128,7 @@ async def test_everything_is_well_while_a_worker_consumes(
     installation: Installation, log_name: Callable[[str], str], qdrant: QdrantServer
 ):
     async with Process("worker", installation.environment, log=log_name("worker"), ready="/readyz") as worker:
-        probes = worker._probes.rpartition(":")[2]
+        probes = worker.probes.rpartition(":")[2]
         found = await installation.examine(FRESHET_PROBES__PORT=probes)
         code, out, err = await installation.command(FRESHET_PROBES__PORT=probes)
 

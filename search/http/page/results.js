@@ -101,10 +101,10 @@ function reasons(result) {
   const columns = ["Passage", "Similarity"].map((name) => element("th", { scope: "col" }, name));
   const table = element(
     "table",
-    {},
-    element("caption", {}, "What of it is among the nearest, by cosine similarity (1 is the same):"),
+    { "aria-label": "Passages" },
     element("thead", {}, element("tr", {}, ...columns)),
     element("tbody", {}, ...rows),
   );
-  return [element("p", {}, found), table];
+  const near = "What of this document is near to it, by cosine similarity (1 would be the same):";
+  return [element("p", {}, found), element("p", {}, near), table];
 }

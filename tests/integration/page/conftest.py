@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser, Page
@@ -19,8 +20,8 @@ Open = Callable[..., AbstractAsyncContextManager[Page]]
 
 def fill(world: World) -> None:
     now = time.time()
-    times = {"event_time": now - 5, "searchable_at": now - 5}
-    metadata = {"lang": "en", "url": "https://help.example/router", "tags": ["a", "b"]}
+    times: dict[str, Any] = {"event_time": now - 5, "searchable_at": now - 5}
+    metadata: dict[str, Any] = {"lang": "en", "url": "https://help.example/router", "tags": ["a", "b"]}
     world.reader.put("kb-17", "Unplug the router first.", ROUTER, title="Reset the router", **times, **metadata)
     world.reader.put("kb-18", PARCEL, title="Return a parcel", **times)
     world.reader.put("kb-19", "Choose a new password of twelve characters or more.", **times)

@@ -69,12 +69,12 @@ async def test_why_a_result_is_one_can_be_read(page: Page):
     why = page.locator(RESULTS).first.locator(".why")
     await expect(why.locator("table")).to_be_hidden()
     await why.locator("summary").click()
-    await expect(why.locator("p")).to_have_text("The passage above holds words of your question: router.")
+    await expect(why.locator("p").first).to_have_text("The passage above holds words of your question: router.")
     await expect(why.locator("tbody tr")).to_have_count(2)
     await expect(why.locator("tbody tr").first.locator("td")).to_have_text(["1", re.compile(r"0\.\d{3}")])
     other = page.locator(RESULTS).nth(1).locator(".why")
     await other.locator("summary").click()
-    await expect(other.locator("p")).to_have_text(re.compile("none of your words"))
+    await expect(other.locator("p").first).to_have_text(re.compile("none of your words"))
 
 
 async def test_what_belongs_to_a_document_is_shown_and_only_web_addresses_become_links(page: Page, world):
