@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from benchmarks import freshness, indexing
+from benchmarks import freshness, indexing, start
 from benchmarks.corpus import read_corpus
 from benchmarks.figures import Figure, merge, significant
 from benchmarks.stack import Given, scratch
@@ -21,6 +21,7 @@ from freshet.streams.kafka.logs import silence_client_logs
 BENCHMARKS: Final[Mapping[str, Callable[[Given], Coroutine[Any, Any, list[Figure]]]]] = {
     "indexing": indexing.run,
     "freshness": freshness.run,
+    "start": start.run,
 }
 LATEST: Final = Path(__file__).with_name("latest.json")
 DOCUMENTS: Final = 4_000

@@ -19,6 +19,7 @@ class Outcome(Word):
 
     ANSWERED = "answered", "with results, or with none"
     REFUSED = "refused", "by us: the request was wrong"
+    CANCELLED = "cancelled", "by who asked: the connection was closed before there was an answer"
     FAILED = "failed", "a part was away, refused, or took too long"
 
 
@@ -42,7 +43,7 @@ class SearchMetrics:
         self._stages: Mapping[Stage, Histogram] = {stage: stages.labels(stage) for stage in Stage}
         self._latency = Histogram(
             "search_latency_seconds",
-            "Time to answer or fail a search; refused ones are not in it",
+            "Time to answer or fail a search; refused and cancelled ones are not in it",
             buckets=_SECONDS,
             registry=registry,
         )
@@ -50,11 +51,11 @@ class SearchMetrics:
         self._counts = dict.fromkeys(Outcome, 0)
 
     def searched(self, outcome: Outcome, seconds: float) -> None:
-        """Count a search; what was refused would make the latencies look better than they are."""
+        """Count a search; what was refused or cancelled would make the latencies look better than they are."""
         self._requests[outcome].inc()
         self._counts[outcome] += 1
         self._rate.add()
-        if outcome is not Outcome.REFUSED:
+        if outcome in (Outcome.ANSWERED, Outcome.FAILED):
             self._latency.observe(seconds)
             self._spread.add(seconds)
 

@@ -19,11 +19,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from freshet.schemas.positions import Rank
 from freshet.search.index.base import IndexWriter
 from freshet.search.index.records import Displaced, LedgerRecord, Passage, Vector
 from freshet.streams.plan import DocumentPlan
+
+MICROSECOND: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,11 @@ async def write(
     """
     for rank, passages in _by_fence(plans, top, vectors).items():
         await index.add(passages, at_most=rank)
-    records = [replace(plan.record, searchable_at=now) for plan in plans if plan.record is not None]
+    # A microsecond apart, so that of a batch the newest event is what became searchable last.
+    records = [
+        replace(record, searchable_at=now + number * MICROSECOND)
+        for number, record in enumerate(sorted(filter(None, (plan.record for plan in plans)), key=_event_time))
+    ]
     await index.commit(records, partition=partition, read={plan.read.offset for plan in plans if plan.read})
     found = await index.ledger([plan.key for plan in plans])
     written = _compare(plans, found)
@@ -61,6 +68,10 @@ async def write(
     if displaced:
         await index.remove(displaced)
     return written
+
+
+def _event_time(record: LedgerRecord) -> float:
+    return record.event_time
 
 
 def _by_fence(plans: Sequence[DocumentPlan], top: int, vectors: Mapping[str, Vector]) -> dict[Rank, list[Passage]]:

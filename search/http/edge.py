@@ -14,6 +14,7 @@ from freshet.search.http.guards import Guard
 from freshet.search.http.problems import explain
 
 REQUEST_ID: Final = "X-Request-ID"
+_DEADLINE: Final = web.RequestKey("deadline", asyncio.Timeout)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _HEADERS: Final = {"Cache-Control": "no-store", "Server": "freshet", "X-Content-Type-Options": "nosniff"}
 
@@ -24,7 +25,7 @@ def edge(*, deadline_seconds: float, guard: Guard | None = None) -> Middleware:
     @web.middleware
     async def meet(request: web.Request, handler: Handler) -> web.StreamResponse:
         request_id = _request_id(request.headers.get(REQUEST_ID, ""))
-        deadline = asyncio.timeout(deadline_seconds)
+        deadline = request[_DEADLINE] = asyncio.timeout(deadline_seconds)
         try:
             if guard is not None:
                 guard.check(request.headers)
@@ -38,6 +39,11 @@ def edge(*, deadline_seconds: float, guard: Guard | None = None) -> Middleware:
         return response
 
     return meet
+
+
+def is_late(request: web.Request) -> bool:
+    """Whether the deadline of a request has passed: what is cancelled otherwise, was given up by who asked."""
+    return request[_DEADLINE].expired()
 
 
 def _request_id(given: str) -> str:

@@ -14,7 +14,7 @@ from freshet.search.http.options import HttpOptions
 from freshet.search.http.requests import read_parameters
 from freshet.search.watching import IndexWatch
 
-_SPARE_SECONDS: Final = 1.0  # between the end of a wait and the request's deadline
+_MOST_SPARE_SECONDS: Final = 1.0  # between the end of a wait and the request's deadline
 
 
 class IndexRoutes:
@@ -39,7 +39,8 @@ class IndexRoutes:
     async def get(self, request: web.Request) -> web.Response:
         """What the index holds and how fresh it is; with `wait_ms` a long poll. 503 while no version is live."""
         asked = read_parameters(request, IndexParameters)
-        longest = max(0.0, self._options.deadline_seconds - _SPARE_SECONDS)
+        deadline = self._options.deadline_seconds
+        longest = deadline - min(_MOST_SPARE_SECONDS, deadline / 2)
         facts = await self._watch.facts(after=asked.after, seconds=min(asked.wait_ms / 1000, longest))
         answer = IndexFacts(
             index=facts.index,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from aiohttp import web
 
 from freshet.schemas.http import SearchAnswer, SearchRequest
 from freshet.search.http.answers import json_response
+from freshet.search.http.edge import is_late
 from freshet.search.http.problems import Problem, field_error
 from freshet.search.http.requests import read_json, read_parameters
 from freshet.search.metrics import Outcome, SearchMetrics
@@ -34,12 +36,12 @@ class SearchRoutes:
 
     async def post(self, request: web.Request) -> web.Response:
         """Search, for programs."""
-        with self._counted():
+        with self._counted(request):
             return json_response(await self._search(await read_json(request, SearchRequest), {}))
 
     async def get(self, request: web.Request) -> web.Response:
         """Search, for people: the fields of the body of `POST /search` as parameters."""
-        with self._counted():
+        with self._counted(request):
             return json_response(await self._search(read_parameters(request, SearchRequest, names=_NAMES), _NAMES))
 
     async def _search(self, asked: SearchRequest, names: dict[str, str]) -> SearchAnswer:
@@ -49,13 +51,16 @@ class SearchRoutes:
             raise Problem.invalid(field_error(names.get(error.field, error.field), error.message)) from error
 
     @contextmanager
-    def _counted(self) -> Iterator[None]:
+    def _counted(self, request: web.Request) -> Iterator[None]:
         start, outcome = self._clock(), Outcome.FAILED
         try:
             yield
             outcome = Outcome.ANSWERED
         except (Problem, web.HTTPException, web.RequestPayloadError):
             outcome = Outcome.REFUSED
+            raise
+        except asyncio.CancelledError:
+            outcome = Outcome.FAILED if is_late(request) else Outcome.CANCELLED
             raise
         finally:
             self._metrics.searched(outcome, self._clock() - start)

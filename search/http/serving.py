@@ -24,6 +24,7 @@ async def serve(app: web.Application, *, host: str, port: int, grace_seconds: fl
     runner = web.AppRunner(
         app,
         access_log=None,
+        handler_cancellation=True,  # whoever has hung up costs nothing more
         keepalive_timeout=_KEEPALIVE_SECONDS,
         lingering_time=_BODY_LINGER_SECONDS,
         shutdown_timeout=grace_seconds,

@@ -4,6 +4,7 @@ import { ago, byId, counted, element } from "./elements.js";
 import { index } from "./service.js";
 
 const WAIT_MS = 25_000;
+const LEAST_MS = 500; // between two questions, where the service does not wait
 const RETRY_MS = [500, 1_000, 2_000, 5_000];
 
 const place = byId("freshness");
@@ -19,6 +20,7 @@ export async function follow({ changed, lost }) {
     await visible();
     waiting = new AbortController();
     try {
+      const asked = Date.now();
       const now = await index({ after: facts?.changed_at, wait: facts && WAIT_MS }, waiting.signal);
       const isNew = now.version !== facts?.version || now.changed_at !== facts?.changed_at;
       clockAhead = Date.parse(now.now) - Date.now();
@@ -26,15 +28,20 @@ export async function follow({ changed, lost }) {
       failures = 0;
       show();
       if (isNew) changed(facts);
+      else await pause(asked + LEAST_MS - Date.now());
     } catch (error) {
       if (error.name === "AbortError") continue;
       facts = null;
       show();
       lost(error);
-      await new Promise((go) => setTimeout(go, RETRY_MS[failures]));
+      await pause(RETRY_MS[failures]);
       failures = Math.min(failures + 1, RETRY_MS.length - 1);
     }
   }
+}
+
+function pause(milliseconds) {
+  return new Promise((go) => setTimeout(go, milliseconds));
 }
 
 function visible() {

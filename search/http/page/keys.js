@@ -6,7 +6,7 @@ const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 
 export function listen() {
   addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
     const isTyping = event.target.matches("input, textarea, select");
     if (event.key === "/" && !isTyping) {
       event.preventDefault();

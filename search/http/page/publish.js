@@ -25,6 +25,7 @@ export function listen({ tenant }) {
     if (!/^(0|[1-9]\d*)?$/.test(version)) return mistake({ field: "version", message: "This is no whole number." });
     const document = { title, text, ...(facts.tenants && { tenant: tenant() }) };
     isBusy = true;
+    say(told, "Publishing…");
     try {
       const { token } = await publish(id.trim(), document, version);
       say(told, `Published: ${id.trim()} is in the log at ${token}.`);

@@ -10,14 +10,13 @@ const LONGEST_VALUE = 80;
 export function show(results, { isNews }) {
   const before = new Map([...list.children].map((item) => [item.dataset.id, item]));
   const focused = document.activeElement;
+  const focusedId = focused.closest("#results > li")?.dataset.id ?? "";
   results.forEach((result, place) => {
     const content = JSON.stringify({ ...result, score: undefined, passages: undefined });
     let item = before.get(result.id);
     if (item?.content !== content) {
-      const isOpen = item?.querySelector("details").open;
-      item = made(result);
+      item = renewed(item, result);
       item.content = content;
-      item.querySelector("details").open = Boolean(isOpen);
       if (isNews) item.className = "news";
     }
     item.querySelector(".reasons").replaceChildren(...reasons(result));
@@ -26,11 +25,23 @@ export function show(results, { isNews }) {
   });
   while (list.children.length > results.length) list.lastChild.remove();
   list.querySelectorAll(".text").forEach(clamp);
-  if (focused?.isConnected && document.activeElement !== focused) focused.focus();
+  if (document.activeElement === focused) return;
+  const reading = focused.isConnected ? focused : list.querySelector(`[data-id="${CSS.escape(focusedId)}"]`);
+  reading?.focus({ preventScroll: true });
 }
 
 export function clear() {
   list.replaceChildren();
+}
+
+// The same document in another state; what was opened stays open.
+function renewed(before, result) {
+  const item = made(result);
+  if (before) {
+    item.querySelector("details").open = before.querySelector("details").open;
+    if (before.querySelector(".whole")) item.querySelector(".text").classList.add("whole");
+  }
+  return item;
 }
 
 function made(result) {
@@ -65,15 +76,18 @@ function marked({ text, highlights }) {
   return [...parts, characters.slice(at).join("")];
 }
 
+// What is longer than some lines gets a button that shows the rest of it.
 function clamp(text) {
-  if (text.classList.contains("whole") || text.nextElementSibling.matches(".more")) return;
-  if (text.scrollHeight <= text.clientHeight + 1) return;
-  const button = element("button", { class: "more", type: "button", "aria-expanded": "false" }, "Show all of it");
-  button.addEventListener("click", () => {
-    const whole = text.classList.toggle("whole");
+  if (text.nextElementSibling.matches(".more")) return;
+  const isWhole = text.classList.contains("whole");
+  if (!isWhole && text.scrollHeight <= text.clientHeight + 1) return;
+  const button = element("button", { class: "more", type: "button" });
+  const label = (whole) => {
     button.setAttribute("aria-expanded", String(whole));
     button.textContent = whole ? "Show less" : "Show all of it";
-  });
+  };
+  button.addEventListener("click", () => label(text.classList.toggle("whole")));
+  label(isWhole);
   text.after(button);
 }
 

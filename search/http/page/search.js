@@ -11,29 +11,30 @@ import { search } from "./service.js";
 const TYPING_MS = 80;
 const NEWS_MS = 500; // a busy index changes all the time, and nobody can read that fast
 const RETRY_MS = 2_000;
+const PATIENCE_MS = 250; // quick answers need no word about waiting
 
 const form = byId("search");
 const list = byId("results");
+const timers = {}; // of what comes next, by its reason: typing, news, retry, patience
 let facts = null; // of the index; null while they are not known
 let running = null; // the AbortController of the search in flight
-let timer = 0; // of the next search
+let isTyping = false; // and soon asks
 let newsAt = 0; // when the last search for news began
 let isNewsWaiting = false; // the index changed while a search was in flight
 
 async function run({ isNews = false } = {}) {
-  if (isNews && running) {
-    isNewsWaiting = true;
-    return;
-  }
-  clearTimeout(timer);
+  Object.values(timers).forEach(clearTimeout);
   running?.abort();
   running = null;
+  isTyping = false;
   const asked = { q: byId("q").value, limit: Number(byId("limit").value), tenant: facts?.tenants && byId("tenant").value };
   const missing = whatIsMissing(asked);
   if (missing !== null) return idle(missing);
   const mine = (running = new AbortController());
+  isNewsWaiting = false;
   if (isNews) newsAt = Date.now();
   list.setAttribute("aria-busy", String(!isNews));
+  timers.patience = setTimeout(() => list.childElementCount || outcome("Searching…", ""), PATIENCE_MS);
   try {
     answered(await search(asked, mine.signal), isNews);
   } catch (error) {
@@ -45,7 +46,7 @@ async function run({ isNews = false } = {}) {
 
 // What to tell instead of searching; null when there is nothing to tell.
 function whatIsMissing({ q, tenant }) {
-  if (!facts) return "";
+  if (!facts) return q.trim() ? "Waiting for the search service…" : "";
   if (facts.tenants && !tenant) return "Name the tenant whose documents you want to search.";
   if (q.trim()) return null;
   return facts.documents ? "Ask a question, or describe what you are looking for." : "Nothing is indexed yet.";
@@ -70,19 +71,22 @@ function failed(error) {
   if (!willHeal) results.clear();
   outcome("", "");
   notice(error.message, willHeal);
-  if (willHeal) timer = setTimeout(run, RETRY_MS);
+  if (willHeal) timers.retry = setTimeout(run, RETRY_MS);
 }
 
 function done() {
   running = null;
+  clearTimeout(timers.patience);
   list.setAttribute("aria-busy", "false");
   if (isNewsWaiting) news();
 }
 
+// The index has changed: search again, but never instead of a search that is under way or about to begin.
 function news() {
-  isNewsWaiting = false;
-  clearTimeout(timer);
-  timer = setTimeout(() => run({ isNews: true }), Math.max(0, newsAt + NEWS_MS - Date.now()));
+  if (running) isNewsWaiting = true;
+  if (running || isTyping) return;
+  clearTimeout(timers.news);
+  timers.news = setTimeout(() => run({ isNews: true }), Math.max(0, newsAt + NEWS_MS - Date.now()));
 }
 
 function outcome(text, took) {
@@ -91,16 +95,16 @@ function outcome(text, took) {
 }
 
 function notice(text, again = false) {
-  say(byId("notice"), again ? `${text} Trying again…` : text);
+  say(byId("notice"), again ? `${text.replace(/\.?$/, ".")} Trying again…` : text);
   byId("notice").hidden = !text;
 }
 
 function typed() {
-  clearTimeout(timer);
-  timer = setTimeout(() => {
-    address.write({ isDone: false });
-    run();
-  }, TYPING_MS);
+  address.write({ isDone: false });
+  isTyping = true;
+  clearTimeout(timers.typing);
+  clearTimeout(timers.news);
+  timers.typing = setTimeout(run, TYPING_MS);
 }
 
 function decided(event) {

@@ -7,12 +7,29 @@ async function refresh() {
     const response = await fetch("/status", { headers: { Accept: "text/html" } });
     if (!response.ok) throw new Error(`HTTP ${response.status}`);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    document.querySelector("main").replaceWith(page.querySelector("main"));
+    replace(document.querySelector("main"), page.querySelector("main"));
     document.getElementById("lost").textContent = "";
   } catch {
     document.getElementById("lost").textContent = "The process does not answer; these figures are old.";
   }
 }
 
-// What somebody has selected, to copy it, must not go away under the pointer.
-setInterval(() => document.hidden || getSelection().type === "Range" || refresh(), EVERY_MS);
+// Tables that were scrolled, or hold the focus, do so afterwards.
+function replace(old, main) {
+  const before = [...old.querySelectorAll(".wide")];
+  const focused = before.find((table) => table.contains(document.activeElement));
+  const places = new Map(before.map((table) => [table.ariaLabel, table.scrollLeft]));
+  old.replaceWith(main);
+  for (const table of main.querySelectorAll(".wide")) {
+    table.scrollLeft = places.get(table.ariaLabel) ?? 0;
+    if (table.ariaLabel === focused?.ariaLabel) table.focus({ preventScroll: true });
+  }
+}
+
+async function next() {
+  // What somebody has selected, to copy it, must not go away under the pointer.
+  if (!document.hidden && getSelection().type !== "Range") await refresh();
+  setTimeout(next, EVERY_MS);
+}
+
+setTimeout(next, EVERY_MS);

@@ -1,13 +1,15 @@
 """The page while the index changes under it, and while somebody publishes on it."""
 
+import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 from playwright.async_api import Page, expect
 
 from freshet.schemas.decoding import Rules
 from freshet.schemas.positions import Order
-from tests.integration.page.conftest import fill
+from tests.integration.page.conftest import PARCEL, fill
 from tests.unit.search.http.world import World
 
 RESULTS = "#results > li"
@@ -40,6 +42,49 @@ async def test_a_change_is_shown_without_a_touch_and_disturbs_nobody_who_reads(p
     world.reader.put("kb-21", "", deleted=True, searchable_at=now + 1)
     world.reader.stored = {id_: each for id_, each in world.reader.stored.items() if each.key != "kb-21"}
     await expect(page.locator(RESULTS)).to_have_count(3)
+
+
+async def test_what_is_read_stays_open_and_in_focus_when_it_changes(page: Page, world):
+    await page.goto("/?q=parcel")
+    item = page.locator("li[data-id=kb-18]")
+    await item.get_by_role("button", name="Show all of it").click()
+    await item.focus()
+    now = time.time()
+    world.reader.put("kb-18", PARCEL.replace("Bring", "Take"), title="Return a parcel", searchable_at=now)
+    await expect(item.locator(".text")).to_contain_text("Take the parcel")
+    await expect(item.get_by_role("button", name="Show less")).to_be_visible()
+    await expect(item).to_be_focused()
+
+
+async def test_what_is_typed_while_the_index_changes_all_the_time_is_asked_and_kept_in_the_address(page: Page, world):
+    unpatched = world.reader.newest
+
+    async def newest():
+        return replace(await unpatched(), searchable_at=time.time())
+
+    world.reader.newest = newest
+    await page.goto("/")
+    for question in ("router", "parcel", "password", "button of the router"):
+        await page.locator("#q").fill("")
+        await page.locator("#q").press_sequentially(question, delay=60)
+        assert await page.evaluate("new URLSearchParams(location.search).get('q')") == question
+        await expect(page.locator("#results mark").first).to_be_visible()
+        await expect(page).to_have_title(f"{question} – Freshet")
+
+
+async def test_a_search_that_takes_long_says_so(page: Page, world):
+    go_on, real = asyncio.Event(), world.embedder.embed
+
+    async def slow(texts, *, purpose="index"):
+        await go_on.wait()
+        return await real(texts, purpose=purpose)
+
+    world.embedder.embed = slow
+    await page.goto("/?q=router")
+    await expect(page.locator("#said")).to_have_text("Searching…")
+    await expect(page.locator("#results")).to_have_attribute("aria-busy", "true")
+    go_on.set()
+    await expect(page.locator("#said")).to_have_text("3 documents")
 
 
 async def test_a_document_is_published_from_the_page(page: Page, world):

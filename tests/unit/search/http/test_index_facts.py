@@ -134,3 +134,18 @@ async def test_the_end_of_the_service_is_not_held_up_by_a_long_poll_which_is_ans
         await server.__aexit__(None, None, None)
         answer = await asked
     assert (answer.status, answer.json["documents"]) == (200, 0)
+
+
+async def test_when_nobody_waits_any_more_the_index_is_left_alone(world):
+    known = (await facts(world))["changed_at"].replace("+", "%2B")
+    asked = await waiting(world, f"after={known}&wait_ms={LONG}")
+    asked.cancel()
+    await wait_until(lambda: world.watch._waiting == 0, "nobody waits")
+
+
+async def test_a_wait_under_a_short_deadline_is_a_wait_all_the_same():
+    async with World().serving(deadline_seconds=0.4) as world:
+        clock = asyncio.get_running_loop().time
+        before = clock()
+        assert (await facts(world, "?wait_ms=30000"))["documents"] == 0
+        assert clock() - before >= 0.2

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
+from tests.support.waiting import wait_until
 from tests.unit.search.http.world import VERSION, World
 
 
@@ -91,3 +95,44 @@ async def test_searches_are_counted_by_how_they_end(world):
     assert world.sample("search_latency_seconds_count") == 2
     assert world.sample("freshet_search_stage_seconds_count", stage="embed") == 2
     assert world.sample("freshet_search_stage_seconds_count", stage="retrieve") == 1
+
+
+async def test_a_search_that_nobody_waits_for_is_given_up_and_counted_apart(world):
+    started, given_up = asyncio.Event(), asyncio.Event()
+
+    async def embed(*_: Any, **__: Any) -> Any:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+
+    world.embedder.embed = embed
+    asked = asyncio.create_task(world.search("cat"))
+    await started.wait()
+    asked.cancel()
+    await given_up.wait()
+    await wait_until(lambda: world.sample("search_requests_total", outcome="cancelled") == 1, "it is counted")
+    assert world.sample("search_latency_seconds_count") == 0
+
+
+async def test_a_search_that_takes_longer_than_its_deadline_has_failed():
+    async def embed(*_: Any, **__: Any) -> Any:
+        await asyncio.Event().wait()
+
+    world = World()
+    world.embedder.embed = embed  # type: ignore[method-assign]
+    async with world.serving(deadline_seconds=0.05):
+        assert (await world.search("cat")).status == 504
+    assert world.sample("search_requests_total", outcome="failed") == 1
+    assert world.sample("search_latency_seconds_count") == 1
+
+
+async def test_the_status_tells_of_the_last_searches(world):
+    await world.search("cat")
+    await world.search("")
+    status = world.metrics.status()
+    assert {outcome: count for outcome, count in status.searches.items() if count} == {"answered": 1, "refused": 1}
+    assert status.searches_per_second > 0
+    assert status.latency is not None
+    assert status.latency.count == 1

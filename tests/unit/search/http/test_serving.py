@@ -72,3 +72,23 @@ async def test_a_request_that_does_not_end_is_cut_off_after_the_grace():
             await started.wait()
         with pytest.raises(ClientConnectionError):
             await asked
+
+
+async def test_what_a_caller_who_has_hung_up_asked_for_is_given_up():
+    started, given_up = asyncio.Event(), asyncio.Event()
+
+    async def endless(_: web.Request) -> web.Response:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            given_up.set()
+        raise AssertionError("unreachable")
+
+    app = web.Application()
+    app.add_routes([web.get("/", endless)])
+    async with ClientSession() as session, serve(app, host="127.0.0.1", port=0) as port:
+        asked = asyncio.create_task(session.get(f"http://127.0.0.1:{port}/"))
+        await started.wait()
+        asked.cancel()
+        await given_up.wait()
