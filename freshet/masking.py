@@ -78,7 +78,9 @@ def _parts(value: str, *, secret: bool) -> Iterator[str]:
     if secret:
         yield value
     parts = _split(value)
-    for hidden in (parts.password, parts.query) if parts else ():
+    if parts is None or _address(value, secret=secret) == MASK:
+        yield value  # nobody can tell what in it is the secret
+    for hidden in (parts.username, parts.password, parts.query) if parts else ():
         if hidden:
             yield from (hidden, unquote(hidden))
 

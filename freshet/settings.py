@@ -25,6 +25,8 @@ from freshet.schemas.errors import SettingsError
 from freshet.schemas.positions import Order
 
 PREFIX: Final = "FRESHET_"
+WORKER_PROBE_PORT: Final = 9108
+SEARCH_PROBE_PORT: Final = 9109
 _HTTP: Final = r"^https?://[^/\s]+"
 _TOPIC_NAME: Final = r"^[A-Za-z0-9._-]{1,200}$"
 
@@ -165,8 +167,9 @@ class Settings(BaseSettings):
 
 def load_settings(**given: Any) -> Settings:
     """The settings of this process. Raises SettingsError that names every mistake with its variable."""
-    mistakes = _unknown(os.environ)
-    files = _files(os.environ, mistakes)
+    given_there = variables()
+    mistakes = _unknown(given_there)
+    files = _files(given_there, mistakes)
     try:
         settings = Settings(**{**files, **given})
     except ValidationError as error:
@@ -201,10 +204,16 @@ def fields() -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
 def sources() -> dict[str, dict[str, Any]]:
     """What is set by a file, in the environment and in `.env`, nested; the first of them counts."""
     return {
-        "file": _files(os.environ, []),
+        "file": _files(variables(), []),
         "environment": EnvSettingsSource(Settings)(),
         ".env": DotEnvSettingsSource(Settings)(),
     }
+
+
+def variables() -> dict[str, str]:
+    """What `.env` and the environment hold, by names in capitals; the environment wins."""
+    both = [*DotEnvSettingsSource(Settings).env_vars.items(), *os.environ.items()]
+    return {name.upper(): value for name, value in both if value is not None}
 
 
 def _unknown(environment: Mapping[str, str]) -> list[str]:

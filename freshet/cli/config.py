@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_
-import os
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -44,7 +43,7 @@ def config(*, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 def _rows(found: Settings) -> list[Row]:
     from freshet.masking import shown
-    from freshet.settings import fields, sources, variable
+    from freshet.settings import fields, sources, variable, variables
 
     given = sources()
     rows = []
@@ -54,7 +53,7 @@ def _rows(found: Settings) -> list[Row]:
             value = getattr(value, name)
         source = next((name for name, values in given.items() if _holds(values, path)), "default")
         if source == "file":
-            source = os.environ[f"{variable(path)}_FILE"]
+            source = variables()[f"{variable(path)}_FILE"]
         rows.append(Row(variable(path), shown(value), source, field.description or "", _title(path)))
     return rows
 

@@ -125,15 +125,15 @@ def _corpus(folder: Path | None, modules: str) -> tuple[str, Callable[[Path, Say
 
 
 def _port(wanted: int | None) -> int:
-    from freshet.local.stack import SEARCH_PORT, is_free, search_port
+    from freshet.local.stack import SEARCH_PORT, usual_or_free, why_not
 
     if wanted is None:
-        port = search_port()
+        port = usual_or_free(SEARCH_PORT)
         if port != SEARCH_PORT:
             warn(f"port {SEARCH_PORT} is in use; the search service takes {port}")
         return port
-    if not is_free(wanted):
-        raise typer.BadParameter(f"port {wanted} is in use: name another one, or none", param_hint="--port")
+    if reason := why_not(wanted):
+        raise typer.BadParameter(f"port {wanted} {reason}: name another one, or none", param_hint="--port")
     return wanted
 
 
@@ -164,7 +164,8 @@ def _fetch() -> list[Path]:
 def _forget(data: Path) -> None:
     """Remove the data. What is forgotten in part would be an index that misses documents: the next start goes on."""
     (data / FORGETTING).touch()
-    for part in ("kafka", "qdrant"):
-        shutil.rmtree(data / part, ignore_errors=True)
+    for part in (data / "kafka", data / "qdrant"):
+        if part.exists():
+            shutil.rmtree(part)
     (data / STATE_FILE).unlink(missing_ok=True)
     (data / FORGETTING).unlink()

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
+from freshet.background import in_background
 from freshet.cli.answers import print_answer
-from freshet.cli.background import in_background
 from freshet.cli.demo_state import Pace, State, events_behind, observe
 from freshet.cli.demo_text import invitation
 from freshet.cli.demo_view import View, keep_showing, open_view
@@ -18,12 +18,15 @@ from freshet.cli.output import print_json, warn
 from freshet.local.asking import ask
 from freshet.local.stack import LocalStack, together, until_done
 from freshet.schemas.topics import Topics
+from freshet.search.index.identity import is_group_of
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.publisher import Publisher
 
 if TYPE_CHECKING:
     from freshet.cli.mirroring import Say, Tell
+
+INDEX: Final = "documents"  # as processes call it that are not told otherwise
 
 
 class Corpus(Protocol):
@@ -90,7 +93,7 @@ class _Show:
         bootstrap, topic = self._stack.kafka.bootstrap, Topics().documents
         connection = KafkaConnection(bootstrap, client_id="freshet-demo")
         async with KafkaOffsets(connection) as offsets, Publisher(bootstrap) as publisher:
-            [group, *_] = [each for each in await offsets.groups() if each.startswith(f"freshet.{topic}.")]
+            [group, *_] = [each for each in await offsets.groups() if is_group_of(INDEX, each)]
             self._state.backlog = await events_behind(offsets, topic, group)
             observing = observe(self._state, self._stack, offsets, topic, group)
             await until_done(self._work(publisher), observing)
@@ -100,7 +103,7 @@ class _Show:
         if self._given.queries:
             return
         examples = await in_background(self._corpus.examples)
-        self._view.announce(invitation(self._stack.url, examples, self._given.followed))
+        self._view.announce(invitation(self._stack.url, self._stack.worker_url, examples, self._given.followed))
         self._state.is_serving = True
 
     async def _work(self, publisher: Publisher) -> None:

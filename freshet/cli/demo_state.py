@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from freshet.local.asking import index_facts, status
+from freshet.schemas.errors import TransientError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -88,12 +89,16 @@ async def events_behind(offsets: KafkaOffsets, topic: str, group: str) -> int:
 
 
 async def observe(state: State, stack: LocalStack, offsets: KafkaOffsets, topic: str, group: str) -> None:
-    """Keep the figures current, until cancelled. Raises TransientError when Kafka does not answer."""
+    """Keep the figures current, until cancelled."""
     while True:
         published = state.is_published  # before the lag is read, or the last of it may be missing
-        state.behind = await events_behind(offsets, topic, group)
-        _count(state, published=published)
-        await _ask(state, stack)
+        try:
+            state.behind = await events_behind(offsets, topic, group)
+        except TransientError as error:  # a machine that was asleep, say: parts that have ended are noticed elsewhere
+            state.behind, state.trouble = None, str(error)
+        else:
+            _count(state, published=published)
+            await _ask(state, stack)
         await asyncio.sleep(IDLE_SECONDS if state.is_indexed else BUSY_SECONDS)
 
 

@@ -12,9 +12,9 @@ DOCUMENT_ID: Final = "coffee-machine"
 DOCUMENT_QUERY: Final = "why is there a red light on the espresso maker"
 
 
-def invitation(url: str, examples: Sequence[str], folder: Path | None) -> str:
-    """The page, some queries, and how to change something: each command can be pasted as it stands."""
-    parts = [f"Search at {url}/ while indexing goes on."]
+def invitation(url: str, worker_url: str, examples: Sequence[str], folder: Path | None) -> str:
+    """The pages, some queries, and how to change something: each command can be pasted as it stands."""
+    parts = [f"Search at {url}/ and watch the worker at {worker_url}/status"]
     if examples:
         parts.append("\n".join(["Worth trying:", *(f"  {each}" for each in examples)]))
     if folder is not None:

@@ -12,9 +12,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from freshet.cli.background import in_background
+from freshet.background import in_background
 from freshet.cli.mirroring import FolderGoneError, FolderMirror, Say, Tell
 from freshet.cli.sources import first_heading, is_text, text_files
+from freshet.schemas.errors import TransientError
 
 if TYPE_CHECKING:
     from freshet.streams.publisher import Publisher
@@ -89,6 +90,8 @@ class FollowedFolder:
             if was_there:
                 self._say(f"{error}; the index stays as it is until the folder is back")
             return False
+        except TransientError as error:  # what was not published is published when it is looked again
+            self._say(f"{error}; trying again")
         if not was_there:
             self._say(f"{self._folder} is back")
         return True

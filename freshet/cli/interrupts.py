@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Coroutine
 from types import FrameType
 from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 INTERRUPTED: Final = 130
+SHOW_CURSOR: Final = b"\x1b[?25h"
 
 
 class Interrupts:
@@ -37,6 +39,8 @@ class Interrupts:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         if self._is_stopping:
+            if sys.stderr.isatty():
+                os.write(sys.stderr.fileno(), SHOW_CURSOR)  # a live view hides it
             os._exit(INTERRUPTED)
         self._is_stopping = True
         if self._loop is None or self._working is None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Protocol
 
-from freshet.cli.background import in_background
+from freshet.background import in_background
 from freshet.cli.sources import read_file, text_files
 from freshet.local.processes import LocalPartError
 from freshet.schemas.decoding import BadEvent, Reason, Rules

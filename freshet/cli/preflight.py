@@ -49,7 +49,7 @@ def disk_errors(folders: Iterable[Path]) -> Iterator[None]:
         raise LocalPartError(f"the disk of {full[0]} is full: make room and start again ({error})") from error
     except OSError as error:
         where = f" ({error.filename})" if error.filename else ""
-        raise LocalPartError(f"{error.strerror or error}{where}{_advice(error)}") from error
+        raise LocalPartError(f"{error.strerror or error or type(error).__name__}{where}{_advice(error)}") from error
 
 
 def _advice(error: OSError) -> str:

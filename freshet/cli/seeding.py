@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from freshet.cli.background import in_background
+from freshet.background import in_background
 from freshet.cli.mirroring import Tell, read_state, write_state
 from freshet.local.processes import LocalPartError
 from freshet.local.stdlib_docs import StdlibDoc, corpus_key, stdlib_docs

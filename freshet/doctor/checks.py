@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from freshet.doctor.clock import judge_clock
 from freshet.doctor.findings import Check, Finding, Mark, examine
@@ -25,6 +26,8 @@ from freshet.settings import Settings
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.wiring.parts import kafka_connection, qdrant_client
 
+KAFKA_SECONDS: Final = 4.0  # for one request; finding out who answers takes a few
+
 
 async def diagnose(settings: Settings) -> AsyncIterator[Finding]:
     """Reach every part and say how it is, without secrets. Raises SettingsError for an address that cannot be one."""
@@ -43,7 +46,7 @@ class Patient:
 
     def __init__(self, settings: Settings, stack: AsyncExitStack) -> None:
         self._settings = settings
-        self._kafka: KafkaConnection = kafka_connection(settings, "doctor", timeout=10)
+        self._kafka: KafkaConnection = kafka_connection(settings, "doctor", timeout=KAFKA_SECONDS)
         self._qdrant = qdrant_client(settings, stack)
         self._model: Model | None = None
         self._ahead: dict[str, float] = {}
@@ -53,7 +56,7 @@ class Patient:
         given, kafka = self._settings, self._kafka
         return [
             Check("settings", self._sound),
-            Check("Kafka", partial(check_kafka, kafka)),
+            Check("Kafka", partial(check_kafka, kafka), seconds=3 * KAFKA_SECONDS),
             Check("topics", partial(check_topics, given, kafka), needs=("Kafka",)),
             Check("rights", self._rights, needs=("Kafka",), waits=("model",)),
             Check("workers", partial(check_groups, given, kafka), needs=("topics",)),
@@ -97,7 +100,7 @@ class Patient:
 
     async def _redis_answers(self) -> Sequence[Finding]:
         finding, facts = await check_redis(self._settings)
-        if facts is not None:
+        if facts is not None and facts.ahead is not None:
             self._ahead["Redis"] = facts.ahead
         return [finding]
 

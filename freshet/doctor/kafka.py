@@ -8,6 +8,7 @@ from typing import Final
 from freshet.doctor.findings import Finding, Mark
 from freshet.schemas.topics import Finding as TopicFinding
 from freshet.schemas.topics import Topics, findings, topic_specs
+from freshet.search.index.identity import is_group_of
 from freshet.settings import Settings
 from freshet.streams.kafka.cluster import Group, describe_cluster, describe_groups
 from freshet.streams.kafka.connection import KafkaConnection
@@ -66,7 +67,7 @@ def _wrong(each: TopicFinding) -> Finding:
 async def check_groups(settings: Settings, connection: KafkaConnection) -> Sequence[Finding]:
     """Whether workers consume, and how far they are behind."""
     async with KafkaOffsets(connection) as offsets:
-        names = [name for name in await offsets.groups() if name.startswith(f"freshet.{settings.index}.")]
+        names = [name for name in await offsets.groups() if is_group_of(settings.index, name)]
         if not names:
             return [Finding("workers", Mark.WARN, "none has consumed for this index yet", START_ONE)]
         groups = await describe_groups(connection, names)

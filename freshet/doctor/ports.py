@@ -8,9 +8,8 @@ from typing import Final
 
 from freshet.doctor.findings import Finding, Mark
 from freshet.local.listening import Listener, who_listens
-from freshet.settings import Settings
+from freshet.settings import SEARCH_PROBE_PORT, WORKER_PROBE_PORT, Settings
 
-PROBE_PORTS: Final = (9108, 9109)  # of the worker and of search, where none is set
 WORDS: Final = {
     Listener.NOBODY: "is free",
     Listener.FRESHET: "is answered by Freshet",
@@ -22,7 +21,7 @@ WORDS: Final = {
 
 async def check_ports(settings: Settings) -> Sequence[Finding]:
     """The search service's port and those of the probes; 0 takes any free one."""
-    probes = PROBE_PORTS if settings.probes.port is None else (settings.probes.port,)
+    probes = (WORKER_PROBE_PORT, SEARCH_PROBE_PORT) if settings.probes.port is None else (settings.probes.port,)
     search = (settings.search.host, settings.search.port)
     addresses = [each for each in (search, *((settings.probes.host, port) for port in probes)) if each[1]]
     found = await asyncio.gather(*(who_listens(host, port) for host, port in addresses))

@@ -24,8 +24,8 @@ async def check_redis(settings: Settings) -> tuple[Finding, RedisFacts | None]:
 
 
 def _judge(facts: RedisFacts, *, patience: float) -> Finding:
-    memory = f"at most {facts.max_bytes:,} bytes ({facts.policy})" if facts.max_bytes else "no limit of memory"
-    text = f"version {facts.version} answered in {facts.seconds * 1000:.1f} ms, {memory}"
+    version = f"version {facts.version} " if facts.version else ""
+    text = f"{version}answered in {facts.seconds * 1000:.1f} ms, {_memory(facts)}"
     if facts.seconds > patience:
         hint = "a search waits no longer than FRESHET_REDIS__TIMEOUT_SECONDS, and goes on without the cache"
         return Finding("Redis", Mark.WARN, text, hint)
@@ -33,3 +33,9 @@ def _judge(facts: RedisFacts, *, patience: float) -> Finding:
         hint = "when it is full it takes nothing new; set maxmemory-policy to allkeys-lru"
         return Finding("Redis", Mark.WARN, text, hint)
     return Finding("Redis", Mark.OK, text)
+
+
+def _memory(facts: RedisFacts) -> str:
+    if facts.max_bytes is None:
+        return "and does not tell its limit of memory"
+    return f"at most {facts.max_bytes:,} bytes ({facts.policy})" if facts.max_bytes else "no limit of memory"

@@ -16,9 +16,12 @@ Needs = Mapping[str, frozenset[Operation]]
 
 
 async def check_rights(settings: Settings, connection: KafkaConnection, groups: Sequence[str]) -> Sequence[Finding]:
-    """Whether the user of the settings may do what a worker and a search service do."""
+    """Whether the user of the settings may do what a worker and a search service do.
+
+    `groups` are the index version's and that of the worker's agents, or none while they are not known.
+    """
     topics = Topics(settings.topics.documents)
-    worker, search = _worker(topics, groups), _search(topics, groups)
+    worker, search = _worker(topics, groups), _search(topics, groups[:1])
     rights = await ask_rights(connection, [topics.documents, topics.again, topics.dead_letters, topics.indexed], groups)
     if rights is None:
         return [Finding("rights", Mark.NOT_CHECKED, "these brokers do not tell them")]

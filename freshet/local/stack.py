@@ -20,7 +20,8 @@ from typing import Any, Final, NoReturn, Self, TypeVar
 from freshet.local.asking import is_ready
 from freshet.local.engine import LocalQdrant
 from freshet.local.kafka import LocalKafka
-from freshet.local.processes import LOOPBACK, ChildProcess, LocalPartError, free_port, free_ports
+from freshet.local.processes import LOOPBACK, ChildProcess, LocalPartError, free_port
+from freshet.settings import SEARCH_PROBE_PORT, WORKER_PROBE_PORT
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ class LocalStack:
         self.port = port
         self.kafka = LocalKafka(jars=jars, folder=folder / "kafka", log=self._log("kafka"))
         self.qdrant = LocalQdrant(folder=folder / "qdrant", log=self._log("qdrant"))
-        worker_probes, search_probes = free_ports(2)
+        worker_probes, search_probes = usual_or_free(WORKER_PROBE_PORT), usual_or_free(SEARCH_PROBE_PORT)
         self.worker_url = f"http://{LOOPBACK}:{worker_probes}"
         self.worker = self._process("worker", worker_probes, self.worker_url, {})
         # One query at a time is short work, and the worker wants the cores.
@@ -186,17 +187,24 @@ class LocalStack:
         return self._folder / "logs" / f"{name}.log"
 
 
-def search_port() -> int:
-    """The usual port of the search service where it is free, else another one."""
-    return SEARCH_PORT if is_free(SEARCH_PORT) else free_port()
+def usual_or_free(port: int) -> int:
+    """The port where it is free, else another one."""
+    return port if is_free(port) else free_port()
 
 
 def is_free(port: int) -> bool:
+    return not why_not(port)
+
+
+def why_not(port: int) -> str:
+    """Why nobody can listen on a port of this machine; empty where one can."""
     try:
         with socket.create_server((LOOPBACK, port)):
-            return True
+            return ""
+    except PermissionError:
+        return "may not be taken by this user"
     except OSError:
-        return False
+        return "is in use"
 
 
 @contextlib.contextmanager

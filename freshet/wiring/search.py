@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from freshet.probes import create_probe_app
 from freshet.schemas.errors import SettingsError, TransientError
@@ -24,14 +23,12 @@ from freshet.search.live import LiveIndex
 from freshet.search.metrics import SearchMetrics
 from freshet.search.service import SearchService
 from freshet.search.watching import IndexWatch
-from freshet.settings import Settings
+from freshet.settings import SEARCH_PROBE_PORT, Settings
 from freshet.status.board import Board
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.lag import LagWatcher
 from freshet.streams.publisher import Publisher
 from freshet.wiring.parts import identity, kafka_connection, new_registry, open_embedder, qdrant_client
-
-DEFAULT_PROBE_PORT: Final = 9109
 
 
 @dataclass(frozen=True)
@@ -84,7 +81,7 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
             options=options,
         )
         probes = create_probe_app(registry=registry, board=board)
-        port = DEFAULT_PROBE_PORT if settings.probes.port is None else settings.probes.port
+        port = SEARCH_PROBE_PORT if settings.probes.port is None else settings.probes.port
         probe_port = await stack.enter_async_context(serve(probes, host=settings.probes.host, port=port))
         watcher = LagWatcher(
             partial(KafkaOffsets, connection), topic=topics.documents, group=wanted.group, registry=registry

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryDirectory
-from typing import Any, Final
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -24,7 +24,7 @@ from freshet.search.index.base import IndexVersions
 from freshet.search.index.identity import Identity, check_fingerprint, check_source
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.qdrant.writer import QdrantWriter
-from freshet.settings import Settings
+from freshet.settings import WORKER_PROBE_PORT, Settings
 from freshet.status.board import Board
 from freshet.streams.agents import add_stages, count_dead_letters
 from freshet.streams.announcing import Announcer
@@ -43,7 +43,6 @@ from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
 from freshet.wiring.parts import identity, kafka_connection, new_registry, open_embedder, qdrant_client
 
-DEFAULT_PORT: Final = 9108
 logger = logging.getLogger(__name__)
 
 
@@ -181,7 +180,7 @@ async def prepare_index(versions: IndexVersions, wanted: Identity, topic: str, p
 async def _probes(settings: Settings, registry: CollectorRegistry, board: Board, stack: AsyncExitStack) -> int:
     given = settings.probes.port
     app = create_probe_app(registry=registry, board=board)
-    port = DEFAULT_PORT if given is None else given
+    port = WORKER_PROBE_PORT if given is None else given
     return await stack.enter_async_context(serve(app, host=settings.probes.host, port=port))
 
 

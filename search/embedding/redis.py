@@ -15,7 +15,7 @@ import numpy as np
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoPermissionError, RedisError
+from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
 from freshet.schemas.errors import DeniedError, SettingsError, TransientError
 from freshet.search.embedding.cache import CachedVector
@@ -45,13 +45,16 @@ def connect(url: str, *, timeout: float) -> Redis:
 
 @dataclass(frozen=True, slots=True)
 class RedisFacts:
-    """`seconds` is what one call took, `ahead` how far its clock is ahead of ours; `max_bytes` is 0 without a limit."""
+    """`seconds` is what one call took, `ahead` how far its clock is ahead of ours; `max_bytes` is 0 without a limit.
 
-    version: str
+    None is what this Redis does not tell, or not this user.
+    """
+
     seconds: float
-    ahead: float
-    max_bytes: int
-    policy: str
+    version: str | None
+    ahead: float | None
+    max_bytes: int | None
+    policy: str | None
 
 
 async def describe_server(client: Redis) -> RedisFacts:
@@ -59,15 +62,27 @@ async def describe_server(client: Redis) -> RedisFacts:
     try:
         await client.ping()
         start, asked = time.perf_counter(), time.time()
-        seconds, microseconds = await client.time()
+        await client.ping()
         took = time.perf_counter() - start
-        info = {**await client.info("server"), **await client.info("memory")}
+        clock = await _if_told(client.time())
+        info = {**(await _if_told(client.info("server")) or {}), **(await _if_told(client.info("memory")) or {})}
     except (AuthenticationError, NoPermissionError) as error:
         raise DeniedError("ask Redis", str(error), hint="check the user and password in FRESHET_REDIS__URL") from error
     except (RedisError, OSError) as error:
         raise TransientError("ask Redis", str(error), hint="is it running at FRESHET_REDIS__URL?") from error
-    ahead = seconds + microseconds / 1e6 - (asked + took / 2)
-    return RedisFacts(info["redis_version"], took, ahead, int(info["maxmemory"]), info["maxmemory_policy"])
+    ahead = None if clock is None else clock[0] + clock[1] / 1e6 - (asked + 1.5 * took)
+    limit = info.get("maxmemory")
+    return RedisFacts(
+        took, info.get("redis_version"), ahead, None if limit is None else int(limit), info.get("maxmemory_policy")
+    )
+
+
+async def _if_told(asking: Awaitable[Any]) -> Any:
+    """None where the server refuses to say: the cache itself needs neither its clock nor its figures."""
+    try:
+        return await asking
+    except ResponseError:
+        return None
 
 
 class RedisEmbeddingCache:

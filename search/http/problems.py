@@ -119,8 +119,7 @@ def explain(error: Exception, *, late: bool, request_id: str) -> Problem:
         case web.RequestPayloadError():
             problem = Problem(Kind.BAD_REQUEST, "the body ended early, or is not encoded as its headers say")
         case TimeoutError() if late:
-            detail = "no answer before the deadline; what was to be published may have been: it is safe to send again"
-            problem = Problem(Kind.DEADLINE, detail)
+            problem = Problem(Kind.DEADLINE, "no answer before the deadline")
         case _:
             logger.error("request failed", exc_info=error, extra={"action": "request_failed", "request_id": request_id})
             problem = Problem(Kind.INTERNAL, "the service's log tells more, under the request id")

@@ -50,6 +50,11 @@ class Identity:
         return VersionInfo(self.version, self.model.dimension, metadata)
 
 
+def is_group_of(index: str, group: str) -> bool:
+    """Whether a consumer group is that of a version of this index, whose name may hold dots, as fingerprints do not."""
+    return group.rpartition(".")[0] == f"freshet.{index}"
+
+
 def check_fingerprint(identity: Identity, live: VersionInfo) -> None:
     """Raise SettingsError where the live version was built for something else than the settings say."""
     built_for = live.metadata.get("fingerprint")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import for_code
@@ -12,6 +13,8 @@ from aiokafka.errors import for_code
 from freshet.streams.kafka.admin import admin_client
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors, outside_error
+
+REACH_SECONDS: Final = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +46,20 @@ async def describe_cluster(connection: KafkaConnection) -> Cluster:
         with kafka_errors(f"connect to Kafka at {connection.bootstrap_servers}"):
             await client.bootstrap()
             brokers = {f"{each.host}:{each.port}": each.nodeId for each in client.cluster.brokers()}
-            unreachable = [address for address, node in brokers.items() if not await client.ready(node)]
+            reached = await asyncio.gather(*(_is_reached(client, node) for node in brokers.values()))
+            unreachable = [address for address, is_reached in zip(brokers, reached, strict=True) if not is_reached]
         return Cluster(sorted(brokers), sorted(unreachable), time.perf_counter() - start)
     finally:
         await client.close()
+
+
+async def _is_reached(client: AIOKafkaClient, node: int) -> bool:
+    """An address that nobody has at all does not refuse: it never answers."""
+    try:
+        async with asyncio.timeout(REACH_SECONDS):
+            return bool(await client.ready(node))
+    except TimeoutError:
+        return False
 
 
 async def describe_groups(connection: KafkaConnection, names: list[str]) -> list[Group]:

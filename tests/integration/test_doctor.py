@@ -251,6 +251,33 @@ async def test_a_redis_that_takes_nothing_new_when_it_is_full_is_told(installati
     assert "allkeys-lru" in finding.hint
 
 
+async def test_a_redis_user_with_no_more_rights_than_the_cache_needs_is_enough(
+    installation: Installation, restartable_redis
+):
+    redis = await restartable_redis()
+    client = Redis.from_url(redis.url)
+    await client.execute_command(
+        "ACL", "SETUSER", "cache", "on", ">pa55word", "~freshet:*", "+get", "+mget", "+set", "+ping"
+    )
+    await client.aclose()
+    address = redis.url.replace("redis://", "redis://cache:pa55word@")
+    finding = only(await installation.examine(FRESHET_REDIS__URL=address), "Redis")
+    assert finding.mark == Mark.OK, finding
+    assert "does not tell its limit of memory" in finding.found
+    finding = only(await installation.examine(FRESHET_REDIS__URL=address.replace("pa55word", "wrong")), "Redis")
+    assert finding.mark == Mark.FAIL
+
+
+async def test_a_broker_that_names_an_address_which_never_answers_is_told_in_time(
+    bare: Installation, restartable_kafka, silent: int
+):
+    nowhere = f"{LOOPBACK}:{silent}"
+    broker = await restartable_kafka(extra={"advertised.listeners": f"PLAINTEXT://{nowhere}"})
+    finding = only(await bare.examine(FRESHET_KAFKA__BOOTSTRAP_SERVERS=broker.bootstrap), "Kafka")
+    assert finding.mark == Mark.FAIL
+    assert finding.found.endswith(f"where nobody answers: {nowhere}")
+
+
 async def test_a_model_that_does_not_load_is_told_and_the_index_is_still_looked_at(
     installation: Installation, tmp_path: Path
 ):

@@ -51,7 +51,8 @@ def _host(url: str) -> str:
     except ValueError:
         valid = False
     if not valid:
-        raise SettingsError(f"FRESHET_QDRANT__URL must look like http://host:6333 or https://host:6333, not {url!r}")
+        # Not the address itself: a password in it may be what is wrong with it.
+        raise SettingsError("FRESHET_QDRANT__URL must look like http://host:6333 or https://host:6333")
     return parts.hostname or ""
 
 

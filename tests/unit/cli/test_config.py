@@ -13,6 +13,8 @@ from pydantic import SecretStr
 
 from freshet.cli.app import run
 from freshet.masking import masked
+from freshet.schemas.errors import SettingsError
+from freshet.search.index.qdrant.client import connect
 from freshet.settings import fields, load_settings, names, variable
 
 MARK = "MARKED"
@@ -112,6 +114,34 @@ def test_each_value_says_where_it_comes_from(monkeypatch, tmp_path):
     assert found["FRESHET_QDRANT__URL"] == ("http://b", ".env")
     assert found["FRESHET_QDRANT__API_KEY"] == ("********", str(tmp_path / "key"))
     assert found["FRESHET_REDIS__URL"] == (None, "default")
+
+
+def test_a_file_in_dotenv_counts_as_one_in_the_environment_does(monkeypatch, tmp_path):
+    (tmp_path / "key").write_text("top secret\n")
+    (tmp_path / ".env").write_text(f"FRESHET_QDRANT__API_KEY_FILE={tmp_path / 'key'}\n")
+    key = load_settings().qdrant.api_key
+    assert key is not None
+    assert key.get_secret_value() == "top secret"
+    row = rows()["FRESHET_QDRANT__API_KEY"]
+    assert (row["value"], row["source"]) == ("********", str(tmp_path / "key"))
+
+
+def test_a_misspelt_name_in_dotenv_is_a_mistake(tmp_path, capsys):
+    (tmp_path / ".env").write_text("FRESHET_QDRANT__ULR=http://x\n")
+    assert run(["config"]) == 2
+    assert "FRESHET_QDRANT__ULR: there is no such setting" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "address", ["https://u:pa/ss1234@h:6333", "https://u:pa#ss1234@h:6333", "https://u:pa[ss1234@h"]
+)
+def test_a_password_that_breaks_its_address_is_not_told_either(monkeypatch, address):
+    monkeypatch.setenv("FRESHET_QDRANT__URL", address)
+    loaded = load_settings()
+    with pytest.raises(SettingsError) as error:
+        connect(loaded.qdrant.url)
+    assert "ss1234" not in str(error.value)
+    assert "ss1234" not in masked(f"cannot use {address}", loaded)
 
 
 def test_mistakes_are_told_as_every_command_tells_them(monkeypatch, capsys):

@@ -14,9 +14,7 @@ from typer.testing import CliRunner
 from freshet.cli.app import app
 from freshet.local.pins import read_pins
 from freshet.search.http.guards import Guard
-from freshet.settings import load_settings, names
-from freshet.wiring.search import DEFAULT_PROBE_PORT
-from freshet.wiring.worker import DEFAULT_PORT
+from freshet.settings import SEARCH_PROBE_PORT, WORKER_PROBE_PORT, load_settings, names
 from tests.unit.deploy.files import OURS, ROOT, compose, dotenv, environment, megabytes, services, stages
 from tests.unit.deploy.test_image import PINNED
 
@@ -58,10 +56,15 @@ def test_qdrant_is_the_version_whose_behaviour_was_measured():
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_our_image_carries_our_version_and_is_built_from_the_dockerfile(name):
+def test_our_image_carries_our_version_and_is_never_fetched_from_a_registry(name):
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert services()[name]["image"] == f"freshet:{version}"
-    assert services()[name]["build"] == {"context": ".", "dockerfile": "deploy/Dockerfile"}
+    assert services()[name]["pull_policy"] == "never"
+
+
+def test_our_image_is_built_once_for_builds_of_one_tag_side_by_side_get_in_each_others_way():
+    built = {name: service["build"] for name, service in services().items() if "build" in service}
+    assert built == {"worker": {"context": ".", "dockerfile": "deploy/Dockerfile"}}
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -165,7 +168,7 @@ def test_the_search_service_answers_at_the_name_under_which_it_is_published(name
 
 
 def test_probes_are_published_and_asked_at_the_ports_that_processes_take():
-    for name, port in (("worker", DEFAULT_PORT), ("search", DEFAULT_PROBE_PORT)):
+    for name, port in (("worker", WORKER_PROBE_PORT), ("search", SEARCH_PROBE_PORT)):
         assert f"127.0.0.1:{port}:{port}" in services()[name]["ports"]
         assert environment(name)["FRESHET_PROBES__HOST"] == "0.0.0.0"
         asked = services()[name]["healthcheck"]["test"]

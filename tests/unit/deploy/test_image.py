@@ -6,9 +6,7 @@ import tomllib
 
 import pytest
 
-from freshet.settings import load_settings, names
-from freshet.wiring.search import DEFAULT_PROBE_PORT
-from freshet.wiring.worker import DEFAULT_PORT
+from freshet.settings import SEARCH_PROBE_PORT, WORKER_PROBE_PORT, load_settings, names
 from tests.unit.deploy.files import ROOT, is_sent, stages
 
 PINNED = re.compile(r"[a-z0-9./-]+:v?\d+\.\d+\.\d+(-[a-z0-9.-]+)?(@sha256:[0-9a-f]{64})?")
@@ -92,7 +90,7 @@ def test_the_health_check_asks_whether_the_process_lives_with_what_the_image_has
 
 def test_the_image_exposes_the_ports_that_the_settings_give():
     exposed = {int(port) for port in stages()[-1].only("EXPOSE").arguments.split()}
-    assert exposed == {load_settings().search.port, DEFAULT_PORT, DEFAULT_PROBE_PORT}
+    assert exposed == {load_settings().search.port, WORKER_PROBE_PORT, SEARCH_PROBE_PORT}
 
 
 def test_what_the_image_sets_are_settings():

@@ -9,9 +9,8 @@ from freshet.local.processes import LOOPBACK, free_port
 from freshet.probes import create_probe_app
 from freshet.schemas.errors import TransientError
 from freshet.search.http.serving import serve
+from freshet.settings import SEARCH_PROBE_PORT, WORKER_PROBE_PORT
 from freshet.status.board import Board
-from freshet.wiring.search import DEFAULT_PROBE_PORT
-from freshet.wiring.worker import DEFAULT_PORT
 from tests.unit.deploy.files import ROOT
 
 PROBE = ROOT / "deploy/probe.py"
@@ -60,4 +59,4 @@ async def test_nobody_there_is_unhealthy_without_a_traceback():
 def test_the_check_knows_the_ports_that_processes_take_by_default():
     scope: dict[str, object] = {"__name__": "probe"}
     exec(compile(PROBE.read_text(), PROBE, "exec"), scope)
-    assert scope["DEFAULT_PORTS"] == (DEFAULT_PORT, DEFAULT_PROBE_PORT)
+    assert scope["DEFAULT_PORTS"] == (WORKER_PROBE_PORT, SEARCH_PROBE_PORT)

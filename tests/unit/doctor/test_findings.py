@@ -4,11 +4,9 @@ import asyncio
 
 import pytest
 
-from freshet.doctor import ports
 from freshet.doctor.clock import judge_clock
 from freshet.doctor.findings import Check, Finding, Mark, examine
 from freshet.schemas.errors import SettingsError, TransientError
-from freshet.wiring import search, worker
 
 
 async def told(*checks: Check) -> list[Finding]:
@@ -108,7 +106,3 @@ async def test_checks_run_at_the_same_time():
 def test_a_clock_that_goes_wrong_is_told(ahead, mark):
     (finding,) = judge_clock(ahead)
     assert finding.mark == mark
-
-
-def test_the_ports_that_are_looked_at_are_those_that_the_processes_take():
-    assert ports.PROBE_PORTS == (worker.DEFAULT_PORT, search.DEFAULT_PROBE_PORT)
