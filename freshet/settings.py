@@ -114,7 +114,7 @@ class Search(_Group):
 
 
 class Probes(_Group):
-    """`/metrics`, `/livez` and `/readyz` of every process, on a port of their own."""
+    """`/status`, `/metrics`, `/livez`, `/readyz` and `/health` of every process, on a port of their own."""
 
     host: str = Field("127.0.0.1", description="address to listen on")
     port: Port | None = Field(None, description="9108 for the worker and 9109 for search when not given; 0 for any")

@@ -131,7 +131,7 @@ class DeleteParameters(_Request):
 
 
 class Published(_Answer):
-    """One event is in the log; a search that carries the token sees it."""
+    """One event is in the log; it is searchable when what the worker has committed is above `token`."""
 
     token: str = Field(description="where the event lies, `topic/partition@offset`")
 

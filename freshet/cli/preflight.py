@@ -22,7 +22,7 @@ def check_packages() -> None:
     """Raise LocalPartError where packages of the extra `local` are not installed."""
     missing = [name for name in EXTRA if find_spec(name) is None]
     if missing:
-        raise LocalPartError(f"missing: {', '.join(missing)}; install it with: pip install 'freshet[local]'")
+        raise LocalPartError(f"missing: {', '.join(missing)}; install it with: pip install '.[local]' in a checkout")
 
 
 def check_space(folder: Path, variable: str) -> None:

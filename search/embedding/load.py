@@ -48,7 +48,9 @@ def load_embedder(
     try:
         from freshet.search.embedding.openai import OPENAI_URL, Endpoint, OpenAIEmbedder
     except ImportError as error:
-        raise SettingsError("the embedding provider openai needs the extra: pip install 'freshet[openai]'") from error
+        raise SettingsError(
+            "the embedding provider openai needs the extra: pip install '.[openai]' in a checkout"
+        ) from error
     return OpenAIEmbedder.connect(
         Endpoint(
             str(model),

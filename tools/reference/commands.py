@@ -25,8 +25,9 @@ Commands that talk to Kafka or Qdrant read the [settings](settings.md).
 
 def commands_page() -> str:
     """The whole page."""
-    found = commands()
-    return page("Commands", "`freshet/cli/`", INTRODUCTION, *(_section(*each) for each in found.items()))
+    root = typer.main.get_command(cli.app)
+    sections = [_section(*each) for each in commands().items()]
+    return page("Commands", "`freshet/cli/`", INTRODUCTION, f"## `freshet`\n\n{_options(root.params)}", *sections)
 
 
 def commands() -> dict[str, Any]:
@@ -48,15 +49,20 @@ def _section(name: str, command: Any) -> str:
     context = command.make_context(f"freshet {name}", [], resilient_parsing=True)
     usage = f"`{' '.join(command.get_usage(context).removeprefix('Usage: ').split())}`"
     arguments = [each for each in command.params if each.param_type_name == "argument"]
-    options = [each for each in command.params if each.param_type_name == "option" and not each.hidden]
     parts = [f"## `freshet {name}`", usage, said(command.help, f"freshet {name}").strip()]
     if arguments:
         rows = [[f"`{each.metavar or each.name}`", _help(each)] for each in arguments]
         parts.append(table(["argument", "meaning"], rows))
-    if options:
-        rows = [[_names(each), _value(each), _default(each), _help(each)] for each in options]
-        parts.append(table(["option", "value", "default", "meaning"], rows))
+    if options := _options(command.params):
+        parts.append(options)
     return "\n\n".join(parts)
+
+
+def _options(parameters: list[Any]) -> str:
+    """A table of them; empty where there are none."""
+    options = [each for each in parameters if each.param_type_name == "option" and not each.hidden]
+    rows = [[_names(each), _value(each), _default(each), _help(each)] for each in options]
+    return table(["option", "value", "default", "meaning"], rows) if rows else ""
 
 
 def _help(parameter: Any) -> str:

@@ -20,7 +20,7 @@ from tools.reference.markdown import page, table
 
 INTRODUCTION: Final = """\
 Each process serves them at `GET /metrics` of its probe port, in Prometheus's text format. Metrics of the process itself
-(`process_…`, `python_…`) are Prometheus's own. The ones without our prefix keep names that dashboards already know.
+(`process_…`, `python_…`) are Prometheus's own. Those without our prefix keep their names all the same.
 [Operations](../operations.md#metrics) tells how to read them."""
 _SUFFIXES: Final = {"counter": "_total", "info": "_info"}
 

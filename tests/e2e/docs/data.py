@@ -6,7 +6,10 @@ import json
 import os
 import re
 import sqlite3
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 from unittest.mock import patch
 
@@ -64,6 +67,20 @@ def check_yaml(block: Block) -> None:
     assert yaml.safe_load(block.text)
 
 
+def check_nginx(block: Block) -> None:
+    """nginx takes it, beside certificates of the test's."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        pair = [f"-{option}={folder / file}" for option, file in (("keyout", "key"), ("out", "pem"))]
+        new = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=a"]
+        subprocess.run([*new, *(part for each in pair for part in each.split("="))], check=True, capture_output=True)
+        text = re.sub(r"/etc/nginx/[\w.]+\.(pem|key)", lambda found: str(folder / found[1]), block.text)
+        (folder / "nginx.conf").write_text(f"pid {folder}/pid;\nevents {{}}\nhttp {{\n{text}\n}}\n")
+        test = ["nginx", "-t", "-q", "-p", name, "-e", f"{name}/log", "-c", f"{name}/nginx.conf"]
+        tested = subprocess.run(test, check=False, capture_output=True, text=True)
+        assert tested.returncode == 0, tested.stderr
+
+
 def check_mermaid(block: Block) -> None:
     """Every arrow begins at a thing that was named: as far as one comes without a renderer."""
     first, *lines = block.text.splitlines()
@@ -85,5 +102,6 @@ CHECKS: Final[Mapping[str, Callable[[Block], None]]] = {
     "ini": check_ini,
     "yaml": check_yaml,
     "mermaid": check_mermaid,
+    "nginx": check_nginx,
     "sql": check_sql,
 }

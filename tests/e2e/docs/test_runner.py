@@ -61,6 +61,7 @@ def test_everything_else_is_noticed(shown, printed):
         ("dotenv", "FRESHET_QDRANT__URL=qdrant:6333", ""),
         ("yaml", "a: [", ""),
         ("sql", "CREATE TABLE t (a integer; ", ""),
+        ("nginx", "server { lisen 443 ssl; }", ""),
         ("mermaid", 'flowchart LR\n    a["one] --> b', ""),
     ],
 )
@@ -89,6 +90,7 @@ def test_blocks_that_nobody_would_run_are_refused():
         ("console", "$ make demo ARGS=--quarry"),
         ("console", "$ make tests"),
         ("console", "$ pip install '.[gpu]'"),
+        ("console", "$ pip install freshet"),
         ("console", "$ docker compose up --detach wroker"),
         ("python", 'async with Publisher("kafka:9092") as publisher:\n    await publisher.upsert("a")'),
     ],

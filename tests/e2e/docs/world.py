@@ -68,8 +68,9 @@ class World:
         (folder / "articles.jsonl").write_text(lines(ARTICLES))
         (folder / "events.ndjson").write_text(lines([{"type": "upsert", **each} for each in ARTICLES]))
         for name, text in HANDBOOK.items():
-            (folder / "handbook" / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / "handbook" / name).write_text(text)
+            for top in ("docs", "handbook"):
+                (folder / top / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / top / name).write_text(text)
         return folder
 
 

@@ -22,10 +22,12 @@ def compose(arguments: list[str]) -> None:
         plain.add_argument("services", nargs="*", choices=[*SERVICES, []])
     for name in ("exec", "run"):
         running = with_flags(commands.add_parser(name))
+        running.add_argument("--env", action="append", default=[])
         running.add_argument("service", choices=SERVICES)
         running.add_argument("rest", nargs=argparse.REMAINDER)
     given = parser.parse_args(arguments)
     if given.command in ("exec", "run"):
+        os.environ.update(each.split("=", 1) for each in given.env)
         run(given.service, given.rest, entrypoint=given.command == "run")
 
 

@@ -1,4 +1,4 @@
-"""`pip install PATH[EXTRA,…]`: the path is a checkout's, and the extras exist."""
+"""`pip install PATH[EXTRA,…]`: the path is a checkout's, and the extras exist. On PyPI the name is somebody else's."""
 
 import re
 import sys
@@ -10,7 +10,7 @@ PROJECT = Path(__file__).parents[4] / "pyproject.toml"
 command, *wanted = sys.argv[1:]
 extras = tomllib.loads(PROJECT.read_text())["project"]["optional-dependencies"]
 for each in wanted:
-    found = re.fullmatch(r"(?:\.|freshet)(?:\[([\w,]+)\])?", each)
+    found = re.fullmatch(r"\.(?:\[([\w,]+)\])?", each)
     if command != "install" or not found:
         sys.exit(f"nobody here knows how to {command} {each}")
     if unknown := set((found[1] or "").split(",")) - {"", *extras}:

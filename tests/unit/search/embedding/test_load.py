@@ -20,12 +20,12 @@ def test_nothing_heavy_is_imported_before_a_provider_is_chosen():
 
 @pytest.mark.skipif(importlib.util.find_spec("torch") is not None, reason="the extra is installed")
 def test_a_provider_that_is_not_installed_names_its_extra():
-    with pytest.raises(SettingsError, match=r"pip install 'freshet\[torch\]'"):
+    with pytest.raises(SettingsError, match=r"pip install '\.\[torch\]' in a checkout"):
         load_embedder("sentence-transformers", "some/model")
 
 
 def test_the_openai_extra_is_named_where_it_is_missing(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "openai", None)
     monkeypatch.delitem(sys.modules, "freshet.search.embedding.openai", raising=False)
-    with pytest.raises(SettingsError, match=r"pip install 'freshet\[openai\]'"):
+    with pytest.raises(SettingsError, match=r"pip install '\.\[openai\]' in a checkout"):
         load_embedder("openai", "some-model")
