@@ -14,7 +14,7 @@ DOCUMENT_QUERY: Final = "why is there a red light on the espresso maker"
 
 def invitation(url: str, worker_url: str, examples: Sequence[str], folder: Path | None) -> str:
     """The pages, some queries, and how to change something: each command can be pasted as it stands."""
-    parts = [f"Search at {url}/ and watch the worker at {worker_url}/status"]
+    parts = [f"Search at            {url}/\nWatch the worker at  {worker_url}/status"]
     if examples:
         parts.append("\n".join(["Worth trying:", *(f"  {each}" for each in examples)]))
     if folder is not None:
