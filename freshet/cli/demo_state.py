@@ -56,8 +56,8 @@ class Pace:
 
 @dataclass
 class State:
-    """`backlog` is what was behind at the start and `behind` what is now, in events; `freshness` the median of event to
-    searchable, in seconds. None while not known.
+    """`backlog` is what was behind at the start and `behind` what is now, in events; `freshness` is how long the newest
+    change took from its event to being searchable, in seconds. None while not known.
     """
 
     starts: Sequence[Start]
@@ -119,7 +119,7 @@ async def _ask(state: State, stack: LocalStack) -> None:
     if told is not None:
         checks = told.health.checks.items()
         state.trouble = next((f"{name}: {check.error}" for name, check in checks if not check.ok), "")
-        freshness = told.worker and told.worker.freshness
-        state.freshness = freshness.p50 if freshness else None
     if facts is not None:
         state.documents, state.changed_at = facts.documents, facts.changed_at
+        if facts.changed_at and facts.newest_event_at:
+            state.freshness = max(0.0, (facts.changed_at - facts.newest_event_at).total_seconds())
