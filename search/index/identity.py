@@ -70,9 +70,11 @@ def check_source(live: VersionInfo, *, topic: str, partitions: int) -> None:
     """Raise SettingsError where the version follows another topic, or one that was cut anew."""
     followed = (live.metadata.get("topic"), live.metadata.get("partitions"))
     if followed != (topic, partitions):
+        grown = "publish everything to a new topic, for this one now has documents in two partitions, and "
         raise SettingsError(
             f"the index version {live.name} follows the topic {followed[0]} with {followed[1]} partitions, but "
-            f"{topic} has {partitions}; give the new index another name with FRESHET_INDEX"
+            f"{topic} has {partitions}; {grown if followed[0] == topic else ''}"
+            "give the new index another name with FRESHET_INDEX"
         )
 
 
