@@ -20,6 +20,7 @@ from freshet.streams.lag import Position
 COMMITTED: Final = "read committed offsets"
 FIRST_FETCH_BYTES: Final = 16 * 1024  # Kafka sends one whole batch even when it is larger
 READ_SECONDS: Final = 10.0
+_UNTOLD_SECONDS: Final = 3.0
 _POLL_SECONDS: Final = 0.1
 _NOT_YET: Final = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
 
@@ -107,19 +108,22 @@ class KafkaOffsets:
 
     async def _committed(self, group: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
         """Committed offsets. A cluster that never had a group makes its books now, which takes a moment."""
-        deadline = time.monotonic() + READ_SECONDS
+        began = time.monotonic()
         while True:
             try:
                 with kafka_errors(COMMITTED):
                     found = await self._admin.list_consumer_group_offsets(group, partitions=partitions)
-                    break
             except TransientError as error:
-                if not isinstance(error.__cause__, _NOT_YET) or time.monotonic() > deadline:
+                if not isinstance(error.__cause__, _NOT_YET) or time.monotonic() - began > READ_SECONDS:
                     raise
+            else:
+                if len(found) == len(partitions):
+                    return {part: entry.offset for part, entry in found.items() if entry.offset >= 0}
+                # An error of the whole answer, which aiokafka does not look at: the same, or a right that is missing.
+                if time.monotonic() - began > _UNTOLD_SECONDS:
+                    hint = "may this user describe the group?"
+                    raise TransientError(COMMITTED, f"no answer for group {group}", hint=hint)
             await asyncio.sleep(_POLL_SECONDS)
-        if len(found) < len(partitions):  # an error of the whole answer, which aiokafka does not look at
-            raise TransientError(COMMITTED, f"no answer for group {group}", hint="may this user describe the group?")
-        return {part: entry.offset for part, entry in found.items() if entry.offset >= 0}
 
     async def _close(self) -> None:
         await self._consumer.stop()
