@@ -21,16 +21,6 @@ os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports it: no test may as
 SHARED = pytest.StashKey[Servers]()
 
 
-ONE_AFTER_THE_OTHER = Path(__file__).parent / "e2e"
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """With two workers, one has the end-to-end tests: they start processes that want a machine to themselves."""
-    for item in items:
-        if item.path.is_relative_to(ONE_AFTER_THE_OTHER):
-            item.add_marker(pytest.mark.xdist_group("e2e"))
-
-
 def pytest_runtest_setup(item: pytest.Item) -> None:
     if shared := item.config.stash.get(SHARED, None):
         shared.check_alive()

@@ -60,7 +60,11 @@ async def test_it_answers_queries_and_ends_and_the_next_start_finds_the_index_as
 async def test_it_serves_until_it_is_interrupted_and_leaves_nothing_behind(start, data):
     demo = await start()
     url = await demo.serving()
-    assert (await ask(url, "thread safe queue")).results[0].id == "queue"
+
+    async def finds_it() -> bool:
+        return [each.id for each in (await ask(url, "thread safe queue")).results][:1] == ["queue"]
+
+    await wait_until(finds_it, "the documents are indexed")
     children = await demo.until(lambda: len(demo.children()) == 4 and demo.children(), "all parts run")
 
     second = await start()

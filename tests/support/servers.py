@@ -144,9 +144,8 @@ class Servers:
 
 
 def log_file(name: str) -> Path:
-    """A fresh log: what an earlier run left is dropped. Of tests that run side by side each worker has its folder."""
-    folder = LOGS / os.environ.get("PYTEST_XDIST_WORKER", "")
-    folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"{name}.log"
+    """A fresh log: what an earlier run left is dropped."""
+    LOGS.mkdir(exist_ok=True)
+    file = LOGS / f"{name}.log"
     file.unlink(missing_ok=True)
     return file
