@@ -31,7 +31,7 @@ test-torch: .venv-torch/installed  ## The tests that need torch, in .venv-torch 
 demo: setup  ## Kafka, the index, the worker and the search service on this machine; ARGS="--help" for options
 	@.venv/bin/freshet demo $(ARGS)
 
-bench: setup programs  ## Speed, freshness, quality; ARGS="--help" for options
+bench: setup  ## Speed, freshness, quality; ARGS="--help" for options
 	@.venv/bin/python -m benchmarks $(ARGS)
 
 reference: setup  ## Write docs/reference/ from the code

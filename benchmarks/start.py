@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -24,7 +25,7 @@ from freshet.cli.demo_text import DOCUMENT, DOCUMENT_ID, DOCUMENT_QUERY
 from freshet.cli.output import warn
 from freshet.cli.progress import progress_bar
 from freshet.local.processes import LocalPartError
-from tests.support.browser import new_page, running_browser
+from tests.support.browser import PROGRAM, new_page, running_browser
 from tests.support.demo import Demo
 
 CHANGES: Final = 100
@@ -33,6 +34,8 @@ PAUSE_SECONDS: Final = (0.8, 1.2)
 
 async def run(given: Given) -> list[Figure]:
     """Time the first start, the second one, and changes on the page while that one runs."""
+    if shutil.which(PROGRAM) is None:
+        raise LocalPartError(f"the page is timed in Chromium, and there is no {PROGRAM}: `make programs` installs it")
     data, cache = given.folder / "data", given.folder / "cache"
     warn("the first start, with downloads")
     async with _demo(given.folder / "1", data, {"FRESHET_CACHE_DIR": str(cache)}) as (demo, first):
