@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -173,3 +174,15 @@ async def test_a_batch_that_is_abandoned_while_it_is_planned_leaves_no_assumptio
     again = Batch(batch.records, batch.ends, {0: 0}, 1, events=dict(batch.events))
     await pipe.index(again)
     assert pipe.text("a") == "one"
+
+
+async def test_of_a_batch_the_newest_event_is_what_became_searchable_last() -> None:
+    """The age of the newest event is read from the record that became searchable last."""
+    pipeline = Pipeline()
+    batch = pipeline.batch(("a", "one", {}), ("b", "two", {}), ("c", "three", {}))
+    for key, time in (("a", 2.0), ("b", 3.0), ("c", 1.0)):
+        batch.events[key] = [replace(event, time=time) for event in batch.events[key]]
+    await pipeline.index(batch)
+    last = max(pipeline.points.ledger.values(), key=lambda record: record.searchable_at)
+    assert last.key == "b"
+    assert [record.searchable_at for record in pipeline.points.ledger.values()].count(last.searchable_at) == 1
