@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from freshet.schemas.status import SearchStatus
 from freshet.schemas.words import Word
-from freshet.search.recent import Rate, Spread
+from freshet.search.recent import Rate, Spread, counted
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -35,11 +35,11 @@ class SearchMetrics:
     """The counters and histograms of one process, in the registry that it is given."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        requests = Counter("search_requests_total", "Searches by how they ended", ["outcome"], registry=registry)
+        self._searches = Counter("search_requests_total", "Searches by how they ended", ["outcome"], registry=registry)
         told = "Where a search spends its time; stages may overlap"
         stages = Histogram("freshet_search_stage_seconds", told, ["stage"], buckets=_SECONDS, registry=registry)
         # Looking labels up costs as much as a small request: they are bound once.
-        self._requests: Mapping[Outcome, Counter] = {outcome: requests.labels(outcome) for outcome in Outcome}
+        self._requests: Mapping[Outcome, Counter] = {outcome: self._searches.labels(outcome) for outcome in Outcome}
         self._stages: Mapping[Stage, Histogram] = {stage: stages.labels(stage) for stage in Stage}
         self._latency = Histogram(
             "search_latency_seconds",
@@ -48,12 +48,10 @@ class SearchMetrics:
             registry=registry,
         )
         self._rate, self._spread = Rate(), Spread()
-        self._counts = dict.fromkeys(Outcome, 0)
 
     def searched(self, outcome: Outcome, seconds: float) -> None:
         """Count a search; what was refused or cancelled would make the latencies look better than they are."""
         self._requests[outcome].inc()
-        self._counts[outcome] += 1
         self._rate.add()
         if outcome in (Outcome.ANSWERED, Outcome.FAILED):
             self._latency.observe(seconds)
@@ -66,7 +64,7 @@ class SearchMetrics:
     def status(self) -> SearchStatus:
         """The same at a glance, and how it was lately."""
         return SearchStatus(
-            searches={outcome.value: count for outcome, count in self._counts.items()},
+            searches=counted(self._searches, "outcome"),
             searches_per_second=self._rate.per_second(),
             latency=self._spread.status(),
         )

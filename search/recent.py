@@ -1,4 +1,4 @@
-"""What happened in the last seconds, for those who look at a process now; history is Prometheus's."""
+"""What a process tells those who look at it now: counts, and how it went lately. History is Prometheus's."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import time
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
+
+from prometheus_client import Counter
 
 from freshet.schemas.status import SpreadStatus
 
@@ -53,6 +55,12 @@ class Spread:
         if not values:
             return None
         return SpreadStatus(count=len(values), p50=_percentile(values, 50), p99=_percentile(values, 99))
+
+
+def counted(counter: Counter, label: str) -> dict[str, int]:
+    """What a counter has counted since the start, by the values of its one label."""
+    samples = [sample for family in counter.collect() for sample in family.samples]
+    return {sample.labels[label]: int(sample.value) for sample in samples if sample.name.endswith("_total")}
 
 
 def _percentile(values: list[float], percent: int) -> float:

@@ -12,7 +12,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from freshet.schemas.decoding import Reason
 from freshet.schemas.status import StageStatus, WorkerStatus
-from freshet.search.recent import Rate, Spread
+from freshet.search.recent import Rate, Spread, counted
 from freshet.streams.plan import Outcome
 
 _FRESHNESS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 86400)
@@ -25,14 +25,16 @@ class WorkerMetrics:
     """Metrics of one worker, in the registry that it is given."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        events = Counter("freshet_events", "Events by what became of them", ["outcome"], registry=registry)
+        self._done = Counter("freshet_events", "Events by what became of them", ["outcome"], registry=registry)
         stages = Histogram(
             "freshet_stage_seconds", "Time of a batch in a stage", ["stage"], buckets=_STAGE, registry=registry
         )
-        dead = Counter("freshet_dead_letters", "Records seen in the dead-letter topic", ["reason"], registry=registry)
-        self._events = {outcome: events.labels(outcome) for outcome in Outcome}
+        self._letters = Counter(
+            "freshet_dead_letters", "Records seen in the dead-letter topic", ["reason"], registry=registry
+        )
+        self._events = {outcome: self._done.labels(outcome) for outcome in Outcome}
         self._stages = {stage: stages.labels(stage) for stage in STAGES}
-        self._dead = {reason.value: dead.labels(reason) for reason in Reason}
+        self._dead = {reason.value: self._letters.labels(reason) for reason in Reason}
         self._batch = Histogram("freshet_batch_events", "Events fetched together", buckets=_EVENTS, registry=registry)
         self._freshness = Histogram(
             "freshet_freshness_seconds",
@@ -40,7 +42,6 @@ class WorkerMetrics:
             buckets=_FRESHNESS,
             registry=registry,
         )
-        self._outcomes, self._reasons = Tally[str](), Tally[str]()
         self._passed, self._rates = Tally[str](), {stage: Rate() for stage in STAGES}
         self._spread = Spread()
 
@@ -49,7 +50,6 @@ class WorkerMetrics:
 
     def became(self, outcome: Outcome, events: int = 1) -> None:
         self._events[outcome].inc(events)
-        self._outcomes[outcome.value] += events
 
     def searchable(self, seconds: float) -> None:
         self._freshness.observe(max(seconds, 0))
@@ -57,9 +57,7 @@ class WorkerMetrics:
 
     def dead_letter(self, reason: str) -> None:
         """Count a record seen in the dead-letter topic; a reason that this version does not know counts as refused."""
-        known = reason if reason in self._dead else Reason.REFUSED.value
-        self._dead[known].inc()
-        self._reasons[known] += 1
+        self._dead.get(reason, self._dead[Reason.REFUSED]).inc()
 
     @contextmanager
     def stage(self, name: str, events: int) -> Iterator[None]:
@@ -86,7 +84,7 @@ class WorkerMetrics:
                 )
                 for stage in STAGES
             ],
-            events={outcome.value: self._outcomes[outcome.value] for outcome in Outcome},
-            dead_letters=dict(self._reasons),
+            events=counted(self._done, "outcome"),
+            dead_letters={reason: count for reason, count in counted(self._letters, "reason").items() if count},
             freshness=self._spread.status(),
         )
