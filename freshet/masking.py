@@ -78,7 +78,7 @@ def _parts(value: str, *, secret: bool) -> Iterator[str]:
     if secret:
         yield value
     parts = _split(value)
-    if parts is None or _address(value, secret=secret) == MASK:
+    if _address(value, secret=secret) == MASK:
         yield value  # nobody can tell what in it is the secret
     for hidden in (parts.username, parts.password, parts.query) if parts else ():
         if hidden:

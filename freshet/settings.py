@@ -23,6 +23,8 @@ from pydantic_settings import SettingsError as BrokenSourceError
 from freshet.schemas.decoding import Rules
 from freshet.schemas.errors import SettingsError
 from freshet.schemas.positions import Order
+from freshet.schemas.topics import Topics as TopicNames
+from freshet.schemas.topics import TopicSpec, topic_specs
 
 PREFIX: Final = "FRESHET_"
 WORKER_PROBE_PORT: Final = 9108
@@ -163,6 +165,16 @@ class Settings(BaseSettings):
     def rules(self) -> Rules:
         """What a valid event of the documents topic is."""
         return Rules(tenants=self.tenants, order=self.order, max_bytes=self.max_event_bytes)
+
+    @property
+    def topic_specs(self) -> tuple[TopicSpec, ...]:
+        """The topics, as they should be."""
+        return topic_specs(
+            TopicNames(self.topics.documents),
+            partitions=self.topics.partitions,
+            replication_factor=self.topics.replication_factor,
+            max_event_bytes=self.max_event_bytes,
+        )
 
 
 def load_settings(**given: Any) -> Settings:

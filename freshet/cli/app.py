@@ -11,9 +11,9 @@ from typing import Annotated
 import typer
 
 from freshet.cli import config, delete, demo, dev, doctor, lag, processes, publish, topics, version
+from freshet.cli.exits import DONE, FAILED, INTERRUPTED, USAGE
 from freshet.schemas.errors import FreshetError, SettingsError
 
-DONE, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 NAME = "freshet"  # however it was started: shells complete by it
 
 app = typer.Typer(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from freshet.cli.interrupts import INTERRUPTED, Interrupts
+from freshet.cli.exits import INTERRUPTED
+from freshet.cli.interrupts import Interrupts
 from freshet.cli.output import warn
 from freshet.cli.running import run_quietly
 
@@ -83,14 +84,14 @@ def _demo(
     fresh: bool,
 ) -> int:
     from freshet.cli.preflight import check_packages, check_space, disk_errors
-    from freshet.local.folders import cache_folder, data_folder
+    from freshet.local.folders import DATA_VARIABLE, cache_folder, data_folder
     from freshet.local.stack import locked
 
     check_packages()
     name, new_corpus = _corpus(folder, modules)
     data = data_folder() / name
     with disk_errors([data, cache_folder()]), locked(data, "the demo"):
-        check_space(data, "FRESHET_DATA_DIR")
+        check_space(data, DATA_VARIABLE)
         if fresh or (data / FORGETTING).exists():
             _forget(data)
         port = _port(port)
@@ -125,14 +126,18 @@ def _corpus(folder: Path | None, modules: str) -> tuple[str, Callable[[Path, Say
 
 
 def _port(wanted: int | None) -> int:
-    from freshet.local.stack import SEARCH_PORT, usual_or_free, why_not
+    from freshet.local.listening import Listener, taken_by
+    from freshet.local.processes import LOOPBACK
+    from freshet.local.stack import SEARCH_PORT, usual_or_free
 
     if wanted is None:
         port = usual_or_free(SEARCH_PORT)
         if port != SEARCH_PORT:
             warn(f"port {SEARCH_PORT} is in use; the search service takes {port}")
         return port
-    if reason := why_not(wanted):
+    found = taken_by(LOOPBACK, wanted)
+    if found is not Listener.NOBODY:
+        reason = "may not be taken by this user" if found is Listener.FORBIDDEN else "is in use"
         raise typer.BadParameter(f"port {wanted} {reason}: name another one, or none", param_hint="--port")
     return wanted
 
@@ -141,13 +146,13 @@ def _fetch() -> list[Path]:
     """What the parts need and this machine does not have yet; answers Kafka's class path."""
     from freshet.cli.preflight import check_space
     from freshet.local.artifacts import Artifacts
-    from freshet.local.folders import cache_folder
+    from freshet.local.folders import CACHE_VARIABLE, cache_folder
 
     artifacts = Artifacts(cache_folder())
     if artifacts.has_kafka() and artifacts.has_model():
         return artifacts.kafka_jars()
     cache_folder().mkdir(parents=True, exist_ok=True)
-    check_space(cache_folder(), "FRESHET_CACHE_DIR")
+    check_space(cache_folder(), CACHE_VARIABLE)
     if sys.stderr.isatty():
         from rich.console import Console
 

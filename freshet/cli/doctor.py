@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from freshet.cli.exits import DONE, FAILED, USAGE
 from freshet.cli.output import print_json, print_line
 from freshet.cli.running import run_quietly, settings
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from freshet.doctor.findings import Finding
     from freshet.settings import Settings
 
-USAGE: Final = 2
 COLOURS: Final = {"ok": "green", "warn": "yellow", "fail": "red", "not checked": "bright_black"}
 
 
@@ -29,7 +29,7 @@ def doctor(*, json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
     except SettingsError as error:
         findings, code = _mistakes(error, quiet=json), USAGE
     else:
-        code = int(any(each.mark == "fail" for each in findings))
+        code = FAILED if any(each.mark == "fail" for each in findings) else DONE
     if json:
         print_json([asdict(each) for each in findings])
     if code:

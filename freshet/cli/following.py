@@ -43,8 +43,6 @@ def data_name(folder: Path) -> str:
 class FollowedFolder:
     """The text files of a folder, published as they are, and again whenever they change."""
 
-    is_read = True
-
     def __init__(self, folder: Path, *, file: Path, say: Say) -> None:
         self.name = str(folder)
         self._folder = folder

@@ -10,8 +10,9 @@ from collections.abc import Coroutine
 from types import FrameType
 from typing import Any, Final, TypeVar
 
+from freshet.cli.exits import INTERRUPTED
+
 T = TypeVar("T")
-INTERRUPTED: Final = 130
 SHOW_CURSOR: Final = b"\x1b[?25h"
 
 

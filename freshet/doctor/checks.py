@@ -21,10 +21,9 @@ from freshet.schemas.errors import SettingsError
 from freshet.search.embedding.base import Model
 from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.server import describe_server
-from freshet.search.passages import Recipe
 from freshet.settings import Settings
 from freshet.streams.kafka.connection import KafkaConnection
-from freshet.wiring.parts import kafka_connection, qdrant_client
+from freshet.wiring.parts import identity, kafka_connection, qdrant_client
 
 KAFKA_SECONDS: Final = 4.0  # for one request; finding out who answers takes a few
 
@@ -72,10 +71,7 @@ class Patient:
     @property
     def _identity(self) -> Identity | None:
         """What index version the settings describe; unknown without the model."""
-        if self._model is None:
-            return None
-        window = min(self._settings.embedding.window, self._model.max_tokens)
-        return Identity(self._settings.index, self._model, Recipe(window=window))
+        return None if self._model is None else identity(self._settings, self._model)
 
     async def _sound(self) -> Sequence[Finding]:
         return [Finding("settings", Mark.OK, "they can be used; see them with: freshet config")]
@@ -86,7 +82,7 @@ class Patient:
 
     async def _rights(self) -> Sequence[Finding]:
         wanted = self._identity
-        groups = [] if wanted is None else [wanted.group, f"freshet-agents.{wanted.index}.{wanted.fingerprint}"]
+        groups = [] if wanted is None else [wanted.group, wanted.agents_group]
         return await check_rights(self._settings, self._kafka, groups)
 
     async def _qdrant_answers(self) -> Sequence[Finding]:

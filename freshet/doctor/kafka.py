@@ -7,7 +7,7 @@ from typing import Final
 
 from freshet.doctor.findings import Finding, Mark
 from freshet.schemas.topics import Finding as TopicFinding
-from freshet.schemas.topics import Topics, findings, topic_specs
+from freshet.schemas.topics import findings
 from freshet.search.index.identity import is_group_of
 from freshet.settings import Settings
 from freshet.streams.kafka.cluster import Group, describe_cluster, describe_groups
@@ -40,12 +40,7 @@ async def check_kafka(connection: KafkaConnection) -> Sequence[Finding]:
 
 async def check_topics(settings: Settings, connection: KafkaConnection) -> Sequence[Finding]:
     """Whether each topic is there, with the right partitions and settings."""
-    specs = topic_specs(
-        Topics(settings.topics.documents),
-        partitions=settings.topics.partitions,
-        replication_factor=settings.topics.replication_factor,
-        max_event_bytes=settings.max_event_bytes,
-    )
+    specs = settings.topic_specs
     states = await describe_topics(connection, [spec.name for spec in specs])
     wrong = findings(specs, states)
     if not wrong:

@@ -25,15 +25,21 @@ class Listener(Enum):
 
 async def who_listens(host: str, port: int) -> Listener:
     """Try to take the address, and where it is taken ask who is there."""
+    found = taken_by(host, port)
+    if found is not Listener.SOMEBODY:
+        return found
+    return Listener.FRESHET if await _is_freshet(_ANY.get(host, host), port) else Listener.SOMEBODY
+
+
+def taken_by(host: str, port: int) -> Listener:
+    """Try to take the address. Of a listener it does not tell who it is: SOMEBODY."""
     try:
         with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             return Listener.NOBODY
     except PermissionError:
         return Listener.FORBIDDEN
     except OSError as error:
-        if error.errno != errno.EADDRINUSE:
-            return Listener.ELSEWHERE
-    return Listener.FRESHET if await _is_freshet(_ANY.get(host, host), port) else Listener.SOMEBODY
+        return Listener.SOMEBODY if error.errno == errno.EADDRINUSE else Listener.ELSEWHERE
 
 
 async def _is_freshet(host: str, port: int) -> bool:

@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import os
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ from typing import Any, Final, NoReturn, Self, TypeVar
 from freshet.local.asking import is_ready
 from freshet.local.engine import LocalQdrant
 from freshet.local.kafka import LocalKafka
+from freshet.local.listening import Listener, taken_by
 from freshet.local.processes import LOOPBACK, ChildProcess, LocalPartError, free_port
 from freshet.settings import SEARCH_PROBE_PORT, WORKER_PROBE_PORT
 
@@ -193,18 +193,7 @@ def usual_or_free(port: int) -> int:
 
 
 def is_free(port: int) -> bool:
-    return not why_not(port)
-
-
-def why_not(port: int) -> str:
-    """Why nobody can listen on a port of this machine; empty where one can."""
-    try:
-        with socket.create_server((LOOPBACK, port)):
-            return ""
-    except PermissionError:
-        return "may not be taken by this user"
-    except OSError:
-        return "is in use"
+    return taken_by(LOOPBACK, port) is Listener.NOBODY
 
 
 @contextlib.contextmanager

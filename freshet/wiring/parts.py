@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
 
-from freshet.search.embedding.base import Embedder
+from freshet.search.embedding.base import Embedder, Model
 from freshet.search.embedding.cached import CachedEmbedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.index.identity import Identity
@@ -51,11 +51,9 @@ async def open_embedder(
     return cached
 
 
-def identity(settings: Settings, embedder: Embedder) -> Identity:
+def identity(settings: Settings, model: Model) -> Identity:
     """What index version the settings describe."""
-    return Identity(
-        settings.index, embedder.model, Recipe(window=min(settings.embedding.window, embedder.model.max_tokens))
-    )
+    return Identity(settings.index, model, Recipe(window=min(settings.embedding.window, model.max_tokens)))
 
 
 def qdrant_client(settings: Settings, stack: AsyncExitStack) -> AsyncQdrantClient:

@@ -47,7 +47,7 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
         embedder = await open_embedder(
             settings, EmbeddingMetrics(registry), stack, redis_timeout=settings.redis.timeout_seconds
         )
-        wanted = identity(settings, embedder)
+        wanted = identity(settings, embedder.model)
         client = qdrant_client(settings, stack)
         # Half of what a request may take, so that an absent Kafka is told before the request's own deadline.
         connection = kafka_connection(settings, "search", timeout=settings.search.deadline_seconds / 2)

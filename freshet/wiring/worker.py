@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from freshet.probes import create_probe_app
 from freshet.schemas.errors import FreshetError, TransientError
-from freshet.schemas.topics import Topics, topic_specs
+from freshet.schemas.topics import Topics
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.health import Check
 from freshet.search.http.serving import serve
@@ -84,9 +84,9 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
         retry = Retry(weather=weather, longest_wait=settings.worker.retry_seconds, patient=True)
         spent = EmbeddingMetrics(registry)
         embedder = await open_embedder(settings, spent, stack, redis_timeout=settings.redis.worker_timeout_seconds)
-        version, topics = identity(settings, embedder), Topics(settings.topics.documents)
+        version, topics = identity(settings, embedder.model), Topics(settings.topics.documents)
         connection = kafka_connection(settings, "worker")
-        sink = await _kafka(settings, connection, topics, at_start, stack)
+        sink = await _kafka(settings, connection, at_start, stack)
         client = qdrant_client(settings, stack)
         versions = QdrantVersions(client, index=settings.index)
         partitions = await at_start("describe topics", partial(sink.partitions, topics.documents), _always)
@@ -115,8 +115,8 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
             drain_seconds=settings.worker.shutdown_seconds,
         )
         folder = stack.enter_context(TemporaryDirectory(prefix="freshet-"))
-        name = f"freshet-agents.{settings.index}.{version.fingerprint}"
-        new_app = partial(build_app, name=name, bootstrap_servers=settings.kafka.bootstrap_servers, folder=folder)
+        bootstrap = settings.kafka.bootstrap_servers
+        new_app = partial(build_app, name=version.agents_group, bootstrap_servers=bootstrap, folder=folder)
         start = partial(_start, new_app, worker, topics.dead_letters, metrics)
         app, documents = await at_start("start Faust", start, _always)
         stack.push_async_callback(app.stop)
@@ -134,17 +134,9 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
         yield WorkerProcess(app, worker, documents, probe_port)
 
 
-async def _kafka(
-    settings: Settings, connection: KafkaConnection, topics: Topics, retry: Retry, stack: AsyncExitStack
-) -> KafkaProducer:
+async def _kafka(settings: Settings, connection: KafkaConnection, retry: Retry, stack: AsyncExitStack) -> KafkaProducer:
     """Wait for Kafka, make or check the topics, and connect the producer."""
-    specs = topic_specs(
-        topics,
-        partitions=settings.topics.partitions,
-        replication_factor=settings.topics.replication_factor,
-        max_event_bytes=settings.max_event_bytes,
-    )
-    await prepare_topics(connection, specs, retry=retry, create=settings.topics.create)
+    await prepare_topics(connection, settings.topic_specs, retry=retry, create=settings.topics.create)
     sink = KafkaProducer(connection)
     await retry("connect to Kafka", sink.start, _always)
     # What is not announced is not committed either, so at the end nobody needs to wait for it.

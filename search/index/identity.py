@@ -37,6 +37,11 @@ class Identity:
         """The consumer group that keeps this version true to the log."""
         return f"freshet.{self.index}.{self.fingerprint}"
 
+    @property
+    def agents_group(self) -> str:
+        """The consumer group of the worker's Faust app, which counts dead letters."""
+        return f"freshet-agents.{self.index}.{self.fingerprint}"
+
     def info(self, *, topic: str, partitions: int) -> VersionInfo:
         """What is recorded with the collection when it is made."""
         metadata = {

@@ -8,6 +8,7 @@ from typing import Any, Final
 import typer
 
 from freshet.cli import app as cli
+from freshet.cli import exits
 from tools.reference.markdown import page, said, table
 
 _KINDS: Final = {str: "text", list[str]: "text", int: "integer", float: "number"}
@@ -17,10 +18,10 @@ Commands that talk to Kafka or Qdrant read the [settings](settings.md).
 
 | exit code | means |
 |---|---|
-| {cli.DONE} | done |
-| {cli.FAILED} | failed, or only a part was done; the last line says why |
-| {cli.USAGE} | the command or a setting is wrong; nothing was done |
-| {cli.INTERRUPTED} | interrupted |"""
+| {exits.DONE} | done |
+| {exits.FAILED} | failed, or only a part was done; the last line says why |
+| {exits.USAGE} | the command or a setting is wrong; nothing was done |
+| {exits.INTERRUPTED} | interrupted |"""
 
 
 def commands_page() -> str:
