@@ -31,7 +31,7 @@ async def test_each_bad_event_is_a_dead_letter_and_every_good_one_is_indexed(roa
     for at, record in enumerate(BAD.values()):
         records.insert(at * 100, record)
     await road.produce(records)
-    await road.all_indexed(worker, len(records))
+    await road.caught_up()  # committed, and so announced: dead letters are counted before they are produced
 
     letters = await road.records(f"{road.topic}.dead-letters")
     assert {dict(letter.headers)["reason"].decode(): (letter.key, letter.value) for letter in letters} == BAD
@@ -58,14 +58,14 @@ async def counted_by_reason(worker):
 
 async def test_an_event_without_a_version_is_a_dead_letter_where_the_topic_is_ordered_by_it(make_road, started):
     road = make_road(FRESHET_ORDER="version")
-    worker = await started(road.worker())
+    await started(road.worker())
     records = [
         (b"a", upsert("a", "seven", version=7)),
         (b"a", upsert("a", "late", version=6)),
         (b"b", upsert("b", "none")),
     ]
     await road.produce(records)
-    await road.all_indexed(worker, 3)
+    await road.caught_up()
     letters = await road.records(f"{road.topic}.dead-letters")
     assert [(letter.key, dict(letter.headers)["reason"]) for letter in letters] == [(b"b", b"no_version")]
     async with road.index() as index:
@@ -79,7 +79,7 @@ async def test_an_event_that_moved_to_another_partition_is_a_dead_letter(road, s
     async with road.index() as index:
         partition = (await index.ledger(["a"]))["a"].partition
         await road.produce_to((partition + 1) % 4, b"a", upsert("a", "there"))
-        await road.all_indexed(worker, 2)
+        await road.caught_up()
         letters = await road.records(f"{road.topic}.dead-letters")
         assert [dict(letter.headers)["reason"] for letter in letters] == [b"partition_moved"]
         assert (await index.ledger(["a"]))["a"].partition == partition
