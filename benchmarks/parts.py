@@ -21,6 +21,7 @@ from freshet.local.stack import LocalStack
 from freshet.schemas.decoding import Record, Rules, decode
 from freshet.schemas.positions import Order
 from freshet.schemas.topics import Cleanup, TopicSpec
+from freshet.search.bm25 import Bm25
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.qdrant.writer import QdrantWriter
@@ -72,9 +73,10 @@ async def _qdrant(stack: LocalStack, changes: Sequence[Event]) -> list[float]:
             offset = FIRST_OFFSET + number
             plan = _plan({**change, "id": f"part-{number}"}, offset)
             vectors = {new.id: _vector(random, info.dimension) for new in plan.add}
+            terms = {new.id: Bm25().passage(new.piece.embedded, {}) for new in plan.add}
             began = time.perf_counter()
             await index.ledger([plan.key])
-            await write(index, [plan], partition=0, top=offset, vectors=vectors, now=0)
+            await write(index, [plan], partition=0, top=offset, vectors=vectors, terms=terms, now=0)
             found.append(time.perf_counter() - began)
     return found
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -25,6 +25,7 @@ from freshet.schemas.errors import SettingsError
 from freshet.schemas.positions import Order
 from freshet.schemas.topics import Topics as TopicNames
 from freshet.schemas.topics import TopicSpec, topic_specs
+from freshet.search.languages import STEMMERS
 
 PREFIX: Final = "FRESHET_"
 WORKER_PROBE_PORT: Final = 9108
@@ -94,6 +95,23 @@ class Embedding(_Group):
     cache_seconds: int = Field(30 * 86_400, ge=1, description="how long Redis keeps a vector")
 
 
+class Sparse(_Group):
+    """How words are indexed; other values make another index version."""
+
+    languages: tuple[str, ...] = Field(
+        ("en",), min_length=1, max_length=8, description='of documents and queries, as JSON: ["en", "de"]; first counts'
+    )
+    average_length: int = Field(100, ge=1, le=10_000, description="words of a passage that are no stop words, about")
+
+    @field_validator("languages")
+    @classmethod
+    def _known(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        for code in given:
+            if code not in STEMMERS:
+                raise ValueError(f"there is no stemmer for {code!r}; there are {', '.join(STEMMERS)}")
+        return given
+
+
 class Worker(_Group):
     """How the worker consumes."""
 
@@ -113,6 +131,8 @@ class Search(_Group):
     )
     deadline_seconds: float = Field(10, gt=0, le=600, description="longest time for one request")
     max_body_bytes: int = Field(8_000_000, ge=1_000, description="largest request body")
+    list_length: int = Field(100, ge=10, le=1_000, description="passages that are looked at by meaning, and by words")
+    fusion: Literal["minmax", "rrf"] = Field("minmax", description="how the two lists become one")
 
 
 class Probes(_Group):
@@ -145,6 +165,7 @@ class Settings(BaseSettings):
     qdrant: Qdrant = Qdrant()
     redis: Redis = Redis()
     embedding: Embedding = Embedding()
+    sparse: Sparse = Sparse()
     worker: Worker = Worker()
     search: Search = Search()
     probes: Probes = Probes()

@@ -12,7 +12,8 @@ from freshet.schemas.positions import Order
 MAX_LIMIT: Final = 100
 MAX_WAIT_MS: Final = 30_000
 
-Mode = Literal["dense"]
+Mode = Literal["hybrid", "dense", "sparse"]
+ListName = Literal["dense", "sparse"]
 
 
 class _Request(BaseModel):
@@ -31,16 +32,41 @@ class SearchRequest(_Request):
     limit: int = Field(5, ge=1, le=MAX_LIMIT, description="documents in the answer")
     offset: int = Field(0, ge=0, description="documents to skip, below 100")
     tenant: Tenant | None = Field(None, description="required with tenants on, refused with tenants off")
-    mode: Mode = Field("dense", description="what is compared; there is one mode in this version")
-    explain: bool = Field(False, description="also tell which passages spoke for each document")
+    mode: Mode = Field("hybrid", description="what is compared: meaning (dense), words (sparse), or both")
+    explain: bool = Field(False, description="also tell what was asked, and why each document is where it is")
 
 
 class PassageScore(_Answer):
-    """A passage that spoke for its document: its number in the document, from 0, and its cosine similarity."""
+    """A passage that spoke for its document, with its score in each list that holds it."""
 
     id: str = Field(description="the passage's point in Qdrant")
     position: int = Field(description="its number in the document, from 0")
-    score: float = Field(description="cosine similarity of the query and the passage, −1 to 1")
+    dense: float | None = Field(description="cosine similarity of the query and the passage, −1 to 1")
+    sparse: float | None = Field(description="BM25 score of the query's words in the passage")
+
+
+class Standing(_Answer):
+    """Where a document stands in one list."""
+
+    rank: int = Field(description="from 1")
+    score: float = Field(description="the score of its best passage in that list")
+
+
+class Explanation(_Answer):
+    """Why a document is where it is; a list that was not asked for, or does not hold it, is null."""
+
+    dense: Standing | None = Field(description="its place by meaning")
+    sparse: Standing | None = Field(description="its place by words")
+    event: str = Field(description="the event that it is shown as of: `topic/partition@offset`")
+    passages: list[PassageScore] = Field(description="the passages that spoke for it, best first")
+
+
+class QueryExplanation(_Answer):
+    """What was asked for in the end."""
+
+    text: str = Field(description="the query as the model got it")
+    terms: list[str] = Field(description="the stems of its words that were looked for, without stop words")
+    statistics: int | None = Field(description="number of the snapshot of term statistics that weighed them")
 
 
 def _absent(value: object) -> bool:
@@ -48,21 +74,21 @@ def _absent(value: object) -> bool:
 
 
 class SearchResult(_Answer):
-    """A document, with the text of its best passage; `passages` only where an explanation was asked for.
+    """A document, with the text of its best passage.
 
     `highlights` are the places of the query's words in `text`: half-open ranges of code points, in order and disjoint.
     """
 
     id: str = Field(description="the document's id")
-    score: float = Field(description="that of its best passage")
+    score: float = Field(description="of one list that of its best passage there, of both 0 to 1")
     title: str = Field(description="the document's title")
     text: str = Field(description="its best passage")
     highlights: list[tuple[int, int]] = Field(
         default_factory=list, description="where `text` holds words of the query: start and end in code points"
     )
     metadata: dict[str, Any] = Field(description="the document's metadata")
-    passages: list[PassageScore] | None = Field(
-        default=None, exclude_if=_absent, description="the passages that spoke for it, where `explain` asked for them"
+    explanation: Explanation | None = Field(
+        default=None, exclude_if=_absent, description="why it is where it is, where `explain` asked for that"
     )
 
 
@@ -105,6 +131,9 @@ class SearchAnswer(_Answer):
     """What a search answers. `took_ms` and `stages` are in milliseconds; `degraded` names what had to be left out."""
 
     query_id: str = Field(description="names this search in logs")
+    query: QueryExplanation | None = Field(
+        default=None, exclude_if=_absent, description="what was asked for in the end, where `explain` asked for that"
+    )
     results: list[SearchResult] = Field(description="the documents, best first")
     took_ms: float = Field(description="time to answer")
     stages: dict[str, float] = Field(description="time of each stage, as in `freshet_search_stage_seconds`")

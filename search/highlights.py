@@ -7,13 +7,13 @@ from collections.abc import Collection
 from freshet.search.terms import terms
 
 
-def highlights(asked: Collection[str], text: str) -> list[tuple[int, int]]:
-    """Where `text` holds terms that were asked for, by their stems (`asked_terms` of the query; best a set).
+def highlights(asked: Collection[str], text: str, language: str = "en") -> list[tuple[int, int]]:
+    """Where a text in `language` holds terms that were asked for, by their stems (`asked_terms` of the query; a set).
 
     Half-open ranges of code points, in order and disjoint; words with nothing but white space between them make one.
     """
     ranges: list[tuple[int, int]] = []
-    for term in terms(text):
+    for term in terms(text, language):
         if term.stem not in asked:
             continue
         if ranges and not text[ranges[-1][1] : term.start].strip():

@@ -7,16 +7,19 @@ from dataclasses import dataclass
 
 from freshet.schemas.errors import TransientError
 from freshet.search.index.base import IndexReader, IndexVersions, VersionInfo
+from freshet.search.snapshots import Snapshots
 
 _OPERATION = "find the live index version"
 
 
 @dataclass(frozen=True, slots=True)
 class LiveVersion:
-    """An index version by its name, and how to read it."""
+    """An index version by its name, how to read it, the topic that it follows, and its term statistics."""
 
     name: str
     reader: IndexReader
+    topic: str
+    snapshots: Snapshots
 
 
 class LiveIndex:
@@ -46,5 +49,6 @@ class LiveIndex:
         info = await self._versions.describe(name)
         if info is None:
             raise TransientError(_OPERATION, f"the version {name} went away while it was being opened")
-        self._last = LiveVersion(name, self._open_reader(info))
+        reader = self._open_reader(info)
+        self._last = LiveVersion(name, reader, str(info.metadata.get("topic", "")), Snapshots(reader))
         return self._last

@@ -29,6 +29,7 @@ class Stage(Word):
     RESOLVE = "resolve", "finding the live version of the index"
     EMBED = "embed", "turning the query into a vector"
     RETRIEVE = "retrieve", "finding the passages, and the states of their documents"
+    FUSE = "fuse", "making one order of documents from the lists of passages"
 
 
 class SearchMetrics:

@@ -1,80 +1,72 @@
-"""From a query's vector to documents: nearest passages, checked against the state that their documents are in."""
+"""From a query's vectors to lists of passages, checked against the states that their documents are in."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from freshet.search.index.base import IndexReader
-from freshet.search.index.records import Hit, LedgerRecord, StoredPassage, Vector
+from freshet.search.index.base import IndexReader, Query
+from freshet.search.index.records import Hit, LedgerRecord, StoredPassage
+from freshet.search.sparse import SparseVector
 
-PASSAGES: Final = 100  # the length of a list, whatever the page that is asked for
-_LISTS: Final = 4  # how often a list is asked for, each time longer, before a shorter one is taken
+_ROUNDS: Final = 4  # how often lists are asked for, each time longer, before shorter ones are taken
 _LOOKS: Final = 5  # how often a document that keeps changing is read again
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
-    """A document in one of its states: all of its parts belong to `record`.
+class Retrieved:
+    """For each query its list, best first, and by document key the state that all hits of a document belong to."""
 
-    `passages` are those of its passages that the list holds, best first.
+    lists: tuple[tuple[Hit, ...], ...]
+    states: Mapping[str, LedgerRecord]
+
+
+async def retrieve(
+    reader: IndexReader, queries: Sequence[Query], *, length: int, tenant: str | None = None
+) -> Retrieved:
+    """The `length` passages that are nearest to each query, by their inner products; equal ones by document key.
+
+    Dense vectors have unit length. What the ledger does not list is not shown; a document that changed meanwhile is
+    shown in its newer state, if that one belongs in a list. Raises what the reader raises.
     """
-
-    record: LedgerRecord
-    passages: tuple[Hit, ...]
-
-    @property
-    def key(self) -> str:
-        return self.record.key
-
-    @property
-    def text(self) -> str:
-        """The passage that counts: the best one."""
-        return self.passages[0].text
-
-    @property
-    def score(self) -> float:
-        return self.passages[0].score
-
-
-async def retrieve(reader: IndexReader, vector: Vector, *, limit: int, tenant: str | None = None) -> list[Candidate]:
-    """The documents of the `PASSAGES` passages nearest to `vector` (dimension,), of unit length; best first.
-
-    Equal scores are ordered by document key. At most `limit` documents. What the ledger does not list is not shown; a
-    document that changed meanwhile is shown in its newer state, if that one belongs in the list. Raises what the reader
-    raises.
-    """
-    length = PASSAGES
-    for _ in range(_LISTS):
-        hits = await reader.nearest(vector, limit=length, tenant=tenant)
-        states, shown = await _check(reader, vector, hits)
-        if len(hits) == length:
-            # What lies below a full list is unknown, so nothing from there may be put before it.
-            shown = [hit for hit in shown if hit.score >= hits[-1].score]
-        if len(hits) < length or len(shown) >= PASSAGES:
+    asked = length
+    for _ in range(_ROUNDS):
+        found = await reader.nearest(queries, limit=asked, tenant=tenant)
+        checked = await _check(reader, queries, found, full=asked)
+        missing = [
+            length - len(shown)
+            for shown, hits in zip(checked.lists, found, strict=True)
+            if len(hits) == asked and len(shown) < length
+        ]
+        if not missing:
             break
         # Always from the top: in a list that is continued, what moves up meanwhile would be skipped.
-        length += 2 * (PASSAGES - len(shown))
-    return _grouped(states, sorted(shown, key=_order)[:PASSAGES])[:limit]
+        asked += 2 * max(missing)
+    return Retrieved(tuple(shown[:length] for shown in checked.lists), checked.states)
 
 
-async def _check(reader: IndexReader, vector: Vector, hits: list[Hit]) -> tuple[dict[str, LedgerRecord], list[Hit]]:
+async def _check(
+    reader: IndexReader, queries: Sequence[Query], found: Sequence[Sequence[Hit]], *, full: int
+) -> Retrieved:
     """The states that the hits' documents are in, and those of their passages that may be shown.
 
     Passages that a state does not list are what a write in progress or a crash left behind. They may also mean that the
     document changed after the search, which then knew nothing of its new passages: those are read by their ids.
     """
-    states = _alive(await reader.ledger({hit.key for hit in hits}))
+    states = _alive(await reader.ledger({hit.key for hits in found for hit in hits}))
     listed = {key: set(record.passages) for key, record in states.items()}
-    doubtful = {hit.key for hit in hits if hit.key in states and hit.id not in listed[hit.key]}
-    shown = [hit for hit in hits if hit.key in states and hit.key not in doubtful]
-    if doubtful:
-        found = await _look_again(reader, {key: states.pop(key) for key in doubtful})
-        for record, passages in found:
-            states[record.key] = record
-            shown.extend(_scored(passage, vector) for passage in passages)
-    return states, shown
+    doubtful = {hit.key for hits in found for hit in hits if hit.key in states and hit.id not in listed[hit.key]}
+    newer = await _look_again(reader, {key: states.pop(key) for key in doubtful}) if doubtful else []
+    lists = []
+    for query, hits in zip(queries, found, strict=True):
+        shown = [hit for hit in hits if hit.key in states]
+        shown += [hit for _, passages in newer for hit in _scored(passages, query)]
+        if len(hits) == full:
+            # What lies below a full list is unknown, so nothing from there may be put before it.
+            shown = [hit for hit in shown if hit.score >= hits[-1].score]
+        lists.append(tuple(sorted(shown, key=_order)))
+    return Retrieved(tuple(lists), states | {record.key: record for record, _ in newer})
 
 
 async def _look_again(
@@ -105,17 +97,16 @@ def _alive(records: Mapping[str, LedgerRecord]) -> dict[str, LedgerRecord]:
     return {key: record for key, record in records.items() if not record.deleted}
 
 
-def _scored(passage: StoredPassage, vector: Vector) -> Hit:
-    score = 0.0 if passage.vector is None else float(vector @ passage.vector)
-    return Hit(passage.id, passage.key, passage.text, score, passage.rank)
+def _scored(passages: Sequence[StoredPassage], query: Query) -> list[Hit]:
+    """Those of the passages that belong in the query's list; of a sparse one, those that share a term with it."""
+    scored = [Hit(each.id, each.key, each.text, _score(each, query), each.rank) for each in passages]
+    return [hit for hit in scored if hit.score > 0 or not isinstance(query, SparseVector)]
 
 
-def _grouped(states: Mapping[str, LedgerRecord], hits: Iterable[Hit]) -> list[Candidate]:
-    """Documents in the order of their best passages."""
-    groups: dict[str, list[Hit]] = {}
-    for hit in hits:
-        groups.setdefault(hit.key, []).append(hit)
-    return [Candidate(states[key], tuple(passages)) for key, passages in groups.items()]
+def _score(passage: StoredPassage, query: Query) -> float:
+    if isinstance(query, SparseVector):
+        return 0.0 if passage.terms is None else query.dot(passage.terms)
+    return 0.0 if passage.vector is None else float(query @ passage.vector)
 
 
 def _order(hit: Hit) -> tuple[float, str, str]:

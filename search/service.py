@@ -1,6 +1,6 @@
 """From a search request to its answer.
 
-request → normalise → resolve the live version, embed the query → retrieve → page → answer
+request → normalise → resolve the live version, embed the query → retrieve → fuse → page → answer
 """
 
 from __future__ import annotations
@@ -8,23 +8,32 @@ from __future__ import annotations
 import asyncio
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from freshet.schemas.errors import FreshetError
-from freshet.schemas.http import IndexState, PassageScore, SearchAnswer, SearchRequest, SearchResult
+from freshet.schemas.http import IndexState, ListName, Mode, QueryExplanation, SearchAnswer, SearchRequest
+from freshet.search.answering import explained, result
+from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedder
+from freshet.search.fusion import Candidate, Fusion, fuse
 from freshet.search.health import Check
-from freshet.search.highlights import highlights
 from freshet.search.index.records import Vector
 from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.metrics import SearchMetrics, Stage
 from freshet.search.query import normalise
-from freshet.search.retrieval import PASSAGES, Candidate, retrieve
+from freshet.search.retrieval import retrieve
+from freshet.search.statistics import TermStatistics
 from freshet.search.terms import asked_terms
+from freshet.search.timing import Timer
 
 MAX_QUERY_CHARACTERS: Final = 8_000
+LISTS: Final[Mapping[Mode, tuple[ListName, ...]]] = {
+    "hybrid": ("dense", "sparse"),
+    "dense": ("dense",),
+    "sparse": ("sparse",),
+}
 
 
 class InvalidSearch(FreshetError):  # noqa: N818 (what it is, as the answer calls it)
@@ -36,6 +45,27 @@ class InvalidSearch(FreshetError):  # noqa: N818 (what it is, as the answer call
         self.message = message
 
 
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """How documents are found: the weights of terms, how many passages a list holds, and how lists are fused."""
+
+    text: Bm25 = field(default_factory=Bm25)
+    list_length: int = 100
+    fusion: Fusion = Fusion.MINMAX
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request that can be answered, with its normalised query."""
+
+    request: SearchRequest
+    query: str
+
+    @property
+    def lists(self) -> tuple[ListName, ...]:
+        return LISTS[self.request.mode]
+
+
 class SearchService:
     """Answers searches. Safe to call from several tasks at once."""
 
@@ -45,6 +75,7 @@ class SearchService:
         index: LiveIndex,
         embedder: Embedder,
         metrics: SearchMetrics,
+        ranking: Ranking = Ranking(),
         tenants: bool = False,
         clock: Callable[[], float] = time.perf_counter,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
@@ -52,6 +83,7 @@ class SearchService:
         self._index = index
         self._embedder = embedder
         self._metrics = metrics
+        self._ranking = ranking
         self._tenants = tenants
         self._clock = clock
         self._new_id = new_id
@@ -59,49 +91,80 @@ class SearchService:
 
     async def search(self, request: SearchRequest) -> SearchAnswer:
         """Answer a request. Raises InvalidSearch, and what the index and the model raise (schemas/errors.py)."""
-        timer = _Timer(self._clock, self._metrics)
-        query = self._check(request)
-        live, vector = await asyncio.gather(self._resolve(timer), self._embed_query(query, timer))
+        timer = Timer(self._clock, self._metrics)
+        asked = self._check(request)
+        (live, statistics), vector = await asyncio.gather(self._resolve(timer), self._vector(asked, timer))
+        vectors = {"dense": vector, "sparse": self._ranking.text.query(asked.query, statistics)}
         with timer.stage(Stage.RETRIEVE):
-            end = request.offset + request.limit
-            found = await retrieve(live.reader, vector, limit=end, tenant=request.tenant)
-        asked = asked_terms(query)
+            queries = [each for name in asked.lists if (each := vectors[name]) is not None]
+            length = self._ranking.list_length
+            retrieved = await retrieve(live.reader, queries, length=length, tenant=request.tenant)
+        with timer.stage(Stage.FUSE):
+            found = fuse(retrieved, self._ranking.fusion)
+        page = found[request.offset : request.offset + request.limit]
+        return self._answer(asked, live, statistics, page, timer)
+
+    def checks(self) -> Mapping[str, Check]:
+        """What must work before searches are sent here: a live version that can be reached, and the model."""
+        return {"index": self._index.current, "embedder": self._try_model}
+
+    def _answer(
+        self,
+        asked: _Asked,
+        live: LiveVersion,
+        statistics: TermStatistics | None,
+        page: list[Candidate],
+        timer: Timer,
+    ) -> SearchAnswer:
+        languages, explain = self._ranking.text.languages, asked.request.explain
+        stems = asked_terms(asked.query, languages)
+        results = [
+            result(
+                each,
+                asked=stems,
+                languages=languages,
+                explanation=explained(each, asked.lists, live.topic) if explain else None,
+            )
+            for each in page
+        ]
+        number = None if statistics is None else statistics.number
+        about = QueryExplanation(text=asked.query, terms=sorted(stems), statistics=number) if explain else None
         return SearchAnswer(
             query_id=self._new_id(),
-            results=[_result(each, asked, explain=request.explain) for each in found[request.offset :]],
+            query=about,
+            results=results,
             took_ms=timer.took_ms(),
             stages=timer.stages,
             degraded=[],
             index=IndexState(version=live.name),
         )
 
-    def checks(self) -> Mapping[str, Check]:
-        """What must work before searches are sent here: a live version that can be reached, and the model."""
-        return {"index": self._index.current, "embedder": self._try_model}
-
-    def _check(self, request: SearchRequest) -> str:
-        """The normalised query of a request that can be answered."""
+    def _check(self, request: SearchRequest) -> _Asked:
         if self._tenants and request.tenant is None:
             raise InvalidSearch("tenant", "tenants are on, so every search names its tenant")
         if not self._tenants and request.tenant is not None:
             raise InvalidSearch("tenant", "tenants are off, so a search names none")
-        if request.offset >= PASSAGES:
-            message = f"must be below {PASSAGES}: a search looks at that many passages, so no page lies beyond"
-            raise InvalidSearch("offset", message)
+        length = self._ranking.list_length
+        if request.offset >= length:
+            told = f"must be below {length}, the length of a list, which FRESHET_SEARCH__LIST_LENGTH sets"
+            raise InvalidSearch("offset", told)
         if len(request.query) > MAX_QUERY_CHARACTERS:
             raise InvalidSearch("query", f"has {len(request.query)} characters, the limit is {MAX_QUERY_CHARACTERS}")
         query = normalise(request.query)
         if not query:
             raise InvalidSearch("query", "is empty: ask with at least one visible character")
-        return query
+        return _Asked(request, query)
 
-    async def _resolve(self, timer: _Timer) -> LiveVersion:
+    async def _resolve(self, timer: Timer) -> tuple[LiveVersion, TermStatistics | None]:
         with timer.stage(Stage.RESOLVE):
-            return await self._index.current()
+            live = await self._index.current()
+            return live, await live.snapshots.current()
 
-    async def _embed_query(self, query: str, timer: _Timer) -> Vector:
+    async def _vector(self, asked: _Asked, timer: Timer) -> Vector | None:
+        if "dense" not in asked.lists:
+            return None
         with timer.stage(Stage.EMBED):
-            return await self._embed(query)
+            return await self._embed(asked.query)
 
     async def _embed(self, query: str) -> Vector:
         embedded = await self._embedder.embed([query], purpose="query")
@@ -113,45 +176,3 @@ class SearchService:
         # Once: a remote model is paid for, so probes must not ask it again and again.
         if not self._model_answered:
             await self._embed("ready")
-
-
-class _Timer:
-    """How long a search and its stages take."""
-
-    def __init__(self, clock: Callable[[], float], metrics: SearchMetrics) -> None:
-        self._clock = clock
-        self._metrics = metrics
-        self._start = clock()
-        self.stages: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, stage: Stage) -> Iterator[None]:
-        start = self._clock()
-        yield
-        seconds = self._clock() - start
-        self._metrics.stage(stage, seconds)
-        self.stages[stage] = _milliseconds(seconds)
-
-    def took_ms(self) -> float:
-        return _milliseconds(self._clock() - self._start)
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 3)
-
-
-def _result(candidate: Candidate, asked: frozenset[str], *, explain: bool) -> SearchResult:
-    record = candidate.record
-    return SearchResult(
-        id=record.id,
-        score=candidate.score,
-        title=record.title,
-        text=candidate.text,
-        highlights=highlights(asked, candidate.text),
-        metadata=dict(record.metadata),
-        passages=_scores(candidate, record.passages) if explain else None,
-    )
-
-
-def _scores(candidate: Candidate, listed: Sequence[str]) -> list[PassageScore]:
-    return [PassageScore(id=hit.id, position=listed.index(hit.id), score=hit.score) for hit in candidate.passages]

@@ -1,8 +1,8 @@
 """The words of a text with their places, in a form in which words that say the same are equal.
 
 A word is a run of letters, digits and underscores with their combining marks, in NFKC, case folded and cut to its stem
-by Snowball's stemmer for English. Chinese, Japanese and Korean are not divided into words: there each character is a
-term, and each pair of neighbours.
+by Snowball's stemmer for the language. Chinese, Japanese and Korean are not divided into words: there each character is
+a term, and each pair of neighbours.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Final, NamedTuple
 
 import Stemmer
+
+from freshet.search.languages import STEMMERS, STOP_WORDS
 
 _CJK: Final = "々〇〡-〩〱-〵ぁ-ゖゝ-ゟァ-ヺー-ヿㄅ-ㄯㇰ-ㇿ㐀-䶿一-鿿가-힣豈-﫿ｦ-ﾝ\U00020000-\U0003fffd"
 _VOICED: Final = "\u3099\u309aﾞﾟ"  # sound marks that some texts write as characters of their own
@@ -25,14 +28,6 @@ _WORD: Final = re.compile(
     rf"[A-Za-z0-9_]++(?![^\x00-\x7f])|(?P<cjk>(?:[{_CJK}][{_VOICED}]*)+)|[^\W{_CJK}]+(?:[{_MARKS}]+[^\W{_CJK}]*)*"
 )
 _CHARACTER: Final = re.compile(rf"[{_CJK}][{_VOICED}]*")
-_STOP_WORDS: Final = (  # with what the apostrophes of English leave
-    "a about after again all also am an and any are aren as at be because been before being but by can could "
-    "couldn d did didn do does doesn doing don down each few for from further get had hadn has hasn have having "
-    "he her here hers him his how i if in into is isn it its just ll m me more most must my no nor not now of off "
-    "on once only or other our ours out over own please re s same shall she should shouldn so some such t than "
-    "that the their theirs them then there these they this those through to too under until up us ve very was "
-    "wasn we were weren what when where which while who whom whose why will with would wouldn you your yours"
-)
 
 
 class Term(NamedTuple):
@@ -43,24 +38,39 @@ class Term(NamedTuple):
     end: int
 
 
-def terms(text: str) -> Iterator[Term]:
+def terms(text: str, language: str = "en") -> Iterator[Term]:
     """The terms of a text by their starts; of two with one start the shorter first. Any thread may call this."""
-    return _terms(text, every_character=True)
+    return _terms(text, language, every_character=True)
 
 
-def asked_terms(query: str) -> frozenset[str]:
-    """The stems that a query asks for: without stop words, unless it holds nothing else.
+def content_stems(text: str, language: str = "en") -> list[str]:
+    """The stems of a text without its stop words, each as often as it is there."""
+    stop = stop_stems(language)
+    return [term.stem for term in terms(text, language) if term.stem not in stop]
+
+
+def asked_terms(query: str, languages: Sequence[str] = ("en",)) -> frozenset[str]:
+    """The stems that a query asks for, in each of the languages: without stop words, unless it holds nothing else.
 
     Of Chinese, Japanese and Korean these are pairs; a single character says too little, unless it stands alone.
     """
-    stems = {term.stem for term in _terms(query, every_character=False)}
-    return frozenset(stems - _STOP_STEMS or stems)
+    asked: set[str] = set()
+    for language in languages:
+        stems = {term.stem for term in _terms(query, language, every_character=False)}
+        asked |= stems - stop_stems(language) or stems
+    return frozenset(asked)
 
 
-def _terms(text: str, *, every_character: bool) -> Iterator[Term]:
+@cache
+def stop_stems(language: str) -> frozenset[str]:
+    """The stems of a language's stop words."""
+    return frozenset(_STEMMER.stem(_folded(word), language) for word in STOP_WORDS.get(language, "").split())
+
+
+def _terms(text: str, language: str, *, every_character: bool) -> Iterator[Term]:
     for match in _WORD.finditer(text):
         if match.lastgroup is None:
-            yield Term(_stem(match[0]), match.start(), match.end())
+            yield Term(_STEMMER.stem(_folded(match[0]), language), match.start(), match.end())
         else:
             yield from _characters(text, match.span(), every=every_character)
 
@@ -79,19 +89,17 @@ def _folded(word: str) -> str:
     return unicodedata.normalize("NFKC", word).casefold()
 
 
-class _Stemmer(threading.local):
+class _Stemmers(threading.local):
     """A stemmer keeps a buffer and a cache of words that no two threads may use at once, so each has its own."""
 
     def __init__(self) -> None:
-        self.stem = Stemmer.Stemmer("english").stemWord
+        self._stem_word: dict[str, Callable[[str], str]] = {}
+
+    def stem(self, word: str, language: str) -> str:
+        found = self._stem_word.get(language)
+        if found is None:
+            found = self._stem_word[language] = Stemmer.Stemmer(STEMMERS[language]).stemWord
+        return found(word)
 
 
-_STEMMER: Final = _Stemmer()
-
-
-def _stem(word: str) -> str:
-    stem: str = _STEMMER.stem(_folded(word))
-    return stem
-
-
-_STOP_STEMS: Final = frozenset(_stem(word) for word in _STOP_WORDS.split())
+_STEMMER: Final = _Stemmers()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from freshet.schemas.decoding import BadEvent, Record
 from freshet.schemas.events import Event
 from freshet.search.index.records import LedgerRecord, Vector
+from freshet.search.sparse import SparseVector
 from freshet.streams.plan import DocumentPlan
 
 
@@ -38,7 +39,8 @@ class Batch:
     worker's assignments: a batch of an earlier one is abandoned. `events` holds each document's events by offset;
     `plans`, `assumed` and `made` speak of documents: what is to be written, from which state of a batch in flight it
     was planned, and which state it will leave; `overtaken` are those where somebody newer won. `since` is where this
-    worker began in each partition: what lies there or after may have been indexed and never announced.
+    worker began in each partition: what lies there or after may have been indexed and never announced. `vectors` and
+    `terms` are those of new passages, by their ids.
     """
 
     records: tuple[Record, ...]
@@ -52,6 +54,7 @@ class Batch:
     made: dict[str, Assumption] = field(default_factory=dict)
     overtaken: set[str] = field(default_factory=set)
     vectors: dict[str, Vector] = field(default_factory=dict)
+    terms: dict[str, SparseVector] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import Final
 
 from freshet.schemas.decoding import BadEvent, Reason
 from freshet.schemas.errors import PermanentError
 from freshet.schemas.positions import Order
+from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedder
 from freshet.search.index.base import IndexWriter
 from freshet.search.index.records import LedgerRecord
 from freshet.search.passages import Piece, Recipe, split
+from freshet.search.sparse import SparseVector
 from freshet.streams.batch import Assumption, Batch
 from freshet.streams.plan import DocumentPlan, NewPassage, collapse, plan_document
 from freshet.streams.retry import AbandonedError, Retry
@@ -43,6 +45,7 @@ class Indexer:
         embedder: Embedder,
         order: Order,
         recipe: Recipe,
+        text: Bm25,
         retry: Retry,
         clock: Callable[[], float],
         saved: Callable[[int], None] = lambda _: None,
@@ -51,6 +54,7 @@ class Indexer:
         self._embedder = embedder
         self._order = order
         self._recipe = recipe
+        self._text = text
         self._retry = retry
         self._clock = clock
         self._saved = saved
@@ -136,10 +140,15 @@ class Indexer:
                 record = ledger.get(key)
                 newest = collapse(events, record, self._order)
                 try:
-                    batch.plans[key] = plan_document(newest, record, self._order, self._split)
+                    plan = batch.plans[key] = plan_document(newest, record, self._order, self._split)
+                    batch.terms.update(self._terms(plan))
                     break
                 except BadEvent as error:
                     batch.refuse(newest.event, error)
+
+    def _terms(self, plan: DocumentPlan) -> Iterator[tuple[str, SparseVector]]:
+        metadata = plan.record.metadata if plan.record is not None else {}
+        return ((new.id, self._text.passage(new.piece.embedded, metadata)) for new in plan.add)
 
     def _split(self, title: str, text: str) -> list[Piece]:
         return split(title, text, self._recipe, self._embedder.token_ends)
@@ -180,7 +189,13 @@ class Indexer:
 
     def _writing(self, batch: Batch, partition: int, plans: Sequence[DocumentPlan]) -> Callable[[], Awaitable[Written]]:
         return lambda: write(
-            self._index, plans, partition=partition, top=batch.top(partition), vectors=batch.vectors, now=self._clock()
+            self._index,
+            plans,
+            partition=partition,
+            top=batch.top(partition),
+            vectors=batch.vectors,
+            terms=batch.terms,
+            now=self._clock(),
         )
 
     async def _divide(

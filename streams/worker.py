@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from itertools import pairwise
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from freshet.schemas.decoding import Rules
 from freshet.schemas.status import WorkerStatus
@@ -25,6 +25,7 @@ from freshet.streams.retry import AbandonedError, Retry
 
 logger = logging.getLogger(__name__)
 
+STATISTICS_PARTITION: Final = 0  # whoever has it keeps the term statistics of the whole index
 _NEXT: Final = dict(pairwise(STAGES))
 
 
@@ -64,6 +65,7 @@ class Worker:
         retry: Retry,
         clock: Callable[[], float],
         sweep: Callable[[int, int], Awaitable[int]],
+        keep_statistics: Callable[[], Coroutine[Any, Any, None]],
         batch_bytes: int,
         drain_seconds: float,
     ) -> None:
@@ -75,7 +77,8 @@ class Worker:
         self._retry = retry
         self._clock = clock
         self._sweep = sweep
-        self._sweeping: asyncio.Task[None] | None = None
+        self._keep_statistics = keep_statistics
+        self._chores: set[asyncio.Task[None]] = set()
         self._batch_bytes = batch_bytes
         self._drain_seconds = drain_seconds
         self._epoch = 0
@@ -112,7 +115,7 @@ class Worker:
         finally:
             fetching.cancel()
             await asyncio.wait([fetching])
-            await self._end_sweep()
+            await self._end_chores()
             if not self._failure.done():
                 await self._drain()
             self._epoch += 1
@@ -135,11 +138,13 @@ class Worker:
     async def _assigned(self, partitions: frozenset[int]) -> None:
         logger.info("assigned partitions %s", sorted(partitions) or "none")
         self._fetching.set()
-        self._sweeping = asyncio.create_task(self._sweep_all(partitions))
+        self._begin(self._sweep_all(partitions))
+        if STATISTICS_PARTITION in partitions:
+            self._begin(self._keep_statistics())
 
     async def _revoked(self, partitions: frozenset[int]) -> None:
         self._fetching.clear()
-        await self._end_sweep()
+        await self._end_chores()
         await self._drain()
         self._epoch += 1
         self._since = {}
@@ -162,10 +167,17 @@ class Worker:
                     logging.INFO if found else logging.DEBUG, "swept partition %s: %s passages", partition, found
                 )
 
-    async def _end_sweep(self) -> None:
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.wait([self._sweeping])
+    def _begin(self, chore: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(chore)
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
+
+    async def _end_chores(self) -> None:
+        chores = list(self._chores)
+        for task in chores:
+            task.cancel()
+        if chores:
+            await asyncio.wait(chores)
 
     async def _drain(self) -> None:
         with suppress(TimeoutError):

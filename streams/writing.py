@@ -24,7 +24,8 @@ from typing import Final
 from freshet.schemas.positions import Rank
 from freshet.search.index.base import IndexWriter
 from freshet.search.index.records import Displaced, LedgerRecord, Passage, Vector
-from freshet.streams.plan import DocumentPlan
+from freshet.search.sparse import SparseVector
+from freshet.streams.plan import DocumentPlan, NewPassage
 
 MICROSECOND: Final = 1e-6
 
@@ -45,13 +46,17 @@ async def write(
     partition: int,
     top: int,
     vectors: Mapping[str, Vector],
+    terms: Mapping[str, SparseVector],
     now: float,
 ) -> Written:
     """Write plans of one partition, whose batch ends at offset `top`. `now` is in seconds since the epoch.
 
+    `vectors` and `terms` hold those of each new passage, by its id.
+
     Idempotent; after an error call it again with the same plans. Raises what the index raises.
     """
-    for rank, passages in _by_fence(plans, top, vectors).items():
+    for rank, additions in _by_fence(plans, top).items():
+        passages = [_passage(record, new, vectors[new.id], terms[new.id]) for record, new in additions]
         await index.add(passages, at_most=rank)
     # A microsecond apart, so that of a batch the newest event is what became searchable last.
     records = [
@@ -74,23 +79,32 @@ def _event_time(record: LedgerRecord) -> float:
     return record.event_time
 
 
-def _by_fence(plans: Sequence[DocumentPlan], top: int, vectors: Mapping[str, Vector]) -> dict[Rank, list[Passage]]:
+def _by_fence(plans: Sequence[DocumentPlan], top: int) -> dict[Rank, list[tuple[LedgerRecord, NewPassage]]]:
     """New passages by the rank that an existing one must not be above.
 
     In log order that is one group: no event of these documents up to the batch's end is newer than the plan's. In
     version order an event that lies earlier may be newer, so there each version is fenced by itself.
     """
-    groups: dict[Rank, list[Passage]] = defaultdict(list)
+    groups: dict[Rank, list[tuple[LedgerRecord, NewPassage]]] = defaultdict(list)
     for plan in plans:
         if plan.record is not None and plan.add:
             fence = Rank(plan.newest.rank.version, top)
-            groups[fence] += [_passage(plan.record, new.id, new.piece.text, vectors[new.id]) for new in plan.add]
+            groups[fence] += [(plan.record, new) for new in plan.add]
     return groups
 
 
-def _passage(record: LedgerRecord, point: str, text: str, vector: Vector) -> Passage:
+def _passage(record: LedgerRecord, new: NewPassage, vector: Vector, terms: SparseVector) -> Passage:
     return Passage(
-        point, record.key, record.tenant, text, record.title, record.metadata, record.partition, record.rank, vector
+        id=new.id,
+        key=record.key,
+        tenant=record.tenant,
+        text=new.piece.text,
+        title=record.title,
+        metadata=record.metadata,
+        partition=record.partition,
+        rank=record.rank,
+        vector=vector,
+        terms=terms,
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
 
+from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedder, Model
 from freshet.search.embedding.cached import CachedEmbedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
@@ -53,7 +54,8 @@ async def open_embedder(
 
 def identity(settings: Settings, model: Model) -> Identity:
     """What index version the settings describe."""
-    return Identity(settings.index, model, Recipe(window=min(settings.embedding.window, model.max_tokens)))
+    recipe = Recipe(window=min(settings.embedding.window, model.max_tokens))
+    return Identity(settings.index, model, recipe, Bm25(settings.sparse.languages, settings.sparse.average_length))
 
 
 def qdrant_client(settings: Settings, stack: AsyncExitStack) -> AsyncQdrantClient:

@@ -12,6 +12,7 @@ from freshet.probes import create_probe_app
 from freshet.schemas.errors import SettingsError, TransientError
 from freshet.schemas.topics import Topics
 from freshet.search.embedding.metrics import EmbeddingMetrics
+from freshet.search.fusion import Fusion
 from freshet.search.http.app import create_app
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.serving import serve
@@ -21,7 +22,7 @@ from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.live import LiveIndex
 from freshet.search.metrics import SearchMetrics
-from freshet.search.service import SearchService
+from freshet.search.service import Ranking, SearchService
 from freshet.search.watching import IndexWatch
 from freshet.settings import SEARCH_PROBE_PORT, Settings
 from freshet.status.board import Board
@@ -63,6 +64,7 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
             index=live,
             embedder=embedder,
             metrics=metrics,
+            ranking=Ranking(wanted.text, settings.search.list_length, Fusion[settings.search.fusion.upper()]),
             tenants=settings.tenants,
         )
         board = Board("search", settings.index, service.checks(), version=lambda: live.name, search=metrics.status)

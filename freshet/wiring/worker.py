@@ -22,6 +22,7 @@ from freshet.search.health import Check
 from freshet.search.http.serving import serve
 from freshet.search.index.base import IndexVersions
 from freshet.search.index.identity import Identity, check_fingerprint, check_source
+from freshet.search.index.qdrant.statistics import QdrantStatistics
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.qdrant.writer import QdrantWriter
 from freshet.settings import WORKER_PROBE_PORT, Settings
@@ -39,6 +40,7 @@ from freshet.streams.kafka.topics import prepare_topics
 from freshet.streams.lag import LagWatcher
 from freshet.streams.metrics import WorkerMetrics
 from freshet.streams.retry import Retry, Weather
+from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
 from freshet.wiring.parts import identity, kafka_connection, new_registry, open_embedder, qdrant_client
@@ -101,6 +103,7 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
                 embedder=embedder,
                 order=settings.order,
                 recipe=version.recipe,
+                text=version.text,
                 retry=retry,
                 clock=time.time,
                 saved=spent.saved,
@@ -111,6 +114,7 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
             retry=retry,
             clock=time.time,
             sweep=partial(_sweep, writer),
+            keep_statistics=partial(keep_statistics, QdrantStatistics(client, collection=version.version), retry),
             batch_bytes=settings.worker.batch_bytes,
             drain_seconds=settings.worker.shutdown_seconds,
         )

@@ -13,13 +13,21 @@ from typing import Any, Protocol
 
 from freshet.schemas.positions import Rank
 from freshet.search.index.records import Displaced, Hit, LedgerRecord, Passage, StoredPassage, Vector
+from freshet.search.sparse import SparseVector
+from freshet.search.statistics import TermStatistics
+
+Query = Vector | SparseVector
 
 
 class IndexReader(Protocol):
     """What a search needs: read-only, and satisfied with a read-only key."""
 
-    async def nearest(self, vector: Vector, *, limit: int, tenant: str | None = None) -> list[Hit]:
-        """Passages by descending cosine similarity to `vector` (dimension,); of one tenant or of all; listed or not."""
+    async def nearest(self, queries: Sequence[Query], *, limit: int, tenant: str | None = None) -> list[list[Hit]]:
+        """For each query a list of passages, all lists of one call; of one tenant or of all; listed or not.
+
+        By descending cosine similarity to a dense vector (dimension,), by descending inner product with a sparse one,
+        whose list holds only passages that share a term with it.
+        """
         ...
 
     async def ledger(self, keys: Collection[str]) -> dict[str, LedgerRecord]:
@@ -39,6 +47,10 @@ class IndexReader(Protocol):
 
     async def documents(self) -> int:
         """How many documents there are, exactly; tombstones do not count."""
+        ...
+
+    async def statistics(self, known: TermStatistics | None = None) -> TermStatistics | None:
+        """The newest snapshot, `known` itself where that is it; None before the first."""
         ...
 
 
@@ -74,6 +86,29 @@ class IndexWriter(Protocol):
 
     def stored(self, partition: int, *, below: int) -> AsyncIterator[Sequence[StoredPassage]]:
         """Pages of all passages of a partition at offsets below `below`, without vectors; listed or not."""
+        ...
+
+
+class StatisticsStore(Protocol):
+    """Where the snapshots of term statistics are made and kept."""
+
+    async def statistics(self, known: TermStatistics | None = None) -> TermStatistics | None:
+        """As `IndexReader.statistics`."""
+        ...
+
+    async def count_passages(self) -> int:
+        """How many passages there are, listed or not."""
+        ...
+
+    def stored_terms(self) -> AsyncIterator[Sequence[SparseVector]]:
+        """Pages of the sparse vectors of all passages, in an order that has nothing to do with what they say."""
+        ...
+
+    async def keep(self, statistics: TermStatistics) -> None:
+        """Make this the newest snapshot, where its number follows that of the newest one; else do nothing.
+
+        Readers see the one or the other, whole. Idempotent.
+        """
         ...
 
 

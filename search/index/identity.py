@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any
 
 from freshet.schemas.errors import SettingsError
 from freshet.schemas.keys import digest
+from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Model
 from freshet.search.index.base import VersionInfo
 from freshet.search.passages import Recipe
-
-TEXT_RECIPE: Final = "dense/1"  # what is indexed of a passage's text besides its vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +21,11 @@ class Identity:
     index: str
     model: Model
     recipe: Recipe
+    text: Bm25 = field(default_factory=Bm25)
 
     @property
     def fingerprint(self) -> str:
-        return digest(self.model.fingerprint, self.recipe.fingerprint, TEXT_RECIPE)[:16]
+        return digest(self.model.fingerprint, self.recipe.fingerprint, self.text.fingerprint)[:16]
 
     @property
     def version(self) -> str:
@@ -49,6 +49,8 @@ class Identity:
             "model": self.model.name,
             "variant": self.model.variant,
             "window": self.recipe.window,
+            "languages": list(self.text.languages),
+            "average_length": self.text.average_length,
             "topic": topic,
             "partitions": partitions,
         }
@@ -62,13 +64,15 @@ def is_group_of(index: str, group: str) -> bool:
 
 def check_fingerprint(identity: Identity, live: VersionInfo) -> None:
     """Raise SettingsError where the live version was built for something else than the settings say."""
-    built_for = live.metadata.get("fingerprint")
-    if built_for != identity.fingerprint:
-        raise SettingsError(
-            f"the index {identity.index!r} was built for {_describe(live.metadata)}, but the settings describe "
-            f"{identity.model.name} with a window of {identity.recipe.window} tokens; set FRESHET_EMBEDDING__… back, "
-            "or give the new index another name with FRESHET_INDEX"
-        )
+    if live.metadata.get("fingerprint") == identity.fingerprint:
+        return
+    wanted = identity.info(topic="", partitions=0).metadata
+    another = f"FRESHET_INDEX={identity.index}-2"
+    raise SettingsError(
+        f"the index {identity.index!r} was built for {_describe(live.metadata)}, but the settings describe "
+        f"{_describe(wanted)}; {_way_back(live.metadata)}build a new index beside it with: {another} freshet worker "
+        f"(and serve it with: {another} freshet search)"
+    )
 
 
 def check_source(live: VersionInfo, *, topic: str, partitions: int) -> None:
@@ -84,4 +88,14 @@ def check_source(live: VersionInfo, *, topic: str, partitions: int) -> None:
 
 
 def _describe(metadata: Mapping[str, Any]) -> str:
-    return f"{metadata.get('model', 'an unknown model')} with a window of {metadata.get('window', '?')} tokens"
+    languages = metadata.get("languages")
+    words = "no words" if languages is None else f"words in {', '.join(languages)}"
+    length = metadata.get("average_length", "?")
+    counted = "" if languages is None else f" (average length {length})"
+    model, window = metadata.get("model", "an unknown model"), metadata.get("window", "?")
+    return f"{model} with a window of {window} tokens and {words}{counted}"
+
+
+def _way_back(metadata: Mapping[str, Any]) -> str:
+    """Nothing brings back what an older Freshet did not index."""
+    return "" if metadata.get("languages") is None else "set FRESHET_EMBEDDING__… and FRESHET_SPARSE__… back, or "

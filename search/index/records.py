@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freshet.schemas.positions import Rank
+from freshet.search.sparse import SparseVector
 
 Vector = NDArray[np.float32]
 
@@ -45,7 +46,7 @@ class LedgerRecord:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A piece of a document and its vector: a point that is added and removed, never changed."""
+    """A piece of a document and its vectors: a point that is added and removed, never changed."""
 
     id: str
     key: str
@@ -56,11 +57,12 @@ class Passage:
     partition: int
     rank: Rank
     vector: Vector
+    terms: SparseVector
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A passage that a search found. `score` is the cosine similarity to the query, -1…1."""
+    """A passage that a search found. `score` is the inner product with the query's vector, of dense ones the cosine."""
 
     id: str
     key: str
@@ -71,7 +73,10 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class StoredPassage:
-    """A passage read by its id, for a reader that looks again and for a sweep. `vector` has unit length."""
+    """A passage read by its id, for a reader that looks again and for a sweep. `vector` has unit length.
+
+    Both vectors are there where they were asked for.
+    """
 
     id: str
     key: str
@@ -79,6 +84,7 @@ class StoredPassage:
     partition: int
     rank: Rank
     vector: Vector | None = None
+    terms: SparseVector | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ export function show(results, { isNews }) {
   const focused = document.activeElement;
   const focusedId = focused.closest("#results > li")?.dataset.id ?? "";
   results.forEach((result, place) => {
-    const content = JSON.stringify({ ...result, score: undefined, passages: undefined });
+    const content = JSON.stringify({ ...result, score: undefined, explanation: undefined });
     let item = before.get(result.id);
     if (item?.content !== content) {
       item = renewed(item, result);
@@ -109,16 +109,32 @@ function reasons(result) {
   const found = words.size
     ? `The passage above holds words of your question: ${[...words].join(", ")}.`
     : "The passage above holds none of your words: it was found by its meaning.";
-  const rows = result.passages.map(({ position, score }) =>
-    element("tr", {}, element("td", {}, String(position + 1)), element("td", {}, score.toFixed(3))),
+  const { dense, sparse, event, passages } = result.explanation;
+  const places = [place("by meaning", dense), place("by words", sparse)].filter(Boolean).join(", ");
+  const rows = passages.map(({ position, dense, sparse }) =>
+    element("tr", {}, ...[String(position + 1), figure(dense, 3), figure(sparse, 2)].map((cell) => element("td", {}, cell))),
   );
-  const columns = ["Passage", "Similarity"].map((name) => element("th", { scope: "col" }, name));
+  const columns = ["Passage", "Meaning", "Words"].map((name) => element("th", { scope: "col" }, name));
   const table = element(
     "table",
     { "aria-label": "Passages" },
     element("thead", {}, element("tr", {}, ...columns)),
     element("tbody", {}, ...rows),
   );
-  const near = "What of this document is near to it, by cosine similarity (1 would be the same):";
-  return [element("p", {}, found), element("p", {}, near), table];
+  const scores = "Its passages, by cosine similarity (1 would be the same) and by the weight of shared words (BM25):";
+  return [
+    element("p", {}, found),
+    element("p", {}, `It stands ${places}.`),
+    element("p", {}, scores),
+    table,
+    element("p", { class: "event" }, "Shown as of the event ", element("code", {}, event), "."),
+  ];
+}
+
+function place(how, standing) {
+  return standing && `at place ${standing.rank} ${how}`;
+}
+
+function figure(score, digits) {
+  return score === null ? "–" : score.toFixed(digits);
 }

@@ -12,7 +12,7 @@ from typing import Final
 from qdrant_client import models
 
 from freshet.schemas.positions import Rank
-from freshet.search.index.qdrant.payloads import LEDGER, PASSAGE, rank_payload
+from freshet.search.index.qdrant.payloads import LEDGER, PASSAGE, STATISTICS, STATISTICS_PART, rank_payload
 from freshet.search.index.records import Displaced
 
 # Payload indexes, so that conditions stay cheap, and are allowed where an operator has turned strict mode on.
@@ -25,6 +25,7 @@ INDEXES: Final[dict[str, models.PayloadSchemaType | models.KeywordIndexParams]] 
     "rank_low": models.PayloadSchemaType.INTEGER,
     "searchable_at": models.PayloadSchemaType.FLOAT,
     "deleted": models.PayloadSchemaType.BOOL,
+    "number": models.PayloadSchemaType.INTEGER,
 }
 _NO_OFFSET: Final = -1
 
@@ -36,6 +37,22 @@ def of_tenant(tenant: str) -> models.Filter:
 def ledger() -> models.Filter:
     """Ledger records, tombstones too."""
     return models.Filter(must=[_equals("kind", LEDGER)])
+
+
+def passages() -> models.Filter:
+    """Passages, listed or not."""
+    return models.Filter(must=[_equals("kind", PASSAGE)])
+
+
+def follows(number: int) -> models.Filter:
+    """The head of the snapshots, where the newest is the one before this number."""
+    return models.Filter(must=[_equals("kind", STATISTICS), _equals("number", number - 1)])
+
+
+def parts_before(number: int) -> models.Filter:
+    """Parts of snapshots before this one."""
+    before = models.FieldCondition(key="number", range=models.Range(lt=number))
+    return models.Filter(must=[_equals("kind", STATISTICS_PART), before])
 
 
 def alive() -> models.Filter:

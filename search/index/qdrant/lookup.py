@@ -9,7 +9,7 @@ from qdrant_client import AsyncQdrantClient, models
 
 from freshet.schemas.keys import ledger_id
 from freshet.search.index.qdrant.failures import translated
-from freshet.search.index.qdrant.payloads import DENSE, STORED, ledger_record, stored_passage
+from freshet.search.index.qdrant.payloads import DENSE, SPARSE, STORED, ledger_record, stored_passage
 from freshet.search.index.records import LedgerRecord, StoredPassage
 
 POINTS_A_REQUEST: Final = 256
@@ -43,7 +43,7 @@ class Lookup:
     ) -> list[models.Record]:
         with translated(operation):
             return await self._client.retrieve(
-                self._collection, ids, with_payload=payload or True, with_vectors=[DENSE] if vectors else False
+                self._collection, ids, with_payload=payload or True, with_vectors=[DENSE, SPARSE] if vectors else False
             )
 
 

@@ -10,10 +10,14 @@ from qdrant_client import models
 from freshet.schemas.keys import ledger_id
 from freshet.schemas.positions import Rank
 from freshet.search.index.records import Hit, LedgerRecord, Passage, StoredPassage
+from freshet.search.sparse import SparseVector
 
-DENSE: Final = "dense"  # the named vector of passages
+DENSE: Final = "dense"  # the named vectors of passages
+SPARSE: Final = "sparse"
 PASSAGE: Final = "passage"  # the kinds of point
 LEDGER: Final = "ledger"
+STATISTICS: Final = "statistics"
+STATISTICS_PART: Final = "statistics part"
 # Conditions on ranges compare as 64-bit floats, which are exact to 2^53 only. Offsets stay below; versions, which may
 # well be nanoseconds, are therefore kept as two words of 32 bits.
 RANK: Final = ("rank_high", "rank_low", "offset")
@@ -38,7 +42,23 @@ def passage_point(passage: Passage) -> models.PointStruct:
         "partition": passage.partition,
         **rank_payload(passage.rank),
     }
-    return models.PointStruct(id=passage.id, vector={DENSE: passage.vector.tolist()}, payload=payload)
+    vectors: dict[str, Any] = {DENSE: passage.vector.tolist()}
+    if passage.terms:
+        vectors[SPARSE] = sparse_vector(passage.terms)
+    return models.PointStruct(id=passage.id, vector=vectors, payload=payload)
+
+
+def sparse_vector(terms: SparseVector) -> models.SparseVector:
+    return models.SparseVector(indices=terms.indices.tolist(), values=terms.values.tolist())
+
+
+def stored_terms(point: models.Record) -> SparseVector:
+    """The sparse vector of a point that was read with it; an empty one where it has none."""
+    found = point.vector.get(SPARSE) if isinstance(point.vector, dict) else None
+    if not isinstance(found, models.SparseVector):
+        return SparseVector.of({})
+    order = np.argsort(np.asarray(found.indices, np.uint32))
+    return SparseVector(np.asarray(found.indices, np.uint32)[order], np.asarray(found.values, np.float32)[order])
 
 
 def ledger_point(record: LedgerRecord) -> models.PointStruct:
@@ -95,7 +115,10 @@ def stored_passage(point: models.Record) -> StoredPassage:
     vectors = point.vector if isinstance(point.vector, dict) else {}
     dense = vectors.get(DENSE)
     vector = None if dense is None else np.asarray(dense, np.float32)
-    return StoredPassage(str(point.id), payload["key"], payload["text"], payload["partition"], _rank(payload), vector)
+    terms = None if vector is None else stored_terms(point)
+    return StoredPassage(
+        str(point.id), payload["key"], payload["text"], payload["partition"], _rank(payload), vector, terms
+    )
 
 
 def _rank(payload: dict[str, Any]) -> Rank:

@@ -11,7 +11,7 @@ from freshet.schemas.errors import PermanentError
 from freshet.search.index.base import VersionInfo
 from freshet.search.index.qdrant.conditions import INDEXES
 from freshet.search.index.qdrant.failures import demand_completed, translated
-from freshet.search.index.qdrant.payloads import DENSE
+from freshet.search.index.qdrant.payloads import DENSE, SPARSE
 
 
 class QdrantVersions:
@@ -59,7 +59,12 @@ class QdrantVersions:
     async def _create_collection(self, info: VersionInfo) -> None:
         vectors = {DENSE: models.VectorParams(size=info.dimension, distance=models.Distance.COSINE)}
         try:
-            await self._client.create_collection(info.name, vectors_config=vectors, metadata=dict(info.metadata))
+            await self._client.create_collection(
+                info.name,
+                vectors_config=vectors,
+                sparse_vectors_config={SPARSE: models.SparseVectorParams()},
+                metadata=dict(info.metadata),
+            )
         except UnexpectedResponse as error:
             if error.status_code != HTTPStatus.CONFLICT:  # somebody else was first
                 raise

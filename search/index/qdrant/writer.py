@@ -15,7 +15,7 @@ from freshet.search.index.qdrant.conditions import displaced as of_displaced
 from freshet.search.index.qdrant.conditions import not_above, read_at, stored_below
 from freshet.search.index.qdrant.failures import demand_completed, translated
 from freshet.search.index.qdrant.lookup import POINTS_A_REQUEST, Lookup
-from freshet.search.index.qdrant.payloads import STORED, ledger_point, passage_point, stored_passage
+from freshet.search.index.qdrant.payloads import SPARSE, STORED, ledger_point, passage_point, stored_passage
 from freshet.search.index.records import Displaced, LedgerRecord, Passage, StoredPassage
 
 BYTES_A_REQUEST: Final = 8 << 20  # the server's limit is 32 MiB, unless its operator has lowered it
@@ -83,7 +83,7 @@ def _requests(points: Iterable[models.PointStruct], dimension: int) -> Iterator[
     request: list[models.PointStruct] = []
     size = 0
     for point in points:
-        bytes_ = len(to_json(point.payload)) + (_BYTES_A_NUMBER * dimension if point.vector else 0)
+        bytes_ = len(to_json(point.payload)) + _BYTES_A_NUMBER * _numbers(point, dimension)
         if request and (len(request) == POINTS_A_REQUEST or size + bytes_ > BYTES_A_REQUEST):
             yield request
             request, size = [], 0
@@ -91,6 +91,14 @@ def _requests(points: Iterable[models.PointStruct], dimension: int) -> Iterator[
         size += bytes_
     if request:
         yield request
+
+
+def _numbers(point: models.PointStruct, dimension: int) -> int:
+    """How many numbers the vectors of a point hold; a ledger record has none."""
+    if not isinstance(point.vector, dict) or not point.vector:
+        return 0
+    terms = point.vector.get(SPARSE)
+    return dimension + (2 * len(terms.indices) if isinstance(terms, models.SparseVector) else 0)
 
 
 def _removals(displaced: Iterable[Displaced]) -> Iterator[list[Displaced]]:

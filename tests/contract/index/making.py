@@ -9,6 +9,7 @@ import numpy as np
 from freshet.schemas.keys import passage_id
 from freshet.schemas.positions import Rank
 from freshet.search.index.records import Displaced, LedgerRecord, Passage, Vector
+from freshet.search.sparse import SparseVector, term_id
 
 DIMENSION = 4
 LONG_AGO = Rank(0, 0)
@@ -18,6 +19,11 @@ def unit(*numbers: float) -> Vector:
     vector = np.zeros(DIMENSION, np.float32)
     vector[: len(numbers)] = numbers
     return vector / np.linalg.norm(vector)
+
+
+def words(text: str) -> SparseVector:
+    """Each word of a text weighs 1."""
+    return SparseVector.of({term_id(word): 1.0 for word in text.split()})
 
 
 def passage(text: str = "text", **parts: Any) -> Passage:
@@ -30,6 +36,7 @@ def passage(text: str = "text", **parts: Any) -> Passage:
         "partition": 0,
         "rank": LONG_AGO,
         "vector": unit(1),
+        "terms": words(text),
     }
     return Passage(text=text, **(defaults | parts))
 

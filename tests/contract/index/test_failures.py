@@ -18,7 +18,7 @@ from tests.contract.index.making import DIMENSION, LONG_AGO, displaced, passage,
 from tests.contract.index.under_test import Index
 
 CALLS: dict[str, Callable[[Index], Awaitable[object]]] = {
-    "nearest": lambda index: index.reader.nearest(unit(1), limit=3),
+    "nearest": lambda index: index.nearest(unit(1), limit=3),
     "ledger": lambda index: index.reader.ledger(["a"]),
     "passages": lambda index: index.reader.passages([passage().id]),
     "newest": lambda index: index.reader.newest(),
@@ -82,7 +82,7 @@ async def test_a_query_of_another_dimension_is_permanent(qdrant, clients):
     index = Index(clients(qdrant.url, api_key=qdrant.api_key), in_process=False)
     await index.make()
     with pytest.raises(PermanentError, match="dim"):
-        await index.reader.nearest(unit(1)[:2], limit=3)
+        await index.nearest(unit(1)[:2], limit=3)
     await index.drop()
 
 

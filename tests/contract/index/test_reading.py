@@ -18,7 +18,7 @@ async def test_nearest_gives_passages_by_descending_cosine_similarity(index: Ind
     angles = {"far": 1.5, "near": 0.1, "middle": 0.7}
     passages = [passage(name, vector=unit(math.cos(a), math.sin(a))) for name, a in angles.items()]
     await index.writer.add(passages, at_most=LONG_AGO)
-    hits = await index.reader.nearest(unit(1), limit=10)
+    hits = await index.nearest(unit(1), limit=10)
     assert [hit.text for hit in hits] == ["near", "middle", "far"]
     assert [hit.score for hit in hits] == pytest.approx([math.cos(angles[hit.text]) for hit in hits], abs=1e-6)
 
@@ -26,21 +26,21 @@ async def test_nearest_gives_passages_by_descending_cosine_similarity(index: Ind
 async def test_a_hit_tells_its_document_text_and_rank(index: Index):
     stored = passage("words", key="kb/17", rank=Rank(2**60 + 1, 9))
     await index.writer.add([stored], at_most=stored.rank)
-    [hit] = await index.reader.nearest(unit(1), limit=1)
+    [hit] = await index.nearest(unit(1), limit=1)
     assert (hit.id, hit.key, hit.text, hit.rank) == (stored.id, "kb/17", "words", Rank(2**60 + 1, 9))
 
 
 async def test_similarity_does_not_depend_on_the_length_of_a_vector(index: Index):
     await index.writer.add([passage("long", vector=unit(1, 1) * 5)], at_most=LONG_AGO)
-    [hit] = await index.reader.nearest(unit(1) * 3, limit=1)
+    [hit] = await index.nearest(unit(1) * 3, limit=1)
     assert hit.score == pytest.approx(math.sqrt(0.5), abs=1e-6)
 
 
 async def test_nearest_stops_at_its_limit_and_a_longer_list_begins_with_the_shorter_one(index: Index):
     passages = [passage(f"{n}", vector=unit(1, n / 10)) for n in range(20)]
     await index.writer.add(passages, at_most=LONG_AGO)
-    short = await index.reader.nearest(unit(1), limit=5)
-    long = await index.reader.nearest(unit(1), limit=50)
+    short = await index.nearest(unit(1), limit=5)
+    long = await index.nearest(unit(1), limit=50)
     assert (len(short), len(long)) == (5, 20)
     assert [hit.id for hit in long[:5]] == [hit.id for hit in short]
 
@@ -52,19 +52,19 @@ async def test_a_search_of_one_tenant_sees_no_other_and_a_search_of_none_sees_al
         passage("of nobody", key="1"),
     ]
     await index.writer.add(passages, at_most=LONG_AGO)
-    assert [hit.text for hit in await index.reader.nearest(unit(1), limit=9, tenant="a")] == ["of a"]
-    assert await index.reader.nearest(unit(1), limit=9, tenant="c") == []
-    assert {hit.text for hit in await index.reader.nearest(unit(1), limit=9)} == {"of a", "of b", "of nobody"}
+    assert [hit.text for hit in await index.nearest(unit(1), limit=9, tenant="a")] == ["of a"]
+    assert await index.nearest(unit(1), limit=9, tenant="c") == []
+    assert {hit.text for hit in await index.nearest(unit(1), limit=9)} == {"of a", "of b", "of nobody"}
 
 
 async def test_ledger_records_are_never_hits_and_unlisted_passages_are(index: Index):
     await index.writer.add([passage("unlisted")], at_most=LONG_AGO)
     await index.writer.commit([record(), record("other")], partition=0, read=[])
-    assert [hit.text for hit in await index.reader.nearest(unit(1), limit=9)] == ["unlisted"]
+    assert [hit.text for hit in await index.nearest(unit(1), limit=9)] == ["unlisted"]
 
 
 async def test_an_empty_index_has_no_hits(index: Index):
-    assert await index.reader.nearest(unit(1), limit=9) == []
+    assert await index.nearest(unit(1), limit=9) == []
 
 
 async def test_a_record_comes_back_as_it_was_written(index: Index):

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from freshet.schemas.positions import Rank
+from freshet.search.fusion import Candidate, fuse
+from freshet.search.index.base import Query
 from freshet.search.index.records import Displaced, LedgerRecord
-from freshet.search.retrieval import Candidate, retrieve
-from tests.contract.index.making import passage, record, unit
+from freshet.search.retrieval import retrieve
+from tests.contract.index.making import passage, record, unit, words
 from tests.contract.index.under_test import Index
 
 EDITS = 200
+MODES: dict[str, list[Query]] = {
+    "dense": [unit(1)],
+    "sparse": [words("the part")],
+    "hybrid": [unit(1), words("the part")],
+}
 
 
 async def edit(index: Index, before: LedgerRecord | None, offset: int) -> LedgerRecord:
@@ -28,7 +37,8 @@ async def edit(index: Index, before: LedgerRecord | None, offset: int) -> Ledger
     return after
 
 
-async def test_a_document_that_always_matches_is_in_every_answer_in_one_of_its_states(index: Index):
+@pytest.mark.parametrize("mode", MODES)
+async def test_a_document_that_always_matches_is_in_every_answer_in_one_of_its_states(index: Index, mode: str):
     await index.writer.add(
         [passage(f"{n}", key=f"other {n}", vector=unit(1, 5)) for n in range(20)], at_most=Rank(0, 0)
     )
@@ -38,7 +48,7 @@ async def test_a_document_that_always_matches_is_in_every_answer_in_one_of_its_s
 
     async def search() -> None:
         while editing:
-            [found] = await retrieve(index.reader, unit(1), limit=10)
+            [found] = fuse(await retrieve(index.reader, MODES[mode], length=10))
             answers.append(found)
             await asyncio.sleep(0)
 

@@ -30,7 +30,7 @@ async def test_making_a_version_again_keeps_what_it_holds(index: Index):
     before = await index.versions.describe(index.name)
     await index.versions.create(VersionInfo(index.name, DIMENSION, {"fingerprint": "another"}))
     assert await index.versions.describe(index.name) == before
-    assert [hit.text for hit in await index.reader.nearest(unit(1), limit=9)] == ["kept"]
+    assert [hit.text for hit in await index.nearest(unit(1), limit=9)] == ["kept"]
 
 
 async def test_processes_that_start_together_may_all_make_the_version(index: Index):
@@ -61,7 +61,7 @@ async def test_a_search_through_the_alias_sees_the_live_version_only(index: Inde
     through = index.reader_of(index.alias)
     for name, text in ((index.name, "in the first"), (second.name, "in the second")):
         await index.versions.make_live(name)
-        assert [hit.text for hit in await through.nearest(unit(1), limit=9)] == [text]
+        assert [hit.text for hit in (await through.nearest([unit(1)], limit=9))[0]] == [text]
 
 
 async def test_another_index_is_not_switched_along(index: Index):
@@ -86,7 +86,7 @@ async def test_searches_never_miss_the_index_while_it_is_switched(index: Index):
     async def search() -> int:
         searches = 0
         while switching:
-            assert len(await index.reader_of(index.alias).nearest(unit(1), limit=9)) == 1
+            assert len((await index.reader_of(index.alias).nearest([unit(1)], limit=9))[0]) == 1
             searches += 1
             await asyncio.sleep(0)
         return searches

@@ -43,7 +43,7 @@ async def test_an_added_passage_is_there_for_the_next_read(index: Index):
     for n in range(10):
         item = passage(f"text {n}", vector=unit(1, n))
         await index.writer.add([item], at_most=LONG_AGO)
-        assert item.id in {hit.id for hit in await index.reader.nearest(unit(1, n), limit=20)}
+        assert item.id in {hit.id for hit in await index.nearest(unit(1, n), limit=20)}
 
 
 async def test_a_passage_is_overwritten_only_where_it_stands_at_or_below_the_fence(index: Index):
@@ -86,7 +86,7 @@ async def test_adding_again_changes_nothing(index: Index):
     await index.writer.add(items, at_most=LONG_AGO)
     for _ in range(2):
         await index.writer.add(items, at_most=LONG_AGO)
-        assert [hit.text for hit in await index.reader.nearest(unit(1), limit=9)] == [item.text for item in items]
+        assert [hit.text for hit in await index.nearest(unit(1), limit=9)] == [item.text for item in items]
 
 
 async def test_more_passages_than_a_request_holds_are_added_whole(index: Index):
@@ -214,7 +214,7 @@ async def test_only_the_named_passages_are_removed(index: Index):
     await index.writer.add([gone, kept], at_most=LONG_AGO)
     await index.writer.remove([displaced(gone, passage("never there"), at_most=LONG_AGO)])
     assert await texts(index, [gone, kept]) == {"kept"}
-    assert [hit.text for hit in await index.reader.nearest(unit(1), limit=9)] == ["kept"]
+    assert [hit.text for hit in await index.nearest(unit(1), limit=9)] == ["kept"]
 
 
 async def test_a_passage_of_another_partition_is_not_removed(index: Index):

@@ -6,10 +6,12 @@ import uuid
 
 from qdrant_client import AsyncQdrantClient
 
-from freshet.search.index.base import IndexReader, IndexVersions, IndexWriter, VersionInfo
+from freshet.search.index.base import IndexReader, IndexVersions, IndexWriter, Query, StatisticsStore, VersionInfo
 from freshet.search.index.qdrant.reader import QdrantReader
+from freshet.search.index.qdrant.statistics import QdrantStatistics
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.qdrant.writer import QdrantWriter
+from freshet.search.index.records import Hit
 from tests.contract.index.making import DIMENSION
 
 
@@ -24,6 +26,7 @@ class Index:
         self.name = self.new_name()
         self.reader: IndexReader = self.reader_of(self.name)
         self.writer: IndexWriter = self.writer_of(self.name)
+        self.statistics: StatisticsStore = QdrantStatistics(client, collection=self.name)
         self.versions: IndexVersions = self.versions_of(self.alias)
 
     def new_name(self) -> str:
@@ -38,6 +41,11 @@ class Index:
 
     def versions_of(self, alias: str) -> QdrantVersions:
         return QdrantVersions(self.client, index=alias)
+
+    async def nearest(self, query: Query, *, limit: int, tenant: str | None = None) -> list[Hit]:
+        """The list of a single query."""
+        [hits] = await self.reader.nearest([query], limit=limit, tenant=tenant)
+        return hits
 
     async def make(self) -> None:
         await self.versions.create(VersionInfo(self.name, DIMENSION, {"fingerprint": "first"}))

@@ -71,7 +71,10 @@ async def test_why_a_result_is_one_can_be_read(page: Page):
     await why.locator("summary").click()
     await expect(why.locator("p").first).to_have_text("The passage above holds words of your question: router.")
     await expect(why.locator("tbody tr")).to_have_count(2)
-    await expect(why.locator("tbody tr").first.locator("td")).to_have_text(["1", re.compile(r"0\.\d{3}")])
+    figures: list[str | re.Pattern[str]] = ["1", re.compile(r"0\.\d{3}"), re.compile(r"\d\.\d\d")]
+    await expect(why.locator("tbody tr").first.locator("td")).to_have_text(figures)
+    await expect(why.locator("p").nth(1)).to_have_text("It stands at place 1 by meaning, at place 1 by words.")
+    await expect(why.locator(".event")).to_have_text(re.compile(r"^Shown as of the event documents/0@\d+\.$"))
     other = page.locator(RESULTS).nth(1).locator(".why")
     await other.locator("summary").click()
     await expect(other.locator("p").first).to_have_text(re.compile("none of your words"))

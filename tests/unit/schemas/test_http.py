@@ -15,7 +15,7 @@ def test_a_search_needs_nothing_but_a_query():
         5,
         0,
         None,
-        "dense",
+        "hybrid",
         False,
     )
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from freshet.schemas.positions import Rank
+from freshet.search.index.base import Query
 from freshet.search.index.records import Hit, LedgerRecord, Passage, StoredPassage, Vector
+from freshet.search.sparse import SparseVector
+from freshet.search.statistics import TermStatistics
 
 
 def toward(degrees: float) -> Vector:
@@ -17,6 +20,13 @@ def toward(degrees: float) -> Vector:
 
 
 QUERY = toward(0)
+WORDS = SparseVector.of({1: 1.0})
+QUERIES: dict[str, list[Query]] = {"dense": [QUERY], "sparse": [WORDS], "hybrid": [QUERY, WORDS]}
+
+
+def words(degrees: float) -> SparseVector:
+    """A smaller angle is nearer by words, too."""
+    return SparseVector.of({1: 180.0 - degrees, 2: 1.0})
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,10 @@ class State:
 
     title: str
     angles: tuple[float, ...] | None
+
+
+def score(query: Query, passage: Passage) -> float:
+    return query.dot(passage.terms) if isinstance(query, SparseVector) else float(query @ passage.vector)
 
 
 class EditedIndex:
@@ -46,7 +60,8 @@ class EditedIndex:
         rank, tenant = Rank(0, self._offset), key.partition("/")[0] if "/" in key else None
         new = {f"{key} {state.title} {angle}": angle for angle in state.angles or ()}
         for id_, angle in new.items():
-            self.stored.setdefault(id_, Passage(id_, key, tenant, f"{angle}", state.title, {}, 0, rank, toward(angle)))
+            vectors = toward(angle), words(angle)
+            self.stored.setdefault(id_, Passage(id_, key, tenant, f"{angle}", state.title, {}, 0, rank, *vectors))
         yield "added"
         before = self.records.get(key)
         self.records[key] = LedgerRecord(
@@ -61,14 +76,16 @@ class EditedIndex:
         for _ in self.edit(key, state):
             pass
 
-    async def nearest(self, vector: Vector, *, limit: int, tenant: str | None = None) -> list[Hit]:
+    async def nearest(self, queries: Sequence[Query], *, limit: int, tenant: str | None = None) -> list[list[Hit]]:
         self._read("nearest")
-        hits = [
-            Hit(item.id, item.key, item.text, float(vector @ item.vector), item.rank)
-            for item in self.stored.values()
-            if tenant is None or item.tenant == tenant
-        ]
-        return sorted(hits, key=lambda hit: -hit.score)[:limit]
+        items = [item for item in self.stored.values() if tenant is None or item.tenant == tenant]
+        lists = (
+            [Hit(each.id, each.key, each.text, score(query, each), each.rank) for each in items] for query in queries
+        )
+        return [sorted(hits, key=lambda hit: -hit.score)[:limit] for hits in lists]
+
+    async def statistics(self, known: TermStatistics | None = None) -> TermStatistics | None:
+        return known
 
     async def ledger(self, keys: Collection[str]) -> dict[str, LedgerRecord]:
         self._read("ledger")
@@ -78,7 +95,9 @@ class EditedIndex:
         self._read("passages")
         found = [self.stored[id_] for id_ in ids if id_ in self.stored]
         return {
-            item.id: StoredPassage(item.id, item.key, item.text, 0, item.rank, item.vector if vectors else None)
+            item.id: StoredPassage(
+                item.id, item.key, item.text, 0, item.rank, *((item.vector, item.terms) if vectors else ())
+            )
             for item in found
         }
 

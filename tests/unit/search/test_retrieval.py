@@ -10,10 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freshet.search import retrieval
-from freshet.search.retrieval import Candidate, retrieve
-from tests.unit.search.editing import QUERY, EditedIndex, State, toward
+from freshet.search.fusion import Candidate, fuse
+from freshet.search.retrieval import retrieve
+from tests.unit.search.editing import QUERIES, QUERY, EditedIndex, State, toward
 
 FIRST = State("first", (10, 20))
+
+
+async def search(
+    index: EditedIndex, mode: str = "dense", *, length: int = 100, tenant: str | None = None
+) -> list[Candidate]:
+    return fuse(await retrieve(index, QUERIES[mode], length=length, tenant=tenant))
 
 
 def seen(candidate: Candidate) -> tuple[str, tuple[float, ...]]:
@@ -52,15 +59,18 @@ def follow(index: EditedIndex, steps: Iterator[object], schedule: Sequence[int])
     index.before_read = before_read
 
 
+@pytest.mark.parametrize("mode", QUERIES)
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
-async def test_a_document_that_always_matches_is_found_in_one_state_whenever_it_is_edited(history: list[State]):
+async def test_a_document_that_always_matches_is_found_in_one_state_whenever_it_is_edited(
+    history: list[State], mode: str
+):
     first, *later = history
     for schedule in schedules(steps=3 * len(later), reads=6):
         index = EditedIndex()
         index.put("other", State("other", (15,)))
         index.put("doc", first)
         follow(index, chain.from_iterable([index.edit("doc", state) for state in later]), schedule)
-        found = {candidate.key: candidate for candidate in await retrieve(index, QUERY, limit=10)}
+        found = {candidate.key: candidate for candidate in await search(index, mode)}
         assert set(found) == {"doc", "other"}, schedule
         assert is_one_of(found["doc"], history), (schedule, seen(found["doc"]))
 
@@ -69,7 +79,7 @@ async def test_the_newer_state_is_shown_with_its_own_score_when_the_document_cha
     index = EditedIndex()
     index.put("doc", FIRST)
     follow(index, index.edit("doc", State("second", (30, 5))), [1, 1, 1])  # after the search, before the ledger
-    [candidate] = await retrieve(index, QUERY, limit=10)
+    [candidate] = await search(index)
     assert seen(candidate) == ("second", (5, 30))
     assert candidate.score == pytest.approx(float(QUERY @ toward(5)), abs=1e-6)
 
@@ -79,7 +89,7 @@ async def test_a_document_deleted_meanwhile_is_gone_or_whole():
         index = EditedIndex()
         index.put("doc", FIRST)
         follow(index, index.edit("doc", State("", None)), schedule)
-        found = await retrieve(index, QUERY, limit=10)
+        found = await search(index)
         assert [seen(candidate) for candidate in found] in ([], [("first", (10, 20))]), schedule
 
 
@@ -87,7 +97,7 @@ async def test_a_deleted_document_stays_away_though_its_passages_are_still_there
     index = EditedIndex()
     index.put("doc", FIRST)
     next(islice(index.edit("doc", State("", None)), 1, None))
-    assert await retrieve(index, QUERY, limit=10) == []
+    assert await search(index) == []
     assert index.reads == ["nearest", "ledger"]
 
 
@@ -96,7 +106,7 @@ async def test_passages_that_nothing_lists_yet_are_not_shown():
     index.put("doc", FIRST)
     next(index.edit("new", State("new", (1,))))
     next(index.edit("doc", State("second", (2,))))
-    [candidate] = await retrieve(index, QUERY, limit=10)
+    [candidate] = await search(index)
     assert seen(candidate) == ("first", (10, 20))
 
 
@@ -109,7 +119,7 @@ async def test_a_document_that_never_rests_ends_the_search_all_the_same():
         index.put("doc", State("same", (50, next(angles) / 1000)))
 
     index.before_read = edit
-    [candidate] = await retrieve(index, QUERY, limit=10)
+    [candidate] = await search(index)
     assert seen(candidate) == ("same", (50,))  # of its last state what had not been removed
     assert len(index.reads) < 15
 
@@ -118,7 +128,7 @@ async def test_a_search_of_an_index_at_rest_reads_twice():
     index = EditedIndex()
     for n in range(30):
         index.put(f"doc {n}", State("t", (n, n + 0.5)))
-    await retrieve(index, QUERY, limit=10)
+    await search(index)
     assert index.reads == ["nearest", "ledger"]
 
 
@@ -126,21 +136,20 @@ async def test_documents_stand_in_the_order_of_their_best_passages_then_of_their
     index = EditedIndex()
     for key, angles in {"b": (20, 50), "d": (30,), "c": (20,), "a": (60, 10)}.items():
         index.put(key, State(key, angles))
-    found = await retrieve(index, QUERY, limit=10)
+    found = await search(index)
     assert [seen(candidate) for candidate in found] == [("a", (10, 60)), ("b", (20, 50)), ("c", (20,)), ("d", (30,))]
     assert [candidate.text for candidate in found] == ["10", "20", "20", "30"]
-    assert await retrieve(index, QUERY, limit=2) == found[:2]
 
 
 async def test_a_search_of_one_tenant_gives_its_documents_only():
     index = EditedIndex()
     index.put("a/1", FIRST)
     index.put("b/1", FIRST)
-    assert [candidate.key for candidate in await retrieve(index, QUERY, limit=10, tenant="b")] == ["b/1"]
+    assert [candidate.key for candidate in await search(index, tenant="b")] == ["b/1"]
 
 
 async def test_an_empty_index_answers_nothing():
-    assert await retrieve(EditedIndex(), QUERY, limit=10) == []
+    assert await search(EditedIndex()) == []
 
 
 async def test_a_list_full_of_leftovers_is_asked_for_more_until_it_is_full_of_documents():
@@ -148,7 +157,7 @@ async def test_a_list_full_of_leftovers_is_asked_for_more_until_it_is_full_of_do
     for n in range(150):
         next(index.edit(f"torn {n}", State("torn", (n / 1000,))))
         index.put(f"doc {n}", State("t", (1 + n / 10,)))
-    found = await retrieve(index, QUERY, limit=1000)
+    found = await search(index)
     assert [candidate.key for candidate in found] == [f"doc {n}" for n in range(100)]
 
 
@@ -166,7 +175,7 @@ async def test_what_moves_up_while_a_longer_list_is_asked_for_is_not_skipped():
                 next(edit, None)
 
     index.before_read = remove
-    found = await retrieve(index, QUERY, limit=1000)
+    found = await search(index)
     assert [candidate.key for candidate in found] == [f"doc {n}" for n in range(100)]
     assert {candidate.record.title for candidate in found} == {"new"}
 
@@ -198,18 +207,17 @@ async def test_leftovers_of_torn_writes_change_no_answer(edits: list[tuple[str, 
     live = [index.stored[id_] for entry in current.values() for id_ in entry.passages]
     best = sorted(live, key=lambda item: float(item.text))[:length]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retrieval, "PASSAGES", length)
-        patch.setattr(retrieval, "_LISTS", 50)
-        found = await retrieve(index, QUERY, limit=100)
+        patch.setattr(retrieval, "_ROUNDS", 50)
+        found = await search(index, length=length)
     assert [candidate.key for candidate in found] == list(dict.fromkeys(item.key for item in best))
     for candidate in found:
         assert candidate.record == current[candidate.key]
         assert [hit.id for hit in candidate.passages] == [item.id for item in best if item.key == candidate.key]
 
 
-@given(documents, st.lists(st.integers(0, 8), max_size=30), st.integers(2, 6))
+@given(documents, st.lists(st.integers(0, 8), max_size=30), st.integers(2, 6), st.sampled_from(sorted(QUERIES)))
 async def test_every_answer_shows_states_that_were_true_while_it_was_made(
-    edits: list[tuple[str, State, int]], times: list[int], length: int
+    edits: list[tuple[str, State, int]], times: list[int], length: int, mode: str
 ):
     index = EditedIndex()
     for key in KEYS:
@@ -222,9 +230,7 @@ async def test_every_answer_shows_states_that_were_true_while_it_was_made(
         history.extend(dict(index.records) for _ in islice(steps, times.count(next(reads))))
 
     index.before_read = before_read
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retrieval, "PASSAGES", length)
-        found = await retrieve(index, QUERY, limit=100)
+    found = await search(index, mode, length=length)
     scores = [candidate.score for candidate in found]
     assert all(a >= b for a, b in pairwise(scores))
     assert len({candidate.key for candidate in found}) == len(found)

@@ -8,9 +8,10 @@ from prometheus_client import CollectorRegistry
 from freshet.schemas.http import SearchRequest
 from freshet.search.live import LiveIndex
 from freshet.search.metrics import SearchMetrics
-from freshet.search.retrieval import PASSAGES
-from freshet.search.service import MAX_QUERY_CHARACTERS, InvalidSearch, SearchService
+from freshet.search.service import MAX_QUERY_CHARACTERS, InvalidSearch, Ranking, SearchService
 from tests.unit.search.http.world import MemoryReader, Versions, WordEmbedder
+
+PASSAGES = Ranking().list_length
 
 
 def service_on(reader: MemoryReader, *, tenants: bool = False, registry: CollectorRegistry | None = None):
@@ -30,8 +31,8 @@ async def test_every_answer_has_an_id_of_its_own_and_the_time_of_each_stage():
     service = service_on(MemoryReader(), registry=registry)
     answers = [await service.search(SearchRequest(query="cat")) for _ in range(2)]
     assert [answer.query_id for answer in answers] == ["query-1", "query-2"]
-    assert answers[0].stages == {"resolve": 1000.0, "embed": 1000.0, "retrieve": 1000.0}
-    assert answers[0].took_ms == 7000.0
+    assert answers[0].stages == {"resolve": 1000.0, "embed": 1000.0, "retrieve": 1000.0, "fuse": 1000.0}
+    assert answers[0].took_ms == 9000.0
     assert registry.get_sample_value("freshet_search_stage_seconds_sum", {"stage": "embed"}) == 2.0
 
 
@@ -46,7 +47,7 @@ async def test_pages_of_any_size_add_up_to_the_same_order():
     service = service_on(reader)
 
     async def page(offset: int, limit: int) -> list[str]:
-        answer = await service.search(SearchRequest(query="cat", offset=offset, limit=limit))
+        answer = await service.search(SearchRequest(query="cat", offset=offset, limit=limit, mode="dense"))
         return [result.id for result in answer.results]
 
     whole = await page(0, 100)

@@ -11,6 +11,7 @@ from freshet.schemas.decoding import Reason, Record
 from freshet.schemas.errors import PermanentError
 from freshet.schemas.events import Event, Upsert
 from freshet.schemas.positions import Order, Rank
+from freshet.search.bm25 import Bm25
 from freshet.search.index.records import Passage
 from freshet.search.passages import Recipe
 from freshet.streams.batch import Batch
@@ -32,6 +33,7 @@ class Pipeline:
             embedder=self.embedder,
             order=Order.LOG,
             recipe=Recipe(window=4),
+            text=Bm25(),
             retry=retry,
             clock=lambda: 9.0,
         )

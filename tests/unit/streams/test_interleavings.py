@@ -17,6 +17,7 @@ import pytest
 from freshet.schemas.events import Delete, Event, Upsert
 from freshet.schemas.keys import canonical_json
 from freshet.schemas.positions import Order
+from freshet.search.bm25 import Bm25
 from freshet.search.index.records import LedgerRecord
 from freshet.search.passages import Recipe
 from freshet.streams.batch import Batch
@@ -104,7 +105,13 @@ class World:
         index = MemoryIndex(self.points, actor.gate, without=self.without)
         retry = Retry(weather=Weather(), longest_wait=1)
         indexer = Indexer(
-            index=index, embedder=self.embedder, order=Order.LOG, recipe=RECIPE, retry=retry, clock=lambda: 1.0
+            index=index,
+            embedder=self.embedder,
+            order=Order.LOG,
+            recipe=RECIPE,
+            text=Bm25(),
+            retry=retry,
+            clock=lambda: 1.0,
         )
         at = self.committed
         while True:

@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 from freshet.schemas.decoding import Record, Rules
 from freshet.schemas.positions import Order
 from freshet.schemas.topics import Topics
+from freshet.search.bm25 import Bm25
 from freshet.search.passages import Recipe
 from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch
@@ -106,6 +107,7 @@ class World:
         retry = Retry(weather=Weather(), longest_wait=0.01)
         self.stages = Stages()
         self._log: Log | None = None
+        self.keeping = 0
 
         def consumer(**listeners: Any) -> Log:
             self._log = Log(**listeners)
@@ -114,6 +116,13 @@ class World:
         async def sweep(_partition: int, _below: int) -> int:
             return 0
 
+        async def keep_statistics() -> None:
+            self.keeping += 1
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.keeping -= 1
+
         self.worker = self.stages.worker = Worker(
             consumer=consumer,  # type: ignore[arg-type]
             indexer=Indexer(
@@ -121,6 +130,7 @@ class World:
                 embedder=CountingEmbedder(),
                 order=Order.LOG,
                 recipe=Recipe(window=8),
+                text=Bm25(),
                 retry=retry,
                 clock=lambda: 1.0,
             ),
@@ -130,6 +140,7 @@ class World:
             retry=retry,
             clock=lambda: 1.0,
             sweep=sweep,
+            keep_statistics=keep_statistics,
             batch_bytes=1_000_000,
             drain_seconds=drain_seconds,
         )
@@ -238,5 +249,21 @@ async def test_a_batch_that_waits_before_a_stage_is_counted_there() -> None:
     assert [each.waiting for each in world.worker.status("g").stages] == [1, 0, 0, 0, 0]
     await world.worker.run("decode", world.worker.decode, stages.held[0])
     assert [each.waiting for each in world.worker.status("g").stages] == [0, 1, 0, 0, 0]
+    consuming.cancel()
+    await asyncio.wait([consuming])
+
+
+async def test_whoever_has_partition_0_keeps_the_term_statistics_and_nobody_else() -> None:
+    world = World()
+    consuming = asyncio.create_task(world.worker.consume(world.stages))
+    await world.log.asked.wait()
+    await wait_until(lambda: world.keeping == 1, "the owner keeps them")
+    await world.log.rebalance()
+    await wait_until(lambda: world.keeping == 1, "and again after a rebalance, once")
+    await world.log._revoked(PARTITIONS)
+    assert world.keeping == 0
+    await world.log._assigned(frozenset({1, 2}))
+    await asyncio.sleep(0)
+    assert world.keeping == 0
     consuming.cancel()
     await asyncio.wait([consuming])

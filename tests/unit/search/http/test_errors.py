@@ -120,7 +120,7 @@ async def test_an_unknown_path_is_a_problem(world):
         ({"query": "a", "offset": 10**400}, "offset"),
         ({"query": "a", "tenant": "acme"}, "tenant"),
         ({"query": "a", "tenant": "A B"}, "tenant"),
-        ({"query": "a", "mode": "hybrid"}, "mode"),
+        ({"query": "a", "mode": "lexical"}, "mode"),
         ({"query": "a", "explain": "yes"}, "explain"),
         ({"query": "a", "limt": 5}, "limt"),
         ([], "body"),

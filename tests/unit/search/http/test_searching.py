@@ -3,6 +3,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import numpy as np
+import pytest
+
+from freshet.schemas.errors import TransientError
+from freshet.search.sparse import term_id
+from freshet.search.statistics import TermStatistics
 from tests.support.waiting import wait_until
 from tests.unit.search.http.world import VERSION, World
 
@@ -25,7 +31,7 @@ async def test_an_answer_says_what_it_was_read_from_and_where_the_time_went(worl
     assert set(answer) == {"query_id", "results", "took_ms", "stages", "degraded", "index"}
     assert answer["index"] == {"version": VERSION}
     assert answer["degraded"] == []
-    assert set(answer["stages"]) == {"resolve", "embed", "retrieve"}
+    assert set(answer["stages"]) == {"resolve", "embed", "retrieve", "fuse"}
     assert answer["took_ms"] >= max(answer["stages"].values())
 
 
@@ -47,11 +53,45 @@ async def test_pages_follow_one_another_without_gaps_or_repeats(world):
     assert (await world.search("the cat", offset=3)).json["results"] == []
 
 
-async def test_an_explanation_names_the_passages_by_their_place_in_the_document(world):
+async def test_an_explanation_tells_places_in_the_lists_passages_and_the_event(world):
     found = (await world.search("dogs chase", explain=True)).json["results"][0]
-    assert [passage["position"] for passage in found["passages"]] == [1, 0]
-    assert found["passages"][0]["score"] == found["score"]
-    assert "passages" not in (await world.search("dogs chase")).json["results"][0]
+    why = found["explanation"]
+    assert (why["dense"]["rank"], why["sparse"]["rank"]) == (1, 1)
+    assert [passage["position"] for passage in why["passages"]] == [1, 0]
+    assert why["passages"][0]["dense"] == why["dense"]["score"]
+    assert why["passages"][0]["sparse"] == why["sparse"]["score"]
+    assert why["event"] == f"documents/0@{world.reader.records['dogs'].offset}"
+
+
+async def test_an_explanation_tells_what_was_asked_for_in_the_end(world):
+    about = (await world.search("  The\x00 dogs  chased ", explain=True)).json["query"]
+    assert about == {"text": "The dogs chased", "terms": ["chase", "dog"], "statistics": None}
+    assert "query" not in (await world.search("dogs")).json
+    assert "explanation" not in (await world.search("dogs")).json["results"][0]
+
+
+@pytest.mark.parametrize(("mode", "other"), [("dense", "sparse"), ("sparse", "dense")])
+async def test_a_mode_of_one_list_answers_with_its_own_scores(world, mode, other):
+    found = (await world.search("dogs chase", mode=mode, explain=True)).json["results"][0]
+    assert found["score"] == found["explanation"][mode]["score"]
+    assert found["explanation"][other] is None
+
+
+async def test_a_search_by_words_finds_only_documents_with_a_word_and_asks_no_model(world):
+    world.embedder.failure = TransientError("embed", "away")
+    found = (await world.search("chased cats?", mode="sparse")).json["results"]
+    assert {result["id"] for result in found} == {"cats", "dogs"} & {result["id"] for result in found}
+    assert all(result["highlights"] for result in found)
+    assert (await world.search("zebra", mode="sparse")).json["results"] == []
+
+
+async def test_rare_words_weigh_more_once_there_are_statistics(world):
+    common, rare = term_id("cat"), term_id("bark")
+    terms, counts = zip(*sorted([(common, 90), (rare, 1)]), strict=True)
+    world.reader.snapshot = TermStatistics(4, 100, 100, np.array(terms, np.uint32), np.array(counts, np.uint32))
+    answer = (await world.search("cat barked", mode="sparse", explain=True)).json
+    assert answer["query"]["statistics"] == 4
+    assert answer["results"][0]["id"] == "dogs"
 
 
 async def test_people_can_ask_with_an_address_alone(world):

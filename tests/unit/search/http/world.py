@@ -16,15 +16,18 @@ from freshet.schemas.decoding import Rules
 from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.keys import digest, document_key, passage_id
 from freshet.schemas.positions import FreshnessToken, Rank
+from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedded, Model, Purpose
 from freshet.search.http.app import create_app
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.serving import serve
-from freshet.search.index.base import VersionInfo
+from freshet.search.index.base import Query, VersionInfo
 from freshet.search.index.records import Hit, LedgerRecord, StoredPassage, Vector
 from freshet.search.live import LiveIndex
 from freshet.search.metrics import SearchMetrics
 from freshet.search.service import SearchService
+from freshet.search.sparse import SparseVector
+from freshet.search.statistics import TermStatistics
 from freshet.search.watching import IndexWatch
 
 DIMENSION = 256
@@ -59,6 +62,12 @@ def vector_of(text: str) -> Vector:
     return vector / np.float32(np.linalg.norm(vector))
 
 
+def score_of(passage: StoredPassage, query: Query) -> float:
+    assert passage.vector is not None
+    assert passage.terms is not None
+    return query.dot(passage.terms) if isinstance(query, SparseVector) else float(query @ passage.vector)
+
+
 class MemoryReader:
     """Passages and ledger records in dictionaries."""
 
@@ -66,6 +75,7 @@ class MemoryReader:
         self.records: dict[str, LedgerRecord] = {}
         self.stored: dict[str, StoredPassage] = {}
         self.failure: Exception | None = None
+        self.snapshot: TermStatistics | None = None
 
     def put(
         self,
@@ -81,28 +91,35 @@ class MemoryReader:
         key, rank = document_key(document_id, tenant), Rank(0, len(self.records))
         ids = tuple(passage_id(key, text, number, "") for number, text in enumerate(texts))
         for id_, text in zip(ids, texts, strict=True):
-            self.stored[id_] = StoredPassage(id_, key, text, 0, rank, vector_of(text))
+            self.stored[id_] = StoredPassage(id_, key, text, 0, rank, vector_of(text), Bm25().passage(text, metadata))
         times = event_time, searchable_at
         self.records[key] = LedgerRecord(
             key, document_id, tenant, 0, rank, None, *times, "", "", title, metadata, ids, len(texts), deleted
         )
 
-    async def nearest(self, vector: Vector, *, limit: int, tenant: str | None = None, skip: int = 0) -> list[Hit]:
+    async def nearest(self, queries: Sequence[Query], *, limit: int, tenant: str | None = None) -> list[list[Hit]]:
         if self.failure is not None:
             raise self.failure
+        return [self._list(query, tenant)[:limit] for query in queries]
+
+    def _list(self, query: Query, tenant: str | None) -> list[Hit]:
         hits = [
-            Hit(each.id, each.key, each.text, float(vector @ each.vector), each.rank)
+            Hit(each.id, each.key, each.text, score_of(each, query), each.rank)
             for each in self.stored.values()
-            if each.vector is not None and tenant in (None, self.records[each.key].tenant)
+            if tenant in (None, self.records[each.key].tenant)
         ]
-        return sorted(hits, key=lambda hit: -hit.score)[skip : skip + limit]
+        shown = [hit for hit in hits if hit.score > 0 or not isinstance(query, SparseVector)]
+        return sorted(shown, key=lambda hit: -hit.score)
+
+    async def statistics(self, known: TermStatistics | None = None) -> TermStatistics | None:
+        return known if known is not None else self.snapshot
 
     async def ledger(self, keys: Collection[str]) -> dict[str, LedgerRecord]:
         return {key: self.records[key] for key in keys if key in self.records}
 
     async def passages(self, ids: Collection[str], *, vectors: bool = False) -> dict[str, StoredPassage]:
         found = [self.stored[id_] for id_ in ids if id_ in self.stored]
-        return {each.id: each if vectors else replace(each, vector=None) for each in found}
+        return {each.id: each if vectors else replace(each, vector=None, terms=None) for each in found}
 
     async def newest(self) -> LedgerRecord | None:
         if self.failure is not None:
@@ -125,7 +142,7 @@ class Versions:
 
     async def describe(self, version: str) -> VersionInfo | None:
         self.described.append(version)
-        return VersionInfo(version, DIMENSION, {})
+        return VersionInfo(version, DIMENSION, {"topic": "documents"})
 
     async def create(self, info: VersionInfo) -> None:
         raise NotImplementedError

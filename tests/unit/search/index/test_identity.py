@@ -1,8 +1,10 @@
 import pytest
 
 from freshet.schemas.errors import SettingsError
+from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Model
-from freshet.search.index.identity import Identity, check_source, is_group_of
+from freshet.search.index.base import VersionInfo
+from freshet.search.index.identity import Identity, check_fingerprint, check_source, is_group_of
 from freshet.search.passages import Recipe
 
 IDENTITY = Identity("docs.v2", Model("openvino", "m", 8, 128), Recipe(window=128))
@@ -25,3 +27,21 @@ def test_a_version_that_follows_another_topic_or_one_that_has_grown_is_refused_w
     with pytest.raises(SettingsError, match=told) as error:
         check_source(info, topic=topic, partitions=partitions)
     assert str(error.value).endswith("with FRESHET_INDEX")
+
+
+def test_an_index_without_words_is_refused_with_the_command_that_builds_another():
+    before = VersionInfo("docs.v2__0123", 8, {"fingerprint": "0123", "model": "m", "window": 128})
+    with pytest.raises(SettingsError) as error:
+        check_fingerprint(IDENTITY, before)
+    told = str(error.value)
+    assert "no words" in told
+    assert "FRESHET_INDEX=docs.v2-2 freshet worker" in told
+    assert "back" not in told  # nothing sets an older Freshet back
+
+
+def test_an_index_of_other_languages_is_refused_with_both_ways_out():
+    german = Identity("docs", IDENTITY.model, IDENTITY.recipe, Bm25(("de",)))
+    with pytest.raises(SettingsError, match=r"words in de .* words in en .* FRESHET_SPARSE__… back, or build") as error:
+        check_fingerprint(Identity("docs", IDENTITY.model, IDENTITY.recipe), german.info(topic="t", partitions=4))
+    assert "FRESHET_INDEX=docs-2 freshet worker" in str(error.value)
+    check_fingerprint(german, german.info(topic="t", partitions=4))

@@ -1,0 +1,33 @@
+"""How long a search and its stages take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from freshet.search.metrics import SearchMetrics, Stage
+
+
+class Timer:
+    """Of one search: `stages` in milliseconds, by the name of the stage; each is also observed in the metrics."""
+
+    def __init__(self, clock: Callable[[], float], metrics: SearchMetrics) -> None:
+        self._clock = clock
+        self._metrics = metrics
+        self._start = clock()
+        self.stages: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, stage: Stage) -> Iterator[None]:
+        start = self._clock()
+        yield
+        seconds = self._clock() - start
+        self._metrics.stage(stage, seconds)
+        self.stages[stage] = _milliseconds(seconds)
+
+    def took_ms(self) -> float:
+        return _milliseconds(self._clock() - self._start)
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1000, 3)
