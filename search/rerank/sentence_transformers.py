@@ -18,6 +18,7 @@ from freshet.search.rerank.base import RerankModel, Scores
 from freshet.search.rerank.scores import sigmoid
 
 _BATCH: Final = 16
+_AWAY: Final = {"LocalEntryNotFoundError", "OfflineModeIsEnabled"}  # of huggingface_hub, beneath what is raised
 
 
 class SentenceTransformersReranker:
@@ -108,7 +109,16 @@ def _load(
             activation_fn=torch.nn.Identity(),  # models name another or none; ours is the same for every runtime
         )
     except (OSError, ValueError) as error:
-        message = f"the model {model!r} cannot be loaded: {error}"
-        if is_folder or isinstance(error, ValueError):
-            raise SettingsError(message) from error
-        raise TransientError("load the reranker", message, hint="without a way to the hub name a folder") from error
+        if _is_away(error):
+            hint = "without a way to the hub name a folder"
+            raise TransientError("load the reranker", f"{model}: {error}", hint=hint) from error
+        raise SettingsError(f"the model {model!r} cannot be loaded: {error}") from error
+
+
+def _is_away(error: BaseException | None) -> bool:
+    """Whether somewhere in the causes stands that a hub was not reached and the cache does not know the model."""
+    while error is not None:
+        if type(error).__name__ in _AWAY:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
