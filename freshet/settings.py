@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import (
     BaseSettings,
@@ -112,6 +112,33 @@ class Sparse(_Group):
         return given
 
 
+class Rerank(_Group):
+    """The model that reads a query and each of the best passages together, and puts them in order."""
+
+    provider: Literal["off", "openvino", "sentence-transformers", "http"] = Field("off", description="what runs it")
+    model: str = Field(
+        "cross-encoder/ms-marco-MiniLM-L-6-v2", min_length=1, description="a folder, or an id of a model hub"
+    )
+    revision: str | None = Field(None, description="commit or tag of the model on its hub")
+    threads: int = Field(0, ge=0, le=256, description="threads of the model; 0 for one per core")
+    precision: Literal["auto", "f32", "bf16"] = Field("auto", description="arithmetic; auto takes bf16 where fast")
+    device: str | None = Field(None, description="device of sentence-transformers, such as cuda")
+    base_url: str | None = Field(
+        None, pattern=_HTTP, validate_default=True, description="address of a server, before `/rerank`"
+    )
+    api: Literal["tei", "cohere"] = Field("tei", description="what that server speaks")
+    api_key: SecretStr | None = Field(None, description="key of that server")
+    batch_texts: int | None = Field(None, ge=1, le=10_000, description="most texts in one request; 32 or 100 by API")
+    budget_ms: float = Field(300, gt=0, le=60_000, description="longest time that a search may take for it")
+
+    @field_validator("base_url")
+    @classmethod
+    def _needed(cls, value: str | None, info: ValidationInfo) -> str | None:
+        if value is None and info.data.get("provider") == "http":
+            raise ValueError("must be given where the provider is http")
+        return value
+
+
 class Worker(_Group):
     """How the worker consumes."""
 
@@ -166,6 +193,7 @@ class Settings(BaseSettings):
     redis: Redis = Redis()
     embedding: Embedding = Embedding()
     sparse: Sparse = Sparse()
+    rerank: Rerank = Rerank()
     worker: Worker = Worker()
     search: Search = Search()
     probes: Probes = Probes()

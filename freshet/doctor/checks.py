@@ -15,6 +15,7 @@ from freshet.doctor.kafka import check_groups, check_kafka, check_topics
 from freshet.doctor.model import LOAD_SECONDS, check_model
 from freshet.doctor.ports import check_ports
 from freshet.doctor.redis import check_redis
+from freshet.doctor.rerank import check_rerank
 from freshet.doctor.rights import check_rights
 from freshet.masking import masked
 from freshet.schemas.errors import SettingsError
@@ -65,6 +66,7 @@ class Patient:
             Check("clock", self._clock, waits=("Qdrant", "Redis")),
             # It takes all cores for seconds, in which nothing else can be timed.
             Check("model", self._model_works, seconds=LOAD_SECONDS, waits=("Kafka", "Qdrant", "Redis")),
+            Check("reranker", partial(check_rerank, given), seconds=LOAD_SECONDS, waits=("model",)),
             Check("ports", partial(check_ports, given)),
         ]
 

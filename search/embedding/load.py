@@ -7,9 +7,9 @@ from typing import Literal
 
 from freshet.schemas.errors import SettingsError
 from freshet.search.embedding.base import Embedder
+from freshet.search.models.folder import Precision, folder_of
 
 Provider = Literal["openvino", "sentence-transformers", "openai"]
-Precision = Literal["auto", "f32", "bf16"]
 
 
 def load_embedder(
@@ -71,10 +71,9 @@ def _openvino(
 ) -> Embedder:
     from freshet.search.embedding.openvino import OpenVINOEmbedder
 
-    path = Path(model).expanduser()
-    if path.is_dir() or isinstance(model, Path) or model.startswith((".", "/", "~")):
-        return OpenVINOEmbedder(path, name=name, threads=threads, precision=precision)
-    from freshet.search.embedding.hub import fetch
+    path = folder_of(model)
+    if path is None:
+        from freshet.search.models.hub import fetch, identity
 
-    identity = name or (model if revision is None else f"{model}@{revision}")
-    return OpenVINOEmbedder(fetch(model, revision), name=identity, threads=threads, precision=precision)
+        path, name = fetch(str(model), revision), name or identity(str(model), revision)
+    return OpenVINOEmbedder(path, name=name, threads=threads, precision=precision)

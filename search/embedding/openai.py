@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import base64
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -16,8 +14,9 @@ import openai
 
 from freshet.schemas.errors import DeniedError, OutsideError, OverloadedError, PermanentError, TransientError
 from freshet.search.embedding.base import Embedded, Model, Purpose, Vectors
-from freshet.search.embedding.tokens import estimated_ends
 from freshet.search.embedding.vectors import unit
+from freshet.search.models.tokens import estimated_ends
+from freshet.search.retry_after import retry_after
 
 OPENAI_URL: Final = "https://api.openai.com/v1"
 _OPERATION: Final = "embed with the OpenAI API"
@@ -25,7 +24,6 @@ _TOKENS_A_REQUEST: Final = 300_000
 _TOKENS_AN_INPUT: Final = 8_192
 _AT_ONCE: Final = 4
 _DEFAULT_WAIT: Final = 1.0
-_LONGEST_WAIT: Final = 3600.0
 _NO_MORE_MONEY: Final = 60.0
 _TOO_LONG: Final = re.compile(r"token|length|too (long|large|many)|batch size", re.IGNORECASE)
 _KNOWN: Final = {  # dimension, US dollars per million tokens
@@ -232,17 +230,3 @@ def _translate(error: openai.APIError) -> OutsideError:
         return DeniedError(_OPERATION, message, hint=_HINTS[status])
     too_long = status == 413 or (status in (400, 422) and _TOO_LONG.search(message))
     return (_TooLongError if too_long else PermanentError)(_OPERATION, message)
-
-
-def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> float | None:
-    """Seconds that a server asks us to wait (RFC 9110, section 10.2.3, and OpenAI's `retry-after-ms`), or None."""
-    try:
-        if "retry-after-ms" in headers:
-            wait = float(headers["retry-after-ms"]) / 1000
-        elif headers.get("retry-after", "").strip()[:1].isalpha():
-            wait = (parsedate_to_datetime(headers["retry-after"]) - now()).total_seconds()
-        else:
-            wait = float(headers["retry-after"])
-    except (KeyError, ValueError, TypeError):
-        return None
-    return min(max(wait, 0.0), _LONGEST_WAIT)

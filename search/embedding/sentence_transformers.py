@@ -7,17 +7,17 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import numpy as np
 
 from freshet.schemas.errors import PermanentError, SettingsError, TransientError
 from freshet.search.embedding.base import Embedded, Model, Purpose, Vectors
 from freshet.search.embedding.folder import ModelFolder
-from freshet.search.embedding.tokens import bare, estimated_ends, exact_ends, not_unicode
 from freshet.search.embedding.vectors import unit
-
-Precision = Literal["auto", "f32", "bf16"]
+from freshet.search.models.folder import Precision
+from freshet.search.models.hub import identity
+from freshet.search.models.tokens import bare, estimated_ends, exact_ends, not_unicode
 
 _BATCH: Final = 32  # of texts of one length; more gains nothing on a CPU and makes a query wait for longer
 
@@ -131,5 +131,5 @@ def _load(model: str, *, revision: str | None, device: str | None, threads: int,
 
 def _name(model: str, revision: str | None, folder: ModelFolder | None) -> str:
     if folder is None:
-        return model if revision is None else f"{model}@{revision}"
+        return identity(model, revision)
     return folder.name(*sorted(folder.path.rglob("*.safetensors")))

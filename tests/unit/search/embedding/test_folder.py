@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from freshet.schemas.errors import SettingsError
-from freshet.search.embedding.folder import ModelFolder, weights_of
+from freshet.search.embedding.folder import ModelFolder
+from freshet.search.models.folder import weights_of
 
 
 def folder(path: Path, **files: Any) -> ModelFolder:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from freshet.schemas.errors import SettingsError, TransientError
-from freshet.search.embedding.folder import DESCRIPTIONS, GRAPHS, TOKENIZER
+from freshet.search.models.folder import DESCRIPTIONS, GRAPHS, TOKENIZER
 
 _WEIGHTS_BESIDE: Final = {".xml": (".bin",), ".onnx": (".onnx_data",)}
 
@@ -37,6 +37,11 @@ def fetch(model: str, revision: str | None = None) -> Path:
             raise SettingsError(f"the hub has no model {model!r}{at} that you may read") from error
         hint = "without a way to the hub name a folder; another hub is set by HF_ENDPOINT"
         raise TransientError("fetch a model", f"{model}: {error}", hint=hint) from error
+
+
+def identity(model: str, revision: str | None) -> str:
+    """What a hub's model is called: its name, and the revision where one is asked for."""
+    return model if revision is None else f"{model}@{revision}"
 
 
 def _cached(model: str, revision: str | None) -> Path | None:

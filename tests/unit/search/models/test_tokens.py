@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from freshet.search.embedding.tokens import bare, estimated_ends, exact_ends
+from freshet.search.models.tokens import bare, estimated_ends, exact_ends
 
 
 @given(st.text())
