@@ -9,10 +9,35 @@ export class Refused extends Error {
   }
 }
 
+const KEY = "freshet-key";
+let key = read();
+
+// Only the tab remembers it. A browser that keeps nothing for pages forgets it when the page is loaded again.
+export function keep(given) {
+  key = given;
+  try {
+    if (key === null) sessionStorage.removeItem(KEY);
+    else sessionStorage.setItem(KEY, key);
+  } catch {}
+}
+
+export function hasKey() {
+  return key !== null;
+}
+
+function read() {
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
+}
+
 async function ask(path, options) {
   let response, body;
+  const own = { Accept: "application/json", ...(key !== null && { Authorization: `Bearer ${key}` }) };
   try {
-    response = await fetch(path, { ...options, headers: { Accept: "application/json", ...options.headers } });
+    response = await fetch(path, { ...options, headers: { ...own, ...options.headers } });
     body = await response.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;

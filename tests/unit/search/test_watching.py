@@ -48,9 +48,9 @@ class CountingReader(MemoryReader):
         super().__init__()
         self.looks = 0
 
-    async def newest(self) -> LedgerRecord | None:
+    async def newest(self, *, tenant: str | None = None) -> LedgerRecord | None:
         self.looks += 1
-        return await super().newest()
+        return await super().newest(tenant=tenant)
 
 
 class Watched:
