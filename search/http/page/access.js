@@ -5,16 +5,18 @@ import { hasKey, keep } from "./service.js";
 
 const form = byId("access");
 const input = byId("key");
-const PARTS = ["search", "notice", "results", "said", "took"]; // what is of no use without a key
+const NO_KEY = "/problems/no-key";
+const MISSING_SCOPE = "/problems/missing-scope";
 let go = null; // ends the wait for a key
 
-export function isRefusal({ status }) {
-  return status === 401 || status === 403;
+export function isRefusal({ type }) {
+  return type === NO_KEY || type === MISSING_SCOPE;
 }
 
 // Resolves when somebody has given a key, which may be as wrong as the last one.
 export function ask(error) {
-  tell(error.status === 401 && !hasKey() ? "" : error.status === 401 ? "The service does not know this key." : error.message);
+  if (error.type === MISSING_SCOPE) tell(error.message);
+  else tell(hasKey() ? "The service does not know this key." : "");
   keep(null);
   show(true);
   input.focus();
@@ -23,8 +25,10 @@ export function ask(error) {
 
 // The key is good: what it opens can be used. `forget()` is called for whoever wants to use another.
 export function open() {
+  const wasAsked = !form.hidden;
   show(false);
   byId("forget").hidden = !hasKey();
+  if (wasAsked) byId("q").focus();
 }
 
 export function listen({ forget }) {
@@ -50,6 +54,6 @@ function tell(text) {
 
 function show(isAsked) {
   form.hidden = !isAsked;
-  for (const id of PARTS) byId(id).hidden = isAsked;
+  byId("search").hidden = byId("results").hidden = isAsked;
   if (isAsked) byId("publishing").hidden = byId("forget").hidden = true;
 }

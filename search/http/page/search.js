@@ -74,7 +74,7 @@ function answered(answer, isNews) {
 }
 
 function failed(error) {
-  if (error.status === 401) return forget(); // the key has ended
+  if (access.isRefusal(error)) return forget();
   const willHeal = error.status === 0 || error.status === 429 || error.status >= 500;
   if (!willHeal) results.clear();
   outcome("", "");
@@ -84,12 +84,17 @@ function failed(error) {
 
 // What a key has shown is not for whoever uses the next one.
 function forget() {
+  clear();
+  ask();
+}
+
+function clear() {
+  Object.values(timers).forEach(clearTimeout);
   running?.abort();
   facts = null;
   results.clear();
   outcome("", "");
   notice("");
-  ask();
 }
 
 function done() {
@@ -154,7 +159,8 @@ follow({
   },
   lost(error) {
     facts = null;
-    if (access.isRefusal(error)) return access.ask(error);
-    notice(error.message, true);
+    if (!access.isRefusal(error)) return notice(error.message, true);
+    clear();
+    return access.ask(error);
   },
 });

@@ -1,11 +1,12 @@
 // The service's HTTP API, as far as the page uses it.
 
 export class Refused extends Error {
-  // `fields` are the mistakes by field; `status` is 0 where nobody answered.
-  constructor(message, status, fields = []) {
+  // `fields` are the mistakes by field, `type` is the problem's; `status` is 0 where nobody answered.
+  constructor(message, status, { type = "", errors = [] } = {}) {
     super(message);
     this.status = status;
-    this.fields = fields;
+    this.type = type;
+    this.fields = errors;
   }
 }
 
@@ -44,7 +45,7 @@ async function ask(path, options) {
     throw new Refused("The search service does not answer.", 0);
   }
   if (response.ok) return body;
-  throw new Refused(`${body.title}: ${body.detail}`, response.status, body.errors ?? []);
+  throw new Refused(`${body.title}: ${body.detail}`, response.status, body);
 }
 
 export function search({ q, limit, tenant }, signal) {
