@@ -34,7 +34,7 @@ class Key(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    name: str = Field(pattern=_NAME, description="what it is called, in logs and by people; each key has another")
+    name: str = Field(pattern=_NAME, description="what people call it; each key has another")
     hash: str = Field(description="`sha256:` and the key's SHA-256 in hexadecimal")
     scopes: tuple[Scope, ...] = Field(min_length=1, description="what it may be used for")
     tenant: Tenant | None = Field(None, description="the only tenant that it acts for; without one, any")

@@ -94,7 +94,7 @@ class IndexFacts(_Answer):
     tenants: bool = Field(description="whether every search names its tenant")
     order: Order = Field(description="what is newer: the later offset, or the higher version")
     publishing: bool = Field(description="whether the routes that publish work here, for this key")
-    tenant: str | None = Field(description="the only tenant that the key acts for")
+    tenant: str | None = Field(description="the only tenant that the key acts for; null where it may name any")
 
 
 class IndexState(_Answer):

@@ -25,7 +25,7 @@ def keys() -> None:
 @app.command("new")
 def new(
     *,
-    name: Annotated[str, typer.Option("--name", help="What it is called, in logs and by people.")] = "default",
+    name: Annotated[str, typer.Option("--name", help="What people call it; each key has another.")] = "default",
     scopes: Annotated[str, typer.Option("--scopes", help=f"What it may be used for: of {_SCOPES}.")] = "search",
     tenant: Annotated[str | None, typer.Option("--tenant", help="The only tenant that it acts for.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
