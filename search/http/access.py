@@ -13,6 +13,7 @@ from freshet.schemas.access import Scope
 from freshet.search.http.callers import CALLER, NOBODY, Caller, Keyring
 from freshet.search.http.problems import Kind, Problem
 from freshet.search.limits.base import Limit, Limiter, Taken
+from freshet.search.metrics import Refusal, SearchMetrics
 
 # What a key must be good for, by method and path; None is for everybody. A route that is not here cannot be served.
 SCOPES: Final[Mapping[str, Scope | None]] = {
@@ -38,8 +39,9 @@ class _Counted(NamedTuple):
 _COUNTED: Final = web.RequestKey("counted", _Counted)
 
 
-def access(keyring: Keyring, limiter: Limiter) -> Middleware:
+def access(keyring: Keyring, limiter: Limiter, metrics: SearchMetrics) -> Middleware:
     """The middleware that lets a request through to its handler, or raises Problem: 401, 403 or 429."""
+    door = _Door(limiter, metrics)
 
     @web.middleware
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -47,7 +49,7 @@ def access(keyring: Keyring, limiter: Limiter) -> Middleware:
             caller = request[CALLER] = keyring.caller(request.headers)
             scope = SCOPES[name_of(request.match_info.route)]
             if scope is not None:
-                await _admit(request, caller, scope, limiter)
+                await door.admit(request, caller, scope)
         return await handler(request)
 
     return admit
@@ -79,15 +81,29 @@ async def tell_limit(request: web.Request, response: web.StreamResponse) -> None
         response.headers["RateLimit"] = f'"key";r={counted.taken.remaining};t={math.ceil(counted.taken.full)}'
 
 
-async def _admit(request: web.Request, caller: Caller, scope: Scope, limiter: Limiter) -> None:
-    if caller is NOBODY:
-        detail = "show a key that this service knows: `Authorization: Bearer …`, or `X-API-Key`"
-        raise Problem(Kind.NO_KEY, detail, headers={"WWW-Authenticate": "Bearer"})
-    if caller.limit is not None:
-        taken = await limiter.take(caller.name, caller.limit)
-        request[_COUNTED] = _Counted(caller.limit, taken)
+class _Door:
+    """Lets callers through, counts those that it turns away."""
+
+    def __init__(self, limiter: Limiter, metrics: SearchMetrics) -> None:
+        self._limiter = limiter
+        self._metrics = metrics
+
+    async def admit(self, request: web.Request, caller: Caller, scope: Scope) -> None:
+        """Raise Problem unless this caller may ask, now, for what takes this scope."""
+        if caller is NOBODY:
+            self._metrics.turned_away(Refusal.NO_KEY)
+            detail = "show a key that this service knows: `Authorization: Bearer …`, or `X-API-Key`"
+            raise Problem(Kind.NO_KEY, detail, headers={"WWW-Authenticate": "Bearer"})
+        if caller.limit is not None:
+            await self._count(request, caller.name, caller.limit)
+        if not caller.may(scope):
+            self._metrics.turned_away(Refusal.MISSING_SCOPE)
+            raise Problem(Kind.MISSING_SCOPE, f"this key has not the scope `{scope}`, which this takes")
+
+    async def _count(self, request: web.Request, name: str, limit: Limit) -> None:
+        taken = await self._limiter.take(name, limit)
+        request[_COUNTED] = _Counted(limit, taken)
         if not taken.allowed:
+            self._metrics.turned_away(Refusal.TOO_MANY)
             headers = {"Retry-After": str(math.ceil(taken.wait))}
             raise Problem(Kind.TOO_MANY_REQUESTS, "this key asks more often than it may", headers=headers)
-    if not caller.may(scope):
-        raise Problem(Kind.MISSING_SCOPE, f"this key has not the scope `{scope}`, which this takes")

@@ -39,7 +39,7 @@ def create_app(
     """The application; without a publisher it only searches, and the routes that publish answer 503."""
     guard = Guard(options.allowed_hosts, origins=options.cors_origins, keys=bool(options.keys))
     meet, cors = edge(deadline_seconds=options.deadline_seconds, guard=guard), Cors(options.cors_origins)
-    admit = access(Keyring(options.keys, limit=options.limit), limiter)
+    admit = access(Keyring(options.keys, limit=options.limit), limiter, metrics)
     app = web.Application(middlewares=[meet, cors.middleware(), admit], client_max_size=options.max_body_bytes)
     app.on_response_prepare.extend([cors.tell, tell_limit])
     index = IndexRoutes(watch=watch, options=options, publishing=publisher is not None)

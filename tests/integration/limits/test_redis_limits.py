@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import logging
 import uuid
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
 from redis.asyncio import Redis
 
+from freshet.schemas.access import key_hash
 from freshet.search.embedding.redis import connect
 from freshet.search.limits.base import Limit
 from freshet.search.limits.memory import MemoryLimiter
 from freshet.search.limits.redis import RedisLimiter
+from freshet.settings import load_settings
+from freshet.wiring.access import open_limiter
 from tests.support.waiting import wait_until
 
 HARDLY = 0.001
@@ -97,3 +101,19 @@ async def test_a_redis_that_does_not_answer_holds_nobody_up(restartable_redis):
     assert not (await counting.take("a", limit)).allowed
     redis.process.resume()
     await counting.close()
+
+
+async def test_a_service_with_keys_and_a_redis_counts_there_and_any_other_by_itself(redis_url):
+    limit, name = Limit(HARDLY, 1), uuid.uuid4().hex
+    keys = [{"name": "a", "hash": key_hash("fk_a"), "scopes": ["search"]}]
+
+    async def taken(**given: Any) -> list[bool]:
+        """Whether each of two processes of these settings lets a request through."""
+        async with AsyncExitStack() as stack:
+            both = [open_limiter(load_settings(**given), stack) for _ in range(2)]
+            return [(await each.take(name, limit)).allowed for each in both]
+
+    redis = {"url": redis_url, "timeout_seconds": 10}
+    assert await taken(redis=redis, search={"keys": keys}) == [True, False]
+    assert await taken(search={"keys": keys}) == [True, True]
+    assert await taken(redis=redis) == [True, True]

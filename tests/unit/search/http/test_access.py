@@ -132,6 +132,33 @@ async def test_a_service_without_keys_asks_for_none(world, route):
     assert (await ask(world, route)).status < 300
 
 
+@pytest.mark.parametrize("route", [*ROUTES, "GET /nothing", "PATCH /search"])
+@pytest.mark.parametrize("caller", [None, PUBLISHER, ADMIN])
+async def test_every_answer_keeps_browsers_from_making_more_of_it_than_it_is(locked, route, caller):
+    headers = (await locked.ask(method_of(route), path_of(route), headers=caller.bearer if caller else {})).headers
+    policy = headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+    assert headers["Cross-Origin-Opener-Policy"] == headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert "camera=()" in headers["Permissions-Policy"]
+    assert ("no-cache" if route.startswith("GET /assets/") else "no-store") == headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("route", [route for route in GUARDED if method_of(route) in ("POST", "PUT", "PATCH")])
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", None]
+)
+async def test_every_route_that_takes_a_body_refuses_what_a_form_can_send(locked, route, content_type):
+    headers = {**ADMIN.bearer, **({"Content-Type": content_type} if content_type else {})}
+    answer = await locked.ask(method_of(route), path_of(route), data=b'{"text": "t", "query": "q"}', headers=headers)
+    assert_problem(answer, 415, "unsupported-media-type")
+    assert locked.publisher.log == []
+
+
 async def test_a_body_is_not_read_before_the_key(locked):
     answer = await locked.ask("POST", "/search", data=b"{", headers=JSON)
     assert_problem(answer, 401, "no-key")

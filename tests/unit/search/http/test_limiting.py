@@ -66,6 +66,16 @@ async def test_probes_and_the_page_are_never_refused(limited, route):
         assert "RateLimit" not in answer.headers
 
 
+async def test_those_who_are_turned_away_are_counted_by_the_reason(limited):
+    for _ in range(4):
+        await limited.ask("GET", "/index", headers=SEARCHER.bearer)
+    await limited.ask("DELETE", "/documents/a", headers=FREE.bearer)
+    await limited.ask("GET", "/search?q=a", headers=PUBLISHER.bearer)
+    await limited.ask("GET", "/search?q=a")
+    reasons = ("no_key", "missing_scope", "too_many")
+    assert [limited.sample("freshet_http_refusals_total", reason=each) for each in reasons] == [1, 1, 1]
+
+
 async def test_without_keys_nothing_is_counted(world):
     async with world.serving(limit=Limit(1, 1)):
         for _ in range(5):
