@@ -22,7 +22,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as BrokenSourceError
 
-from freshet.schemas.access import Key
+from freshet.schemas.access import Burst, Key, Rate
 from freshet.schemas.decoding import Rules
 from freshet.schemas.errors import SettingsError
 from freshet.schemas.positions import Order
@@ -117,8 +117,8 @@ class Search(_Group):
     )
     keys: tuple[Key, ...] = Field((), description="keys of callers, as JSON; `freshet keys new` makes one")
     open: bool = Field(False, description="do without keys on other addresses than loopback")
-    rate: float = Field(100, ge=0, le=1e6, description="requests a second of each key, 0 for no limit")
-    burst: int = Field(200, ge=1, le=1_000_000, description="requests that a key may make at once")
+    rate: Rate = Field(100, description="requests a second of each key, 0 for no limit")
+    burst: Burst = Field(200, description="requests that a key may make at once")
     cors_origins: tuple[Annotated[str, Field(pattern=_ORIGIN)], ...] = Field(
         (), description='origins whose pages may ask here, as JSON: ["https://app.example"]'
     )

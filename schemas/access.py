@@ -8,17 +8,28 @@ from __future__ import annotations
 
 import re
 from hashlib import sha256
-from typing import Final
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from freshet.schemas.events import Tenant
 from freshet.schemas.words import Word
 
 KEY_PREFIX: Final = "fk_"
 KEY_BYTES: Final = 32
+SLOWEST: Final = 0.001  # requests a second: slower buckets would take longer to fill than can be counted exactly
 _HASH: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+
+
+def _countable(rate: float) -> float:
+    if 0 < rate < SLOWEST:
+        raise ValueError(f"is below {SLOWEST}, the slowest that is counted; 0 means no limit")
+    return rate
+
+
+Rate = Annotated[float, Field(ge=0, le=1e6), AfterValidator(_countable)]
+Burst = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 class Scope(Word):
@@ -38,8 +49,8 @@ class Key(BaseModel):
     hash: str = Field(description="`sha256:` and the key's SHA-256 in hexadecimal")
     scopes: tuple[Scope, ...] = Field(min_length=1, description="what it may be used for")
     tenant: Tenant | None = Field(None, description="the only tenant that it acts for; without one, any")
-    rate: float | None = Field(None, ge=0, le=1e6, description="requests a second, 0 for no limit; else the setting's")
-    burst: int | None = Field(None, ge=1, le=1_000_000, description="requests at once; else the setting's")
+    rate: Rate | None = Field(None, description="requests a second, 0 for no limit; else the setting's")
+    burst: Burst | None = Field(None, description="requests at once; else the setting's")
 
     @field_validator("hash")
     @classmethod

@@ -98,7 +98,7 @@ class _Door:
             await self._count(request, caller.name, caller.limit)
         if not caller.may(scope):
             self._metrics.turned_away(Refusal.MISSING_SCOPE)
-            raise Problem(Kind.MISSING_SCOPE, f"this key has not the scope `{scope}`, which this takes")
+            raise Problem(Kind.MISSING_SCOPE, f"this key lacks the scope `{scope}`, which this takes")
 
     async def _count(self, request: web.Request, name: str, limit: Limit) -> None:
         taken = await self._limiter.take(name, limit)

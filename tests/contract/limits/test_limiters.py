@@ -50,7 +50,7 @@ class LimiterSuite:
 
         await wait_until(again, "a request is earned")
 
-    @pytest.mark.parametrize("limit", [Limit(1e6, 1_000_000), Limit(1e-4, 1), Limit(1e-3, 1_000_000)])
+    @pytest.mark.parametrize("limit", [Limit(1e6, 1_000_000), Limit(1e6, 1), Limit(1e-3, 1), Limit(1e-3, 1_000_000)])
     async def test_the_limits_of_the_settings_can_be_counted(self, limiter: Limiter, limit: Limit):
         taken = await limiter.take("a", limit)
         assert taken.allowed

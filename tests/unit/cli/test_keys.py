@@ -92,6 +92,7 @@ def test_a_wrong_option_is_a_usage_error_of_one_line_that_names_it(capsys, argum
         ({"tenant": "ACME"}, "entry 1, tenant, "),
         ({"tenant": "acme"}, "a: a key has a tenant, and FRESHET_TENANTS is off"),
         ({"rate": -1}, "entry 1, rate, "),
+        ({"rate": 1e-9}, "entry 1, rate, is below 0.001"),
         ({"burst": 0}, "entry 1, burst, "),
     ],
 )
