@@ -26,8 +26,8 @@ def shown(value: Any) -> Any:
         return value.value
     if isinstance(value, tuple):
         return [shown(each) for each in value]
-    if isinstance(value, Path):
-        return str(value)
+    if isinstance(value, Path | BaseModel):
+        return str(value) if isinstance(value, Path) else value.model_dump(mode="json")
     if isinstance(value, str) and "://" in value and any(sign in value for sign in "@?#"):
         return _address(value, secret=False)
     return value

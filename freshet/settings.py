@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import json
 import os
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     DotEnvSettingsSource,
@@ -20,6 +22,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as BrokenSourceError
 
+from freshet.schemas.access import Burst, Key, Rate
 from freshet.schemas.decoding import Rules
 from freshet.schemas.errors import SettingsError
 from freshet.schemas.positions import Order
@@ -31,6 +34,7 @@ PREFIX: Final = "FRESHET_"
 WORKER_PROBE_PORT: Final = 9108
 SEARCH_PROBE_PORT: Final = 9109
 _HTTP: Final = r"^https?://[^/\s]+"
+_ORIGIN: Final = r"^https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
 _TOPIC_NAME: Final = r"^[A-Za-z0-9._-]{1,200}$"
 
 
@@ -156,10 +160,25 @@ class Search(_Group):
     allowed_hosts: tuple[str, ...] = Field(
         (), description='names that Host and Origin may carry, as JSON: ["a.example"]'
     )
+    keys: tuple[Key, ...] = Field((), description="keys of callers, as JSON; `freshet keys new` makes one")
+    open: bool = Field(False, description="do without keys on other addresses than loopback")
+    rate: Rate = Field(100, description="requests a second of each key, 0 for no limit")
+    burst: Burst = Field(200, description="requests that a key may make at once")
+    cors_origins: tuple[Annotated[str, Field(pattern=_ORIGIN)], ...] = Field(
+        (), description='origins whose pages may ask here, as JSON: ["https://app.example"]'
+    )
     deadline_seconds: float = Field(10, gt=0, le=600, description="longest time for one request")
     max_body_bytes: int = Field(8_000_000, ge=1_000, description="largest request body")
     list_length: int = Field(100, ge=10, le=1_000, description="passages that are looked at by meaning, and by words")
     fusion: Literal["minmax", "rrf"] = Field("minmax", description="how the two lists become one")
+
+    @field_validator("keys")
+    @classmethod
+    def _are_different(cls, keys: tuple[Key, ...]) -> tuple[Key, ...]:
+        for what, values in (("name", [key.name for key in keys]), ("hash", [key.hash for key in keys])):
+            if len(set(values)) < len(values):
+                raise ValueError(f"two keys have the same {what}")
+        return keys
 
 
 class Probes(_Group):
@@ -234,9 +253,11 @@ def load_settings(**given: Any) -> Settings:
     try:
         settings = Settings(**{**files, **given})
     except ValidationError as error:
-        mistakes += [f"{variable(each['loc'])}: {each['msg']}" for each in error.errors(include_url=False)]
+        mistakes += [f"{variable(each['loc'])}: {_told(each)}" for each in error.errors(include_url=False)]
     except BrokenSourceError as error:
-        mistakes.append(f"{_broken(error)}: is not JSON, in which lists and whole groups are given")
+        mistakes.append(f"{_broken(error, given_there)}: is not JSON, in which lists and whole groups are given")
+    else:
+        mistakes += _contradictions(settings)
     if mistakes:
         raise SettingsError("\n".join(mistakes))
     return settings
@@ -289,27 +310,59 @@ def _unknown(environment: Mapping[str, str]) -> list[str]:
     return mistakes
 
 
-def _broken(error: BrokenSourceError) -> str:
-    """The variable, as far as the error knows it: of a group's settings only the group."""
-    field = re.search(r'field "(\w+)"', str(error))
-    return f"{PREFIX}{field[1].upper()}…" if field else f"{PREFIX}…"
+def _told(error: ErrorDetails) -> str:
+    """A mistake, with its place where the setting is a list: the entry, from 1, and the entry's field."""
+    place = [f"entry {part + 1}" if isinstance(part, int) else str(part) for part in error["loc"][2:]]
+    return ", ".join([*place, error["msg"].removeprefix("Value error, ")])
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """What is wrong between settings that are each right."""
+    if settings.tenants:
+        return []
+    named = ", ".join(key.name for key in settings.search.keys if key.tenant is not None)
+    return [f"{PREFIX}SEARCH__KEYS: {named}: a key has a tenant, and {PREFIX}TENANTS is off"] if named else []
+
+
+def _broken(error: BrokenSourceError, environment: Mapping[str, str]) -> str:
+    """The list that is no JSON; else as far as the error knows the variable: of a group's settings only the group."""
+    for path, field in fields():
+        if _is_list(field) and not _is_json(environment.get(variable(path), "[]")):
+            return variable(path)
+    group = re.search(r'field "(\w+)"', str(error))
+    return f"{PREFIX}{group[1].upper()}…" if group else f"{PREFIX}…"
+
+
+def _is_list(field: FieldInfo) -> bool:
+    return get_origin(field.annotation) is tuple
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _files(environment: Mapping[str, str], mistakes: list[str]) -> dict[str, Any]:
     """Values that `FRESHET_…_FILE` variables point at, nested as Settings takes them."""
     values: dict[str, Any] = {}
-    for name in names():
+    for place, field in fields():
+        name = variable(place)
         path = environment.get(f"{name}_FILE")
         if path is None:
             continue
         try:
-            text = Path(path).read_text(encoding="utf-8").strip()
+            value: Any = Path(path).read_text(encoding="utf-8").strip()
+            if _is_list(field):
+                value = json.loads(value)
         except OSError as error:
             mistakes.append(f"{name}_FILE: cannot read {path}: {error.strerror}")
             continue
-        group, _, field = name.removeprefix(PREFIX).lower().partition("__")
-        if field:
-            values.setdefault(group, {})[field] = text
-        else:
-            values[group] = text
+        except ValueError:
+            mistakes.append(f"{name}_FILE: {path} is not JSON in UTF-8, in which lists are given")
+            continue
+        *group, last = place
+        (values.setdefault(group[0], {}) if group else values)[last] = value
     return values

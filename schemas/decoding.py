@@ -79,8 +79,8 @@ def decode(record: Record, rules: Rules) -> Event:
     return Event(key, tenant, document_id, record.partition, record.offset, happened, body)
 
 
-def decode_body(value: bytes, rules: Rules) -> Upsert | Delete:
-    """The event in a record's value, apart from its key. Raises BadEvent."""
+def decode_body(value: bytes, rules: Rules, *, tenant: str | None = None) -> Upsert | Delete:
+    """The event in a record's value, apart from its key; of `tenant` where it names none. Raises BadEvent."""
     if len(value) > rules.max_bytes:
         raise BadEvent(Reason.TOO_LARGE, f"the event has {len(value)} bytes, the limit is {rules.max_bytes}")
     if value[:1] == bytes([_REGISTRY_MAGIC]):
@@ -89,6 +89,8 @@ def decode_body(value: bytes, rules: Rules) -> Upsert | Delete:
         body = BODY.validate_json(value)
     except ValidationError as error:
         raise _explain(value, error.errors(include_url=False)[0]) from error
+    if tenant is not None and body.tenant is None:
+        body = body.model_copy(update={"tenant": tenant})
     if rules.tenants and body.tenant is None:
         raise BadEvent(Reason.MISSING_FIELD, "tenants are on, so every event names its tenant", field="tenant")
     if not rules.tenants and body.tenant is not None:

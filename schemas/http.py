@@ -31,7 +31,7 @@ class SearchRequest(_Request):
     query: str = Field(description="up to 8,000 characters, at least one of them visible")
     limit: int = Field(5, ge=1, le=MAX_LIMIT, description="documents in the answer")
     offset: int = Field(0, ge=0, description="documents to skip, below 100")
-    tenant: Tenant | None = Field(None, description="required with tenants on, refused with tenants off")
+    tenant: Tenant | None = Field(None, description="required with tenants on but for a tenant's key, else refused")
     mode: Mode = Field("hybrid", description="what is compared: meaning (dense), words (sparse), or both")
     explain: bool = Field(False, description="also tell what was asked, and why each document is where it is")
 
@@ -107,7 +107,8 @@ class IndexFacts(_Answer):
 
     `newest_event_at` is the event time of the document state that became searchable last, `changed_at` the moment when
     it did; both are null while nothing is indexed. `now` is the server's clock. `tenants` and `order` are the topic's
-    settings; `publishing` tells whether the routes that publish work here.
+    settings; `publishing` tells whether the routes that publish work here, for this key. `tenant` is the one that the
+    key acts for, and of which documents and times are then told; null where it may name any.
     """
 
     index: str = Field(description="the name that searches use")
@@ -118,7 +119,8 @@ class IndexFacts(_Answer):
     now: AwareDatetime = Field(description="the server's clock")
     tenants: bool = Field(description="whether every search names its tenant")
     order: Order = Field(description="what is newer: the later offset, or the higher version")
-    publishing: bool = Field(description="whether the routes that publish work here")
+    publishing: bool = Field(description="whether the routes that publish work here, for this key")
+    tenant: str | None = Field(description="the only tenant that the key acts for; null where it may name any")
 
 
 class IndexState(_Answer):
@@ -149,14 +151,14 @@ class DocumentBody(_Request):
     metadata: Metadata = Field(default_factory=dict, description="as in an event")
     version: Version | None = Field(None, description="required where the topic is ordered by version")
     occurred_at: AwareDatetime | None = Field(None, description="when it happened upstream; else the request's time")
-    tenant: Tenant | None = Field(None, description="required with tenants on, refused with tenants off")
+    tenant: Tenant | None = Field(None, description="required with tenants on but for a tenant's key, else refused")
 
 
 class DeleteParameters(_Request):
     """What may stand behind the question mark of `DELETE /documents/{id}`."""
 
     version: Version | None = Field(None, description="required where the topic is ordered by version")
-    tenant: Tenant | None = Field(None, description="required with tenants on, refused with tenants off")
+    tenant: Tenant | None = Field(None, description="required with tenants on but for a tenant's key, else refused")
 
 
 class Published(_Answer):

@@ -32,6 +32,14 @@ class Stage(Word):
     FUSE = "fuse", "making one order of documents from the lists of passages"
 
 
+class Refusal(Word):
+    """Why a request was turned away at the door."""
+
+    NO_KEY = "no_key", "no key was shown, or none that the service knows"
+    MISSING_SCOPE = "missing_scope", "the key is not for this route"
+    TOO_MANY = "too_many", "the key asks more often than it may"
+
+
 class SearchMetrics:
     """The counters and histograms of one process, in the registry that it is given."""
 
@@ -48,6 +56,9 @@ class SearchMetrics:
             buckets=_SECONDS,
             registry=registry,
         )
+        told = "Requests turned away before anything was done for them"
+        refusals = Counter("freshet_http_refusals_total", told, ["reason"], registry=registry)
+        self._refusals: Mapping[Refusal, Counter] = {reason: refusals.labels(reason) for reason in Refusal}
         self._rate, self._spread = Rate(), Spread()
 
     def searched(self, outcome: Outcome, seconds: float) -> None:
@@ -57,6 +68,10 @@ class SearchMetrics:
         if outcome in (Outcome.ANSWERED, Outcome.FAILED):
             self._latency.observe(seconds)
             self._spread.add(seconds)
+
+    def turned_away(self, reason: Refusal) -> None:
+        """Count a request that did not come as far as its handler."""
+        self._refusals[reason].inc()
 
     def stage(self, stage: Stage, seconds: float) -> None:
         """Time one stage of a search."""

@@ -35,7 +35,8 @@ class Facts:
 class IndexWatch:
     """Tells what the live index holds. Safe to call from several tasks at once.
 
-    However many wait for a change, the index is looked at once in `LOOK_SECONDS`, and not at all while nobody waits.
+    However many wait for a change, the index is looked at once in `LOOK_SECONDS`, and not at all while nobody waits;
+    those who wait for a tenant's look at its documents once more when anything has changed.
     """
 
     def __init__(
@@ -54,16 +55,20 @@ class IndexWatch:
         self._waiting = 0
         self._ended = False
 
-    async def facts(self, *, after: datetime | None = None, seconds: float = 0.0) -> Facts:
+    async def facts(self, *, after: datetime | None = None, seconds: float = 0.0, tenant: str | None = None) -> Facts:
         """The facts as soon as `changed_at` is not `after`, or another version is live; at the latest after `seconds`.
 
-        A wait may last one look longer. Raises what the index raises, also while it is being waited for.
+        Of one tenant, or of all together. A wait may last one look longer. Raises what the index raises, also while it
+        is being waited for.
         """
         end = self._clock() + seconds
-        first = seen = await self._look()
+        whole = await self._look()
+        first = seen = await _part(whole, tenant)
         while first.changed_at == after and seen.same_as(first) and self._clock() < end and not self._ended:
-            seen = await self._next_look()
-        documents = await seen.live.reader.documents()
+            before, whole = whole, await self._next_look()
+            if not whole.same_as(before):  # else nobody's documents have changed, and no tenant's need be looked at
+                seen = await _part(whole, tenant)
+        documents = await seen.live.reader.documents(tenant=tenant)
         return Facts(self._name, seen.live.name, documents, seen.newest_event_at, seen.changed_at)
 
     def end(self) -> None:
@@ -110,9 +115,14 @@ class _Sight:
         return (self.live.name, self.changed_at) == (other.live.name, other.changed_at)
 
 
-async def _newest(reader: IndexReader) -> LedgerRecord | None:
+async def _part(whole: _Sight, tenant: str | None) -> _Sight:
+    """What a look at one tenant's documents sees; of no tenant in particular, what has been seen of all."""
+    return whole if tenant is None else _Sight(whole.live, await _newest(whole.live.reader, tenant))
+
+
+async def _newest(reader: IndexReader, tenant: str | None = None) -> LedgerRecord | None:
     try:
-        return await reader.newest()
+        return await reader.newest(tenant=tenant)
     except DeniedError:
         raise
     except PermanentError:  # the version lacks the payload index: a worker adds it when it starts

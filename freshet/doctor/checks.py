@@ -24,6 +24,7 @@ from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.server import describe_server
 from freshet.settings import Settings
 from freshet.streams.kafka.connection import KafkaConnection
+from freshet.wiring.access import check_exposure
 from freshet.wiring.parts import identity, kafka_connection, qdrant_client
 
 KAFKA_SECONDS: Final = 4.0  # for one request; finding out who answers takes a few
@@ -76,6 +77,10 @@ class Patient:
         return None if self._model is None else identity(self._settings, self._model)
 
     async def _sound(self) -> Sequence[Finding]:
+        try:
+            check_exposure(self._settings)
+        except SettingsError as error:
+            return [Finding("settings", Mark.WARN, "with them the search service does not start", str(error))]
         return [Finding("settings", Mark.OK, "they can be used; see them with: freshet config")]
 
     async def _model_works(self) -> Sequence[Finding]:

@@ -14,7 +14,6 @@ from freshet.schemas.topics import Topics
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.fusion import Fusion
 from freshet.search.http.app import create_app
-from freshet.search.http.options import HttpOptions
 from freshet.search.http.serving import serve
 from freshet.search.index.base import IndexReader, VersionInfo
 from freshet.search.index.identity import Identity, check_fingerprint
@@ -29,6 +28,7 @@ from freshet.status.board import Board
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.lag import LagWatcher
 from freshet.streams.publisher import Publisher
+from freshet.wiring.access import check_exposure, http_options, open_limiter
 from freshet.wiring.parts import identity, kafka_connection, new_registry, open_embedder, qdrant_client
 
 
@@ -43,6 +43,7 @@ class SearchProcess:
 @asynccontextmanager
 async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
     """Serve searches; Kafka and Qdrant may come later. Raises SettingsError, and PermanentError of the model."""
+    check_exposure(settings)
     registry = new_registry()
     async with AsyncExitStack() as stack:
         embedder = await open_embedder(
@@ -68,19 +69,14 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
             tenants=settings.tenants,
         )
         board = Board("search", settings.index, service.checks(), version=lambda: live.name, search=metrics.status)
-        options = HttpOptions(
-            rules=settings.rules,
-            allowed_hosts=frozenset(settings.search.allowed_hosts),
-            deadline_seconds=settings.search.deadline_seconds,
-            max_body_bytes=settings.search.max_body_bytes,
-        )
         app = create_app(
             service=service,
             watch=IndexWatch(name=settings.index, index=live),
             publisher=publisher,
             checks=board.checks,
             metrics=metrics,
-            options=options,
+            options=http_options(settings),
+            limiter=open_limiter(settings, stack),
         )
         probes = create_probe_app(registry=registry, board=board)
         port = SEARCH_PROBE_PORT if settings.probes.port is None else settings.probes.port

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import struct
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 import numpy as np
 from redis.asyncio import Redis
@@ -19,16 +18,14 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 
 from freshet.schemas.errors import DeniedError, SettingsError, TransientError
 from freshet.search.embedding.cache import CachedVector
+from freshet.search.redis import PAUSE, Breaker
 
 logger = logging.getLogger(__name__)
-
-Answer = TypeVar("Answer")
 
 _HEADER: Final = struct.Struct("<4sHHI16s")  # magic, format, dimension, tokens, digest; float32 bytes follow
 _MAGIC: Final = b"FRV\x00"
 _FORMAT: Final = 1
 _CHUNK: Final = 128  # keys in one command: 200 kB at 384 dimensions, so that others get their turn in between
-_PAUSE: Final = 2.0
 
 
 def connect(url: str, *, timeout: float) -> Redis:
@@ -99,13 +96,21 @@ class RedisEmbeddingCache:
         prefix: str = "freshet:embedding:",
         ttl: int = 30 * 24 * 3600,
         timeout: float = 0.05,
-        pause: float = _PAUSE,
+        pause: float = PAUSE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._prefix = prefix
         self._ttl = ttl
-        self._breaker = _Breaker(timeout=timeout, pause=pause, clock=clock)
+        self._breaker = Breaker(
+            what="The embedding cache in Redis",
+            without="texts are embedded without it",
+            action="embedding_cache",
+            logger=logger,
+            timeout=timeout,
+            pause=pause,
+            clock=clock,
+        )
 
     async def get_many(self, keys: Sequence[str]) -> list[CachedVector | None]:
         if not keys:
@@ -138,43 +143,6 @@ class RedisEmbeddingCache:
                 pipeline.set(name, value, ex=self._ttl)
             await pipeline.execute()
         return True
-
-
-class _Breaker:
-    """Runs calls within a time budget; after a failure none for a while. Logs when the trouble begins and ends."""
-
-    def __init__(self, *, timeout: float, pause: float, clock: Callable[[], float]) -> None:
-        self._timeout = timeout
-        self._pause = pause
-        self._clock = clock
-        self._closed_until = 0.0
-        self._down = False
-
-    async def run(self, call: Callable[[], Awaitable[Answer]]) -> Answer | None:
-        """What `call` gives, or None where it failed, took too long, or was not tried."""
-        if self._down and self._clock() < self._closed_until:
-            return None
-        try:
-            async with asyncio.timeout(self._timeout):
-                answer = await call()
-        except (RedisError, OSError, TimeoutError) as error:
-            self._failed(error)
-            return None
-        if self._down:
-            self._down = False
-            logger.info("The embedding cache in Redis works again", extra={"action": "embedding_cache_back"})
-        return answer
-
-    def _failed(self, error: Exception) -> None:
-        self._closed_until = self._clock() + self._pause
-        if not self._down:
-            self._down = True
-            logger.warning(
-                "The embedding cache in Redis fails (%s: %s); texts are embedded without it until it is back",
-                type(error).__name__,
-                error,
-                extra={"action": "embedding_cache_away"},
-            )
 
 
 def _pack(name: str, entry: CachedVector) -> bytes:

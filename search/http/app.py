@@ -6,7 +6,11 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from freshet.schemas.access import Scope
 from freshet.search.health import Check
+from freshet.search.http.access import access, caller_of, check_scopes, tell_limit
+from freshet.search.http.callers import Keyring
+from freshet.search.http.cors import Cors
 from freshet.search.http.edge import edge
 from freshet.search.http.guards import Guard
 from freshet.search.http.health import HealthRoutes
@@ -15,6 +19,7 @@ from freshet.search.http.options import HttpOptions
 from freshet.search.http.pages import SEARCH_PAGE, AssetRoutes, SearchPageRoutes
 from freshet.search.http.publishing import PublishRoutes
 from freshet.search.http.searching import SearchRoutes
+from freshet.search.limits.base import Limiter
 from freshet.search.metrics import SearchMetrics
 from freshet.search.ports import DocumentPublisher
 from freshet.search.service import SearchService
@@ -29,10 +34,14 @@ def create_app(
     checks: Mapping[str, Check],
     metrics: SearchMetrics,
     options: HttpOptions,
+    limiter: Limiter,
 ) -> web.Application:
     """The application; without a publisher it only searches, and the routes that publish answer 503."""
-    meet = edge(deadline_seconds=options.deadline_seconds, guard=Guard(options.allowed_hosts))
-    app = web.Application(middlewares=[meet], client_max_size=options.max_body_bytes)
+    guard = Guard(options.allowed_hosts, origins=options.cors_origins, keys=bool(options.keys))
+    meet, cors = edge(deadline_seconds=options.deadline_seconds, guard=guard), Cors(options.cors_origins)
+    admit = access(Keyring(options.keys, limit=options.limit), limiter, metrics)
+    app = web.Application(middlewares=[meet, cors.middleware(), admit], client_max_size=options.max_body_bytes)
+    app.on_response_prepare.extend([cors.tell, tell_limit])
     index = IndexRoutes(watch=watch, options=options, publishing=publisher is not None)
     app.on_shutdown.append(index.end_waits)
     app.add_routes(SearchPageRoutes().table())
@@ -40,5 +49,6 @@ def create_app(
     app.add_routes(SearchRoutes(service=service, metrics=metrics).table())
     app.add_routes(index.table())
     app.add_routes(PublishRoutes(publisher=publisher, options=options).table())
-    app.add_routes(HealthRoutes(checks).table())
+    app.add_routes(HealthRoutes(checks, tells=lambda request: caller_of(request).may(Scope.ADMIN)).table())
+    check_scopes(app)
     return app

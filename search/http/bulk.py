@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from aiohttp import StreamReader, web
@@ -10,19 +10,21 @@ from aiohttp import StreamReader, web
 from freshet.schemas.decoding import BadEvent, Rules, decode_body
 from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.http import FieldError
+from freshet.search.http.callers import FOREIGN_TENANT, Caller
 from freshet.search.http.problems import MAX_ERRORS, Kind, Problem, field_error
 from freshet.search.http.requests import JSON_LINES, demand_type
 
 MAX_EVENTS: Final = 10_000
 
 
-async def read_events(request: web.Request, rules: Rules, *, max_bytes: int) -> list[Upsert | Delete]:
-    """The events of a body; empty lines are skipped.
+async def read_events(request: web.Request, rules: Rules, caller: Caller, *, max_bytes: int) -> list[Upsert | Delete]:
+    """The events of a body, of the caller's tenant where they name none; empty lines are skipped.
 
-    Raises Problem: 415 for another content type, 413 beyond `max_bytes` or MAX_EVENTS, 422 that lists the bad lines.
+    Raises Problem: 415 for another content type, 413 beyond `max_bytes` or MAX_EVENTS, 403 that lists the lines of
+    other tenants, 422 that lists the bad lines.
     """
     demand_type(request, JSON_LINES)
-    events: list[Upsert | Delete] = []
+    events: dict[int, Upsert | Delete] = {}  # by their lines
     mistakes: list[FieldError] = []
     wrong = number = 0
     async for line in _lines(request.content, max_bytes):
@@ -32,17 +34,26 @@ async def read_events(request: web.Request, rules: Rules, *, max_bytes: int) -> 
         if len(events) + wrong == MAX_EVENTS:
             raise Problem(Kind.TOO_LARGE, f"a request takes {MAX_EVENTS} events at most; send the rest in another")
         try:
-            events.append(decode_body(line, rules))
+            events[number] = decode_body(line, rules, tenant=caller.tenant)
         except BadEvent as error:
             wrong += 1
             if len(mistakes) < MAX_ERRORS:
                 mistakes.append(field_error(error.field or "body", error.message, number))
+    _check_tenants(events, caller)
     if wrong:
         detail = f"{wrong} of {len(events) + wrong} events are wrong, so none was published"
         raise Problem(Kind.INVALID_REQUEST, detail, errors=mistakes)
     if not events:
         raise Problem.invalid(field_error("body", "holds no events"))
-    return events
+    return list(events.values())
+
+
+def _check_tenants(events: Mapping[int, Upsert | Delete], caller: Caller) -> None:
+    foreign = [line for line, event in events.items() if caller.is_foreign(event.tenant)]
+    if foreign:
+        errors = [field_error("tenant", FOREIGN_TENANT, line) for line in foreign[:MAX_ERRORS]]
+        detail = f"{len(foreign)} events are of another tenant than the key's, so none was published"
+        raise Problem(Kind.FOREIGN_TENANT, detail, errors=errors)
 
 
 async def _lines(content: StreamReader, max_bytes: int) -> AsyncIterator[bytes]:

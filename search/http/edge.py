@@ -16,7 +16,18 @@ from freshet.search.http.problems import explain
 REQUEST_ID: Final = "X-Request-ID"
 _DEADLINE: Final = web.RequestKey("deadline", asyncio.Timeout)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_HEADERS: Final = {"Cache-Control": "no-store", "Server": "freshet", "X-Content-Type-Options": "nosniff"}
+# What an answer does not say otherwise. Pages have a policy of their own; nothing else is one, nor to be framed.
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",  # the address holds the query
+    "Server": "freshet",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
 
 
 def edge(*, deadline_seconds: float, guard: Guard | None = None) -> Middleware:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from aiohttp import web
 
-from freshet.schemas.http import Health
+from freshet.schemas.http import CheckResult, Health
 from freshet.search.health import Check, run_checks
 from freshet.search.http.answers import json_response
 
 
 class HealthRoutes:
-    """`/livez`: the process answers. `/readyz` and `/health`: its parts work, or 503 with what is wrong with which."""
+    """`/livez`: the process answers. `/readyz` and `/health`: its parts work, or 503 with what is wrong with which.
 
-    def __init__(self, checks: Mapping[str, Check]) -> None:
+    Those of whom `tells` is false hear which part it is, and not what is wrong with it.
+    """
+
+    def __init__(self, checks: Mapping[str, Check], *, tells: Callable[[web.Request], bool] = lambda _: True) -> None:
         self._checks = checks
+        self._tells = tells
 
     def table(self) -> list[web.RouteDef]:
         return [web.get("/livez", self.live), web.get("/readyz", self.ready), web.get("/health", self.ready)]
@@ -24,7 +28,13 @@ class HealthRoutes:
         """200 while the process answers at all."""
         return json_response(Health(status="healthy", checks={}))
 
-    async def ready(self, _: web.Request) -> web.Response:
-        """200 when every check passes, else 503 with what is wrong with which."""
+    async def ready(self, request: web.Request) -> web.Response:
+        """200 when every check passes, else 503 with what is wrong with which.
+
+        Where there are keys, one with the scope `admin` hears what it is, and everybody else with which part only.
+        """
         health = await run_checks(self._checks)
+        if not self._tells(request):
+            checks = {name: CheckResult(ok=each.ok) for name, each in health.checks.items()}
+            health = Health(status=health.status, checks=checks)
         return json_response(health, status=200 if health.status == "healthy" else 503)

@@ -8,7 +8,9 @@ from typing import Final
 
 from aiohttp import web
 
+from freshet.schemas.access import Scope
 from freshet.schemas.http import IndexFacts, IndexParameters
+from freshet.search.http.access import caller_of
 from freshet.search.http.answers import json_response
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.requests import read_parameters
@@ -37,11 +39,16 @@ class IndexRoutes:
         return [web.get("/index", self.get, allow_head=False)]
 
     async def get(self, request: web.Request) -> web.Response:
-        """What the index holds and how fresh it is; with `wait_ms` a long poll. 503 while no version is live."""
+        """What the index holds and how fresh it is; with `wait_ms` a long poll. 503 while no version is live.
+
+        To a tenant's key it tells of that tenant's documents alone.
+        """
+        caller = caller_of(request)
         asked = read_parameters(request, IndexParameters)
         deadline = self._options.deadline_seconds
         longest = deadline - min(_MOST_SPARE_SECONDS, deadline / 2)
-        facts = await self._watch.facts(after=asked.after, seconds=min(asked.wait_ms / 1000, longest))
+        seconds = min(asked.wait_ms / 1000, longest)
+        facts = await self._watch.facts(after=asked.after, seconds=seconds, tenant=caller.tenant)
         answer = IndexFacts(
             index=facts.index,
             version=facts.version,
@@ -51,7 +58,8 @@ class IndexRoutes:
             now=self._now(),
             tenants=self._options.rules.tenants,
             order=self._options.rules.order,
-            publishing=self._publishing,
+            publishing=self._publishing and caller.may(Scope.PUBLISH),
+            tenant=caller.tenant,
         )
         return json_response(answer)
 

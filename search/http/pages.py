@@ -12,6 +12,7 @@ from aiohttp import ETag, web
 _FILES: Final = files("freshet.search.http") / "page"
 _TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 SEARCH_PAGE: Final = (
+    "access.js",
     "address.js",
     "elements.js",
     "freshness.js",
@@ -30,7 +31,6 @@ _HEADERS: Final = {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    "Referrer-Policy": "no-referrer",  # the address holds the query
 }
 
 

@@ -13,8 +13,10 @@ from freshet.schemas.decoding import decode_body
 from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.http import BulkPublished, DeleteParameters, DocumentBody, Published
 from freshet.schemas.positions import FreshnessToken
+from freshet.search.http.access import caller_of
 from freshet.search.http.answers import json_response
 from freshet.search.http.bulk import read_events
+from freshet.search.http.callers import Caller
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.problems import Kind, Problem, field_error
 from freshet.search.http.requests import read_json, read_parameters
@@ -50,7 +52,8 @@ class PublishRoutes:
         """
         publisher = self._publisher()
         body = await read_json(request, DocumentBody)
-        event = self._event({"type": "upsert", "id": _document_id(request), **body.model_dump(exclude_unset=True)})
+        fields = {"type": "upsert", "id": _document_id(request), **body.model_dump(exclude_unset=True)}
+        event = self._event(fields, caller_of(request))
         return json_response(Published(token=str(await publisher.publish(event))), status=ACCEPTED)
 
     async def delete(self, request: web.Request) -> web.Response:
@@ -58,7 +61,7 @@ class PublishRoutes:
         publisher = self._publisher()
         parameters = read_parameters(request, DeleteParameters)
         given = parameters.model_dump(exclude_unset=True)
-        event = self._event({"type": "delete", "id": _document_id(request), **given})
+        event = self._event({"type": "delete", "id": _document_id(request), **given}, caller_of(request))
         return json_response(Published(token=str(await publisher.publish(event))), status=ACCEPTED)
 
     async def post(self, request: web.Request) -> web.Response:
@@ -68,13 +71,15 @@ class PublishRoutes:
         checked before any is published: one bad line and none is.
         """
         publisher = self._publisher()
-        events = await read_events(request, self._rules, max_bytes=self._max_bytes)
+        events = await read_events(request, self._rules, caller_of(request), max_bytes=self._max_bytes)
         answer = _summary(events, await publisher.publish_many(events))
         return json_response(answer, status=ACCEPTED)
 
-    def _event(self, fields: dict[str, Any]) -> Upsert | Delete:
-        """The event, judged by the same rules as in the worker. Raises BadEvent."""
-        return decode_body(to_json(fields), self._rules)
+    def _event(self, fields: dict[str, Any], caller: Caller) -> Upsert | Delete:
+        """The event, judged by the same rules as in the worker. Raises BadEvent, and Problem for another's tenant."""
+        event = decode_body(to_json(fields), self._rules, tenant=caller.tenant)
+        caller.acts_for(event.tenant)
+        return event
 
     def _publisher(self) -> DocumentPublisher:
         if self._given is None:

@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from freshet.schemas.http import SearchAnswer, SearchRequest
+from freshet.search.http.access import caller_of
 from freshet.search.http.answers import json_response
 from freshet.search.http.edge import is_late
 from freshet.search.http.problems import Problem, field_error
@@ -37,16 +38,18 @@ class SearchRoutes:
     async def post(self, request: web.Request) -> web.Response:
         """Search, for programs."""
         with self._counted(request):
-            return json_response(await self._search(await read_json(request, SearchRequest), {}))
+            return json_response(await self._search(request, await read_json(request, SearchRequest), {}))
 
     async def get(self, request: web.Request) -> web.Response:
         """Search, for people: the fields of the body of `POST /search` as parameters."""
         with self._counted(request):
-            return json_response(await self._search(read_parameters(request, SearchRequest, names=_NAMES), _NAMES))
+            asked = read_parameters(request, SearchRequest, names=_NAMES)
+            return json_response(await self._search(request, asked, _NAMES))
 
-    async def _search(self, asked: SearchRequest, names: dict[str, str]) -> SearchAnswer:
+    async def _search(self, request: web.Request, asked: SearchRequest, names: dict[str, str]) -> SearchAnswer:
+        tenant = caller_of(request).acts_for(asked.tenant)
         try:
-            return await self._service.search(asked)
+            return await self._service.search(asked.model_copy(update={"tenant": tenant}))
         except InvalidSearch as error:
             raise Problem.invalid(field_error(names.get(error.field, error.field), error.message)) from error
 

@@ -38,15 +38,16 @@ class IndexReader(Protocol):
         """These passages by id, whether listed or not; those that do not exist are absent."""
         ...
 
-    async def newest(self) -> LedgerRecord | None:
-        """The record with the highest `searchable_at`, tombstones too; any of equal ones; None for an empty index.
+    async def newest(self, *, tenant: str | None = None) -> LedgerRecord | None:
+        """The record with the highest `searchable_at`, of one tenant or of all; None where there is no record.
 
+        Tombstones count too, and of equal ones it is any.
         Raises PermanentError where the version was made before this could be asked, until a worker has started on it.
         """
         ...
 
-    async def documents(self) -> int:
-        """How many documents there are, exactly; tombstones do not count."""
+    async def documents(self, *, tenant: str | None = None) -> int:
+        """How many documents one tenant has, or all have together, exactly; tombstones do not count."""
         ...
 
     async def statistics(self, known: TermStatistics | None = None) -> TermStatistics | None:

@@ -150,6 +150,12 @@ async def test_before_the_first_worker_there_are_warnings_and_no_failure(install
     assert Mark.FAIL not in marks(found).values()
 
 
+async def test_a_search_service_that_would_not_start_for_want_of_keys_is_told(bare: Installation):
+    finding = only(await bare.examine(FRESHET_SEARCH__HOST="0.0.0.0"), "settings")
+    assert finding.mark is Mark.WARN
+    assert finding.hint.startswith("FRESHET_SEARCH__KEYS: ")
+
+
 async def test_missing_topics_are_one_line_with_the_command_that_makes_them(bare: Installation):
     code, out, _ = await bare.command("--json")
     found = {each["part"]: each for each in json.loads(out)}

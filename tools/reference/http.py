@@ -7,7 +7,9 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 
 from freshet.probes import create_probe_app
+from freshet.schemas.access import Scope
 from freshet.schemas.http import ProblemBody
+from freshet.search.http.access import SCOPES
 from freshet.search.http.app import create_app
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.problems import Kind
@@ -18,6 +20,10 @@ from tools.reference.routes import Model, Route, application, routes
 INTRODUCTION: Final = """\
 [HTTP](../http.md) tells how these are used, with examples. A request that names an unknown field or parameter is
 refused. An empty default means that the field may be left out."""
+KEYS: Final = """\
+Where `FRESHET_SEARCH__KEYS` has keys, a request shows one in `Authorization: Bearer …` or `X-API-Key`, and these are
+their scopes. Without keys everybody may ask everything. [Keys](../keys.md) tells more."""
+EVERYBODY: Final = "everybody"
 METRICS: Final = "Every metric of the process, in Prometheus's text format: [metrics.md](metrics.md)."
 
 
@@ -30,6 +36,10 @@ def http_page() -> str:
         "## The probe port",
         "Each process has one, 9108 for the worker and 9109 for search.",
         *(_section(route) for route in probes),
+        "## Who may ask",
+        KEYS,
+        _scopes(),
+        _access(service),
         "## Bodies",
         *(_body(model) for model in _bodies([*service, *probes])),
         "## Problems",
@@ -45,6 +55,19 @@ def service_routes() -> list[Route]:
 
 def probe_routes() -> list[Route]:
     return routes(application(create_probe_app, registry=CollectorRegistry()))
+
+
+def _scopes() -> str:
+    return table(["scope", "may"], [[f"`{scope}`", scope.meaning] for scope in Scope])
+
+
+def _access(service: list[Route]) -> str:
+    """Who may call what."""
+    rows = []
+    for route in service:
+        scope = SCOPES[route.name]
+        rows.append([f"`{route.name}`", EVERYBODY if scope is None else f"`{scope}`, `{Scope.ADMIN}`"])
+    return table(["route", "who"], rows)
 
 
 def _section(route: Route) -> str:

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from freshet.settings import Settings, variable
-from tools.reference.fields import default, meaning, value
+from tools.reference.fields import default, fields_table, meaning, nested_models, value
 from tools.reference.markdown import doc, page, table
 
 INTRODUCTION: Final = """\
@@ -35,6 +35,8 @@ def settings_page() -> str:
     for name, group in groups.items():
         if group is not None:
             sections.append(_section(group.__name__, group, list(group.model_fields), below=(name,)))
+    entries = [model for model in nested_models(Settings) if model.__module__ != Settings.__module__]
+    sections += [f"## {model.__name__}\n\n{doc(model)}\n\n{fields_table(model)}" for model in entries]
     return page("Settings", "`freshet/settings.py`", INTRODUCTION, *sections)
 
 

@@ -12,7 +12,8 @@ let facts = null; // null while the service cannot be asked
 let clockAhead = 0; // of the service's clock to ours, in milliseconds
 let waiting = new AbortController();
 
-// Calls `changed(facts)` at first and whenever the index has changed, `lost(error)` when it cannot be asked any more.
+// Calls `changed(facts)` at first and whenever the index has changed, `lost(error)` when it cannot be asked any more;
+// where that answers a promise, it is asked again when that is kept.
 export async function follow({ changed, lost }) {
   setInterval(show, 1_000);
   document.addEventListener("visibilitychange", () => document.hidden && waiting.abort());
@@ -33,11 +34,18 @@ export async function follow({ changed, lost }) {
       if (error.name === "AbortError") continue;
       facts = null;
       show();
-      lost(error);
-      await pause(RETRY_MS[failures]);
-      failures = Math.min(failures + 1, RETRY_MS.length - 1);
+      const help = lost(error);
+      await (help ?? pause(RETRY_MS[failures]));
+      failures = help ? 0 : Math.min(failures + 1, RETRY_MS.length - 1);
     }
   }
+}
+
+// Asks at once, as if nothing were known.
+export function ask() {
+  facts = null;
+  show();
+  waiting.abort();
 }
 
 function pause(milliseconds) {

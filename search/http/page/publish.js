@@ -23,7 +23,7 @@ export function listen({ tenant }) {
     const { id, title, text, version } = Object.fromEntries(new FormData(form));
     if (!id.trim()) return mistake({ field: "id", message: "A document needs an id." });
     if (!/^(0|[1-9]\d*)?$/.test(version)) return mistake({ field: "version", message: "This is no whole number." });
-    const document = { title, text, ...(facts.tenants && { tenant: tenant() }) };
+    const document = { title, text, ...(facts.tenants && !facts.tenant && { tenant: tenant() }) };
     isBusy = true;
     say(told, "Publishing…");
     try {

@@ -1,8 +1,9 @@
 // The page: one search at a time, the newest; again when the index has changed.
 
+import * as access from "./access.js";
 import * as address from "./address.js";
 import { byId, counted, say } from "./elements.js";
-import { follow } from "./freshness.js";
+import { ask, follow } from "./freshness.js";
 import * as keys from "./keys.js";
 import * as publishing from "./publish.js";
 import * as results from "./results.js";
@@ -27,7 +28,8 @@ async function run({ isNews = false } = {}) {
   running?.abort();
   running = null;
   isTyping = false;
-  const asked = { q: byId("q").value, limit: Number(byId("limit").value), tenant: facts?.tenants && byId("tenant").value };
+  const tenant = needsTenant() && byId("tenant").value;
+  const asked = { q: byId("q").value, limit: Number(byId("limit").value), tenant };
   const missing = whatIsMissing(asked);
   if (missing !== null) return idle(missing);
   const mine = (running = new AbortController());
@@ -44,10 +46,15 @@ async function run({ isNews = false } = {}) {
   }
 }
 
+// A tenant's key names it by itself.
+function needsTenant() {
+  return Boolean(facts?.tenants && !facts.tenant);
+}
+
 // What to tell instead of searching; null when there is nothing to tell.
 function whatIsMissing({ q, tenant }) {
   if (!facts) return q.trim() ? "Waiting for the search service…" : "";
-  if (facts.tenants && !tenant) return "Name the tenant whose documents you want to search.";
+  if (needsTenant() && !tenant) return "Name the tenant whose documents you want to search.";
   if (q.trim()) return null;
   return facts.documents ? "Ask a question, or describe what you are looking for." : "Nothing is indexed yet.";
 }
@@ -67,11 +74,27 @@ function answered(answer, isNews) {
 }
 
 function failed(error) {
-  const willHeal = error.status === 0 || error.status >= 500;
+  if (access.isRefusal(error)) return forget();
+  const willHeal = error.status === 0 || error.status === 429 || error.status >= 500;
   if (!willHeal) results.clear();
   outcome("", "");
   notice(error.message, willHeal);
   if (willHeal) timers.retry = setTimeout(run, RETRY_MS);
+}
+
+// What a key has shown is not for whoever uses the next one.
+function forget() {
+  clear();
+  ask();
+}
+
+function clear() {
+  Object.values(timers).forEach(clearTimeout);
+  running?.abort();
+  facts = null;
+  results.clear();
+  outcome("", "");
+  notice("");
 }
 
 function done() {
@@ -121,19 +144,23 @@ addEventListener("popstate", () => {
   run();
 });
 keys.listen();
+access.listen({ forget });
 publishing.listen({ tenant: () => byId("tenant").value });
 address.read();
 follow({
   changed(now) {
     const isFirst = !facts;
     facts = now;
-    byId("tenant-field").hidden = !facts.tenants;
+    access.open();
+    byId("tenant-field").hidden = !needsTenant();
     publishing.offer(facts);
     if (isFirst) run();
     else news();
   },
   lost(error) {
     facts = null;
-    notice(error.message, true);
+    if (!access.isRefusal(error)) return notice(error.message, true);
+    clear();
+    return access.ask(error);
   },
 });

@@ -1,25 +1,51 @@
 // The service's HTTP API, as far as the page uses it.
 
 export class Refused extends Error {
-  // `fields` are the mistakes by field; `status` is 0 where nobody answered.
-  constructor(message, status, fields = []) {
+  // `fields` are the mistakes by field, `type` is the problem's; `status` is 0 where nobody answered.
+  constructor(message, status, { type = "", errors = [] } = {}) {
     super(message);
     this.status = status;
-    this.fields = fields;
+    this.type = type;
+    this.fields = errors;
+  }
+}
+
+const KEY = "freshet-key";
+let key = read();
+
+// Only the tab remembers it. A browser that keeps nothing for pages forgets it when the page is loaded again.
+export function keep(given) {
+  key = given;
+  try {
+    if (key === null) sessionStorage.removeItem(KEY);
+    else sessionStorage.setItem(KEY, key);
+  } catch {}
+}
+
+export function hasKey() {
+  return key !== null;
+}
+
+function read() {
+  try {
+    return sessionStorage.getItem(KEY);
+  } catch {
+    return null;
   }
 }
 
 async function ask(path, options) {
   let response, body;
+  const own = { Accept: "application/json", ...(key !== null && { Authorization: `Bearer ${key}` }) };
   try {
-    response = await fetch(path, { ...options, headers: { Accept: "application/json", ...options.headers } });
+    response = await fetch(path, { ...options, headers: { ...own, ...options.headers } });
     body = await response.json();
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Refused("The search service does not answer.", 0);
   }
   if (response.ok) return body;
-  throw new Refused(`${body.title}: ${body.detail}`, response.status, body.errors ?? []);
+  throw new Refused(`${body.title}: ${body.detail}`, response.status, body);
 }
 
 export function search({ q, limit, tenant }, signal) {

@@ -34,9 +34,9 @@ def of_tenant(tenant: str) -> models.Filter:
     return models.Filter(must=[_equals("tenant", tenant)])
 
 
-def ledger() -> models.Filter:
-    """Ledger records, tombstones too."""
-    return models.Filter(must=[_equals("kind", LEDGER)])
+def ledger(tenant: str | None = None) -> models.Filter:
+    """Ledger records, tombstones too, of one tenant or of all."""
+    return models.Filter(must=[_equals("kind", LEDGER), *_whose(tenant)])
 
 
 def passages() -> models.Filter:
@@ -55,9 +55,9 @@ def parts_before(number: int) -> models.Filter:
     return models.Filter(must=[_equals("kind", STATISTICS_PART), before])
 
 
-def alive() -> models.Filter:
-    """Ledger records of documents that have not ended."""
-    return models.Filter(must=[_equals("kind", LEDGER), _equals("deleted", value=False)])
+def alive(tenant: str | None = None) -> models.Filter:
+    """Ledger records of documents that have not ended, of one tenant or of all."""
+    return models.Filter(must=[_equals("kind", LEDGER), _equals("deleted", value=False), *_whose(tenant)])
 
 
 def stored_below(partition: int, below: int) -> models.Filter:
@@ -91,6 +91,10 @@ def displaced(items: Sequence[Displaced]) -> models.Filter:
             for item in items
         ]
     )
+
+
+def _whose(tenant: str | None) -> list[models.FieldCondition]:
+    return [] if tenant is None else [_equals("tenant", tenant)]
 
 
 def _at_most(rank: Rank) -> list[models.Condition]:

@@ -39,14 +39,14 @@ class QdrantReader(Lookup):
             answers = await self._client.query_batch_points(self._collection, requests)
         return [[hit(point) for point in answer.points] for answer in answers]
 
-    async def newest(self) -> LedgerRecord | None:
+    async def newest(self, *, tenant: str | None = None) -> LedgerRecord | None:
         with translated("read the newest ledger record"):
-            points, _ = await self._client.scroll(self._collection, ledger(), limit=1, order_by=_NEWEST_FIRST)
+            points, _ = await self._client.scroll(self._collection, ledger(tenant), limit=1, order_by=_NEWEST_FIRST)
         return ledger_record(points[0]) if points else None
 
-    async def documents(self) -> int:
+    async def documents(self, *, tenant: str | None = None) -> int:
         with translated("count documents"):
-            return (await self._client.count(self._collection, alive(), exact=True)).count
+            return (await self._client.count(self._collection, alive(tenant), exact=True)).count
 
     async def statistics(self, known: TermStatistics | None = None) -> TermStatistics | None:
         return await newest_statistics(self._client, self._collection, known)

@@ -168,3 +168,14 @@ async def test_documents_are_counted_exactly_without_passages_and_tombstones(ind
     assert await index.reader.documents() == 599
     await index.writer.commit([record("doc 5", 602)], partition=0, read=[601])
     assert await index.reader.documents() == 600
+
+
+async def test_a_tenant_has_a_newest_record_and_a_count_of_its_own(index: Index):
+    own = record("acme/a", 1, id="a", tenant="acme", searchable_at=1.0)
+    gone = record("acme/b", 2, id="b", tenant="acme", searchable_at=2.0, deleted=True)
+    other = record("globex/a", 3, id="a", tenant="globex", searchable_at=3.0)
+    await index.writer.commit([own, gone, other], partition=0, read=[])
+    assert await index.reader.newest(tenant="acme") == gone
+    assert await index.reader.newest(tenant="globex") == other
+    assert await index.reader.newest(tenant="nosuch") is None
+    assert [await index.reader.documents(tenant=each) for each in ("acme", "globex", "nosuch", None)] == [1, 1, 0, 2]

@@ -7,9 +7,11 @@ import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from freshet.local.folders import cache_folder
+from freshet.schemas.access import Key, Scope, key_hash
 from tests.support.openai_server import running_openai_server
 from tests.support.road import Process, Road
 from tests.support.servers import Servers
@@ -36,6 +38,8 @@ ARTICLES: list[dict[str, object]] = [
     {"id": "kb-17", "title": "Reset the router", "text": ROUTER, "metadata": {"lang": "en"}},
     {"id": "kb-18", "title": "Return a parcel", "text": "Bring the parcel and its label to any post office."},
 ]
+SEARCH_KEY = "fk_shown-by-whoever-reads-the-page-of-keys"  # what pages call $SEARCH_KEY
+KEY = Key(name="reader", hash=key_hash(SEARCH_KEY), scopes=(Scope.SEARCH,))
 HANDBOOK = {
     "holidays.md": "# Holidays\n\nEverybody has thirty days of holiday a year. Ask your lead two weeks before.\n",
     "travel/expenses.rst": "Expenses\n========\n\nKeep the receipts of your journey and hand them in within a month.\n",
@@ -77,17 +81,20 @@ class World:
 @asynccontextmanager
 async def running_world(folder: Path, servers: Servers, redis_url: str) -> AsyncIterator[World]:
     """One world for all pages, with an index and topics of the usual names on servers of its own."""
+    numbers = count(1)
     kafka, qdrant = await servers.kafka("docs-kafka"), await servers.qdrant("docs-qdrant")
     road = Road(
         bootstrap=kafka.bootstrap,
         qdrant_url=qdrant.url,
         qdrant_key=qdrant.api_key,
-        log_name=lambda process: f"docs-{process}",
+        log_name=lambda process: f"docs-{process}-{next(numbers)}",
         settings={"FRESHET_TOPICS__DOCUMENTS": "documents", "FRESHET_INDEX": "documents"},
     )
     worker, search = road.worker(), road.search()
+    url = road.url
+    guarded = road.search(FRESHET_SEARCH__KEYS=json.dumps([KEY.model_dump(mode="json")]))
     async with AsyncExitStack() as stack:
-        for process in (worker, search):
+        for process in (worker, search, guarded):
             stack.push_async_callback(process.stop)
             await process.start()
         openai = await stack.enter_async_context(running_openai_server())
@@ -97,7 +104,8 @@ async def running_world(folder: Path, servers: Servers, redis_url: str) -> Async
             "http://qdrant:6333": qdrant.url,
             "http://127.0.0.1:6333": qdrant.url,
             "redis://redis:6379/0": redis_url,
-            "http://127.0.0.1:8080": road.url,
+            "http://127.0.0.1:8080": url,
+            "https://search.example.com": road.url,
             "http://127.0.0.1:9108": worker.probes,
             "http://127.0.0.1:9109": search.probes,
             "https://llm.example.com/v1": openai.url,
@@ -126,6 +134,7 @@ def _environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
         "FRESHET_CACHE_DIR": str(cache_folder()),
         "FRESHET_DATA_DIR": str(folder / "data"),
         "HF_HUB_OFFLINE": "1",
+        "SEARCH_KEY": SEARCH_KEY,
         "PYTHONUNBUFFERED": "1",  # complaints and output come in the order of a terminal
     }
 

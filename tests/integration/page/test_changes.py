@@ -59,8 +59,8 @@ async def test_what_is_read_stays_open_and_in_focus_when_it_changes(page: Page, 
 async def test_what_is_typed_while_the_index_changes_all_the_time_is_asked_and_kept_in_the_address(page: Page, world):
     unpatched = world.reader.newest
 
-    async def newest():
-        return replace(await unpatched(), searchable_at=time.time())
+    async def newest(*, tenant=None):
+        return replace(await unpatched(tenant=tenant), searchable_at=time.time())
 
     world.reader.newest = newest
     await page.goto("/")

@@ -154,7 +154,8 @@ def test_mistakes_are_told_as_every_command_tells_them(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"), [("FRESHET_KAFKA", "FRESHET_KAFKA…"), ("FRESHET_SEARCH__ALLOWED_HOSTS", "FRESHET_SEARCH…")]
+    ("name", "told"),
+    [("FRESHET_KAFKA", "FRESHET_KAFKA…"), ("FRESHET_SEARCH__ALLOWED_HOSTS", "FRESHET_SEARCH__ALLOWED_HOSTS")],
 )
 def test_what_should_be_json_and_is_not_is_a_mistake_as_others_are(monkeypatch, capsys, name, told):
     monkeypatch.setenv(name, "a.example")

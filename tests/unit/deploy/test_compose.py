@@ -13,8 +13,10 @@ from typer.testing import CliRunner
 
 from freshet.cli.app import app
 from freshet.local.pins import read_pins
+from freshet.schemas.errors import SettingsError
 from freshet.search.http.guards import Guard
 from freshet.settings import SEARCH_PROBE_PORT, WORKER_PROBE_PORT, load_settings, names
+from freshet.wiring.access import check_exposure
 from tests.unit.deploy.files import OURS, ROOT, compose, dotenv, environment, megabytes, services, stages
 from tests.unit.deploy.test_image import PINNED
 
@@ -165,6 +167,15 @@ def test_the_search_service_answers_at_the_name_under_which_it_is_published(name
     ports = [port.split(":") for port in services()["search"]["ports"]]
     assert ["127.0.0.1", "8080", str(load_settings().search.port)] in ports
     Guard(frozenset()).check({"Host": f"{name}:8080"})
+
+
+def test_the_search_service_starts_without_keys_for_it_is_published_on_loopback_alone(monkeypatch):
+    for key, value in environment("search").items():
+        monkeypatch.setenv(key, value)
+    check_exposure(load_settings())
+    monkeypatch.delenv("FRESHET_SEARCH__OPEN")
+    with pytest.raises(SettingsError):
+        check_exposure(load_settings())
 
 
 def test_probes_are_published_and_asked_at_the_ports_that_processes_take():

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from freshet.schemas.decoding import BadEvent, Reason, Record, Rules, decode
+from freshet.schemas.decoding import BadEvent, Reason, Record, Rules, decode, decode_body
 from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.positions import Order
 
@@ -133,3 +133,17 @@ def test_in_version_order_a_null_needs_none() -> None:
 def test_whatever_the_bytes_are_they_decode_or_are_refused_with_a_reason(value: bytes, key: bytes) -> None:
     with suppress(BadEvent):
         assert isinstance(decode(record(value, key), Rules()).body, Upsert | Delete)
+
+
+@pytest.mark.parametrize(
+    ("named", "tenant"), [({}, "acme"), ({"tenant": None}, "acme"), ({"tenant": "globex"}, "globex")]
+)
+def test_an_event_that_names_no_tenant_is_of_the_one_that_whoever_sends_it_acts_for(named, tenant):
+    for fields in ({"type": "upsert", "id": "a", "text": "t"}, {"type": "delete", "id": "a"}):
+        body = decode_body(json.dumps({**fields, **named}).encode(), Rules(tenants=True), tenant="acme")
+        assert body.tenant == tenant
+
+
+def test_where_tenants_are_off_nobodys_events_get_one():
+    with pytest.raises(BadEvent, match="tenants are off"):
+        decode_body(b'{"type": "delete", "id": "a"}', Rules(), tenant="acme")

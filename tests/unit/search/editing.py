@@ -101,13 +101,16 @@ class EditedIndex:
             for item in found
         }
 
-    async def newest(self) -> LedgerRecord | None:
+    async def newest(self, *, tenant: str | None = None) -> LedgerRecord | None:
         self._read("newest")
-        return max(self.records.values(), key=lambda record: record.searchable_at, default=None)
+        return max(self._of(tenant), key=lambda record: record.searchable_at, default=None)
 
-    async def documents(self) -> int:
+    async def documents(self, *, tenant: str | None = None) -> int:
         self._read("documents")
-        return sum(not record.deleted for record in self.records.values())
+        return sum(not record.deleted for record in self._of(tenant))
+
+    def _of(self, tenant: str | None) -> list[LedgerRecord]:
+        return [record for record in self.records.values() if tenant in (None, record.tenant)]
 
     def _read(self, what: str) -> None:
         self.before_read()

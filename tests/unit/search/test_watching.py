@@ -48,9 +48,9 @@ class CountingReader(MemoryReader):
         super().__init__()
         self.looks = 0
 
-    async def newest(self) -> LedgerRecord | None:
+    async def newest(self, *, tenant: str | None = None) -> LedgerRecord | None:
         self.looks += 1
-        return await super().newest()
+        return await super().newest(tenant=tenant)
 
 
 class Watched:
@@ -62,9 +62,11 @@ class Watched:
         live = LiveIndex(versions=self.versions, open_reader=lambda _: self.reader)
         self.watch = IndexWatch(name="documents", index=live, clock=lambda: self.time.now, sleep=self.time.sleep)
 
-    def wait(self, after: float | None = 10.5, *, seconds: float = 60) -> asyncio.Task[Facts]:
+    def wait(
+        self, after: float | None = 10.5, *, seconds: float = 60, tenant: str | None = None
+    ) -> asyncio.Task[Facts]:
         given = None if after is None else moment(after)
-        return asyncio.create_task(self.watch.facts(after=given, seconds=seconds))
+        return asyncio.create_task(self.watch.facts(after=given, seconds=seconds, tenant=tenant))
 
     async def waiting(self, count: int, after: float = 10.5) -> list[asyncio.Task[Facts]]:
         """So many who wait, each after its own first look."""
@@ -238,3 +240,35 @@ async def test_at_the_end_of_the_service_nobody_goes_on_waiting(watched):
     await watched.time.pass_to_next_look()
     assert {facts.changed_at for facts in await asyncio.gather(*tasks)} == {moment(10.5)}
     assert (await watched.wait()).changed_at == moment(10.5)
+
+
+async def test_a_tenant_is_told_of_its_own_documents_alone(watched):
+    watched.reader.put("b", "text", tenant="acme", searchable_at=20.0, event_time=19.0)
+    watched.reader.put("c", "text", tenant="globex", searchable_at=30.0, event_time=29.0)
+    assert await watched.watch.facts(tenant="acme") == Facts("documents", VERSION, 1, moment(19.0), moment(20.0))
+    assert await watched.watch.facts(tenant="nosuch") == Facts("documents", VERSION, 0, None, None)
+
+
+async def test_who_waits_for_a_tenant_goes_on_waiting_while_others_change_and_is_answered_when_it_does(watched):
+    watched.reader.put("b", "text", tenant="acme", searchable_at=20.0)
+    waiting = watched.wait(20.0, tenant="acme")
+    await wait_until(lambda: watched.time.sleepers, "it waits")
+    watched.reader.put("c", "text", tenant="globex", searchable_at=30.0)
+    await watched.time.pass_to_next_look()
+    await wait_until(lambda: watched.time.sleepers, "it goes on waiting")
+    watched.reader.put("d", "text", tenant="acme", searchable_at=40.0)
+    await watched.time.pass_to_next_look()
+    facts = await answer(waiting)
+    assert (facts.documents, facts.changed_at) == (2, moment(40.0))
+
+
+async def test_however_many_tenants_wait_the_index_is_looked_at_once_while_nothing_changes(watched):
+    tasks = [watched.wait(None, tenant=f"tenant-{number}") for number in range(20)]
+    await wait_until(lambda: watched.reader.looks == 40 and watched.time.sleepers, "all wait")
+    for looks in (41, 42):
+        await watched.time.pass_to_next_look()
+        await wait_until(lambda: watched.time.sleepers, "all wait for the next look")
+        assert watched.reader.looks == looks
+    watched.versions.name = "documents__def"
+    await watched.time.pass_to_next_look()
+    assert {(await answer(task)).version for task in tasks} == {"documents__def"}

@@ -43,6 +43,7 @@ async def test_the_index_tells_what_it_holds_and_how_fresh_it_is(world):
         "tenants": False,
         "order": "log",
         "publishing": True,
+        "tenant": None,
     }
 
 

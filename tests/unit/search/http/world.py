@@ -23,6 +23,7 @@ from freshet.search.http.options import HttpOptions
 from freshet.search.http.serving import serve
 from freshet.search.index.base import Query, VersionInfo
 from freshet.search.index.records import Hit, LedgerRecord, StoredPassage, Vector
+from freshet.search.limits.memory import MemoryLimiter
 from freshet.search.live import LiveIndex
 from freshet.search.metrics import SearchMetrics
 from freshet.search.service import SearchService
@@ -121,13 +122,16 @@ class MemoryReader:
         found = [self.stored[id_] for id_ in ids if id_ in self.stored]
         return {each.id: each if vectors else replace(each, vector=None, terms=None) for each in found}
 
-    async def newest(self) -> LedgerRecord | None:
+    async def newest(self, *, tenant: str | None = None) -> LedgerRecord | None:
         if self.failure is not None:
             raise self.failure
-        return max(self.records.values(), key=lambda record: record.searchable_at, default=None)
+        return max(self._of(tenant), key=lambda record: record.searchable_at, default=None)
 
-    async def documents(self) -> int:
-        return sum(not record.deleted for record in self.records.values())
+    async def documents(self, *, tenant: str | None = None) -> int:
+        return sum(not record.deleted for record in self._of(tenant))
+
+    def _of(self, tenant: str | None) -> list[LedgerRecord]:
+        return [record for record in self.records.values() if tenant in (None, record.tenant)]
 
 
 class Versions:
@@ -195,6 +199,7 @@ class World:
     publisher: ListPublisher = field(default_factory=ListPublisher)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     tenants: bool = False
+    now: int = 0  # in microseconds, for what counts requests
     port: int = 0
     session: ClientSession | None = None
 
@@ -231,6 +236,7 @@ class World:
             checks=self.service.checks(),
             metrics=self.metrics,
             options=HttpOptions(**options),
+            limiter=MemoryLimiter(clock=lambda: self.now),
         )
         async with serve(app, host="127.0.0.1", port=0) as self.port, ClientSession() as self.session:
             yield self

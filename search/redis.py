@@ -1,0 +1,71 @@
+"""What the adapters of Redis have in common: none may cost a request more than its time budget."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+
+from redis.exceptions import RedisError
+
+Answer = TypeVar("Answer")
+
+PAUSE: Final = 2.0
+
+
+class Breaker:
+    """Runs calls within a time budget; after a failure none for a while. Logs when the trouble begins and ends.
+
+    In the log `what` fails, and is done `without` until it works again; `action` begins the names of both lines.
+    """
+
+    def __init__(
+        self,
+        *,
+        what: str,
+        without: str,
+        action: str,
+        logger: logging.Logger,
+        timeout: float,
+        pause: float = PAUSE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._what = what
+        self._without = without
+        self._action = action
+        self._logger = logger
+        self._timeout = timeout
+        self._pause = pause
+        self._clock = clock
+        self._closed_until = 0.0
+        self._down = False
+
+    async def run(self, call: Callable[[], Awaitable[Answer]]) -> Answer | None:
+        """What `call` gives, or None where it failed, took too long, or was not tried."""
+        if self._down and self._clock() < self._closed_until:
+            return None
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer = await call()
+        except (RedisError, OSError, TimeoutError) as error:
+            self._failed(error)
+            return None
+        if self._down:
+            self._down = False
+            self._logger.info("%s works again", self._what, extra={"action": f"{self._action}_back"})
+        return answer
+
+    def _failed(self, error: Exception) -> None:
+        self._closed_until = self._clock() + self._pause
+        if not self._down:
+            self._down = True
+            self._logger.warning(
+                "%s fails (%s: %s); %s until it is back",
+                self._what,
+                type(error).__name__,
+                error,
+                self._without,
+                extra={"action": f"{self._action}_away"},
+            )
