@@ -20,6 +20,7 @@ from freshet.search.index.identity import Identity, check_fingerprint
 from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.live import LiveIndex
+from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.service import SearchService
 from freshet.search.watching import IndexWatch
@@ -71,9 +72,15 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
             allowed_hosts=frozenset(settings.search.allowed_hosts),
             deadline_seconds=settings.search.deadline_seconds,
             max_body_bytes=settings.search.max_body_bytes,
+            log_requests=settings.search.log_requests,
+            log_queries=settings.search.log_queries,
+        )
+        admission = Admission(
+            places=settings.search.max_in_flight, seconds=settings.search.max_wait_seconds, observer=metrics
         )
         app = create_app(
             service=service,
+            admission=admission,
             watch=IndexWatch(name=settings.index, index=live),
             publisher=publisher,
             checks=board.checks,

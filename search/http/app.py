@@ -15,6 +15,7 @@ from freshet.search.http.options import HttpOptions
 from freshet.search.http.pages import SEARCH_PAGE, AssetRoutes, SearchPageRoutes
 from freshet.search.http.publishing import PublishRoutes
 from freshet.search.http.searching import SearchRoutes
+from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.ports import DocumentPublisher
 from freshet.search.service import SearchService
@@ -24,20 +25,29 @@ from freshet.search.watching import IndexWatch
 def create_app(
     *,
     service: SearchService,
+    admission: Admission,
     watch: IndexWatch,
     publisher: DocumentPublisher | None,
     checks: Mapping[str, Check],
     metrics: SearchMetrics,
     options: HttpOptions,
 ) -> web.Application:
-    """The application; without a publisher it only searches, and the routes that publish answer 503."""
-    meet = edge(deadline_seconds=options.deadline_seconds, guard=Guard(options.allowed_hosts))
+    """The application; without a publisher it only searches, and the routes that publish answer 503.
+
+    Searches need admission; nothing else is ever sent away.
+    """
+    meet = edge(
+        deadline_seconds=options.deadline_seconds,
+        guard=Guard(options.allowed_hosts),
+        log_requests=options.log_requests,
+        log_queries=options.log_queries,
+    )
     app = web.Application(middlewares=[meet], client_max_size=options.max_body_bytes)
     index = IndexRoutes(watch=watch, options=options, publishing=publisher is not None)
     app.on_shutdown.append(index.end_waits)
     app.add_routes(SearchPageRoutes().table())
     app.add_routes(AssetRoutes(SEARCH_PAGE).table())
-    app.add_routes(SearchRoutes(service=service, metrics=metrics).table())
+    app.add_routes(SearchRoutes(service=service, admission=admission, metrics=metrics).table())
     app.add_routes(index.table())
     app.add_routes(PublishRoutes(publisher=publisher, options=options).table())
     app.add_routes(HealthRoutes(checks).table())

@@ -23,6 +23,7 @@ from freshet.search.http.serving import serve
 from freshet.search.index.base import VersionInfo
 from freshet.search.index.records import Hit, LedgerRecord, StoredPassage, Vector
 from freshet.search.live import LiveIndex
+from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.service import SearchService
 from freshet.search.watching import IndexWatch
@@ -178,11 +179,13 @@ class World:
     publisher: ListPublisher = field(default_factory=ListPublisher)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     tenants: bool = False
+    places: int = 64
     port: int = 0
     session: ClientSession | None = None
 
     def __post_init__(self) -> None:
         self.metrics = SearchMetrics(self.registry)
+        self.admission = Admission(places=self.places, seconds=5, observer=self.metrics)
         live = LiveIndex(versions=self.versions, open_reader=lambda _: self.reader)
         self.watch = IndexWatch(name="documents", index=live)
         self.service = SearchService(
@@ -209,6 +212,7 @@ class World:
         options.setdefault("rules", Rules(tenants=self.tenants))
         app = create_app(
             service=self.service,
+            admission=self.admission,
             watch=self.watch,
             publisher=self.publisher if publishes else None,
             checks=self.service.checks(),
