@@ -139,8 +139,9 @@ async def test_who_could_not_be_answered_before_its_own_deadline_is_sent_away():
     await house.stays(2)
     first = house.arrive(0)
     await turns()
-    with pytest.raises(ShedError):
+    with pytest.raises(ShedError) as caught:
         await house.arrive(1, seconds_left=3.9)
+    assert caught.value.reason is Shed.NO_CHANCE
     second = house.arrive(2, seconds_left=4.1)
     await turns()
     assert house.admission.waiting == 1

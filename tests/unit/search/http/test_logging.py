@@ -9,11 +9,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
+from aiohttp import web
+from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
 from freshet.logs import LineFormatter
 from freshet.schemas.errors import PermanentError, TransientError
+from freshet.search.http.edge import edge
 from freshet.search.http.logs import REQUEST_ID, speakable
 from tests.support.waiting import wait_until
 from tests.unit.search.http.world import Answer, World
@@ -203,6 +206,15 @@ async def test_whatever_is_logged_while_a_request_is_answered_carries_its_id(wor
     await asyncio.gather(*(world.ask("GET", f"/search?q={n}", headers={"X-Request-ID": f"id-{n}"}) for n in range(3)))
     warnings = [line for line in heard if "it is hot" in line]
     assert sorted(line.rpartition("request_id=")[2] for line in warnings) == ["id-0", "id-1", "id-2"]
+
+
+async def test_what_is_logged_after_an_answer_does_not_carry_the_id_of_its_request():
+    async def handler(_: web.Request) -> web.Response:
+        assert REQUEST_ID.get() == "id-1"
+        return web.Response()
+
+    request = make_mocked_request("GET", "/", headers={"X-Request-ID": "id-1"})
+    assert (await edge(deadline_seconds=10)(request, handler)).status == 200
     assert REQUEST_ID.get() is None
 
 
