@@ -169,6 +169,10 @@ class Search(_Group):
     )
     deadline_seconds: float = Field(10, gt=0, le=600, description="longest time for one request")
     max_body_bytes: int = Field(8_000_000, ge=1_000, description="largest request body")
+    max_in_flight: int = Field(64, ge=1, le=10_000, description="searches that are worked on at once; others wait")
+    max_wait_seconds: float = Field(1, ge=0, le=600, description="longest wait of a search for its turn; else a 503")
+    log_requests: bool = Field(False, description="a line in the log for each request, without what was asked")
+    log_queries: bool = Field(False, description="a line in the log for each search, with its query")
     list_length: int = Field(100, ge=10, le=1_000, description="passages that are looked at by meaning, and by words")
     fusion: Literal["minmax", "rrf"] = Field("minmax", description="how the two lists become one")
 

@@ -65,6 +65,8 @@ class SearchStatus(_Status):
     searches: dict[str, int] = Field(description="searches by outcome, as in `search_requests_total`")
     searches_per_second: float = Field(description="those of the last ten seconds")
     latency: SpreadStatus | None = Field(description="time to answer; null when nothing was asked")
+    in_flight: int = Field(description="searches that are being worked on")
+    shed: dict[str, int] = Field(description="searches sent away by reason, as in `freshet_search_shed_total`")
 
 
 class Status(_Status):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from freshet.schemas.status import SearchStatus
 from freshet.schemas.words import Word
-from freshet.search.recent import Rate, Spread, counted
+from freshet.search.load import Shed
+from freshet.search.recent import Rate, Spread, counted, level
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
@@ -19,6 +20,7 @@ class Outcome(Word):
 
     ANSWERED = "answered", "with results, or with none"
     REFUSED = "refused", "by us: the request was wrong"
+    SHED = "shed", "by us: there was too much to do to answer it in time"
     CANCELLED = "cancelled", "by who asked: the connection was closed before there was an answer"
     FAILED = "failed", "a part was away, refused, or took too long"
 
@@ -26,6 +28,7 @@ class Outcome(Word):
 class Stage(Word):
     """A step of a search that takes time."""
 
+    QUEUE = "queue", "waiting for its turn"
     RESOLVE = "resolve", "finding the live version of the index"
     EMBED = "embed", "turning the query into a vector"
     RETRIEVE = "retrieve", "finding the passages, and the states of their documents"
@@ -40,6 +43,10 @@ class Refusal(Word):
     TOO_MANY = "too_many", "the key asks more often than it may"
 
 
+class Degraded(Word):
+    """What an answer had to do without."""
+
+
 class SearchMetrics:
     """The counters and histograms of one process, in the registry that it is given."""
 
@@ -50,9 +57,17 @@ class SearchMetrics:
         # Looking labels up costs as much as a small request: they are bound once.
         self._requests: Mapping[Outcome, Counter] = {outcome: self._searches.labels(outcome) for outcome in Outcome}
         self._stages: Mapping[Stage, Histogram] = {stage: stages.labels(stage) for stage in Stage}
+        self._in_flight = Gauge("freshet_search_in_flight", "Searches that are being worked on", registry=registry)
+        told = "Searches that were sent away because there was too much to do, by the reason"
+        self._shed = Counter("freshet_search_shed_total", told, ["reason"], registry=registry)
+        self._sheds: Mapping[Shed, Counter] = {reason: self._shed.labels(reason) for reason in Shed}
+        told = "Answers that had to do without something, by what that was"
+        self._degraded = Counter("freshet_search_degraded_total", told, ["reason"], registry=registry)
+        for reason in Degraded:
+            self._degraded.labels(reason)
         self._latency = Histogram(
             "search_latency_seconds",
-            "Time to answer or fail a search; refused and cancelled ones are not in it",
+            "Time to answer or fail a search; refused, shed and cancelled ones are not in it",
             buckets=_SECONDS,
             registry=registry,
         )
@@ -62,7 +77,7 @@ class SearchMetrics:
         self._rate, self._spread = Rate(), Spread()
 
     def searched(self, outcome: Outcome, seconds: float) -> None:
-        """Count a search; what was refused or cancelled would make the latencies look better than they are."""
+        """Count a search; what was refused, shed or cancelled would make the latencies look better than they are."""
         self._requests[outcome].inc()
         self._rate.add()
         if outcome in (Outcome.ANSWERED, Outcome.FAILED):
@@ -72,6 +87,23 @@ class SearchMetrics:
     def turned_away(self, reason: Refusal) -> None:
         """Count a request that did not come as far as its handler."""
         self._refusals[reason].inc()
+
+    def entered(self, waited: float) -> None:
+        """A search is worked on, after it has waited so long for its turn."""
+        self._in_flight.inc()
+        self.stage(Stage.QUEUE, waited)
+
+    def left(self) -> None:
+        """A search is no longer worked on."""
+        self._in_flight.dec()
+
+    def shed(self, reason: Shed) -> None:
+        """A search was sent away."""
+        self._sheds[reason].inc()
+
+    def degraded(self, reason: Degraded) -> None:
+        """An answer had to do without something."""
+        self._degraded.labels(reason).inc()
 
     def stage(self, stage: Stage, seconds: float) -> None:
         """Time one stage of a search."""
@@ -83,4 +115,6 @@ class SearchMetrics:
             searches=counted(self._searches, "outcome"),
             searches_per_second=self._rate.per_second(),
             latency=self._spread.status(),
+            in_flight=int(level(self._in_flight)),
+            shed=counted(self._shed, "reason"),
         )

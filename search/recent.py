@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from freshet.schemas.status import SpreadStatus
 
@@ -61,6 +61,11 @@ def counted(counter: Counter, label: str) -> dict[str, int]:
     """What a counter has counted since the start, by the values of its one label."""
     samples = [sample for family in counter.collect() for sample in family.samples]
     return {sample.labels[label]: int(sample.value) for sample in samples if sample.name.endswith("_total")}
+
+
+def level(gauge: Gauge) -> float:
+    """What a gauge without labels stands at."""
+    return next(sample.value for family in gauge.collect() for sample in family.samples)
 
 
 def _percentile(values: list[float], percent: int) -> float:

@@ -91,9 +91,8 @@ async def _until_stopped(given: Settings, run: Run) -> None:
 
 
 def _log(level: str) -> None:
+    from freshet.logs import log_to_stderr
     from freshet.streams.kafka.logs import limit_client_logs
 
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("aiokafka").setLevel(logging.WARNING)
+    log_to_stderr(level)
     limit_client_logs()

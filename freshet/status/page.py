@@ -86,9 +86,12 @@ def _worker(worker: WorkerStatus) -> Iterator[str]:
 
 def _search(search: SearchStatus) -> Iterator[str]:
     yield "<h2>Searches</h2>"
-    yield f"<p>{_rate(search.searches_per_second)} searches/s</p>"
+    yield f"<p>{_rate(search.searches_per_second)} searches/s, {search.in_flight:,} in work</p>"
     yield f"<p>{_spread(search.latency, 'answered', 'Nothing was asked in the last minute.')}</p>"
     yield _counts("Outcome", search.searches)
+    if any(search.shed.values()):
+        yield "<h2>Searches sent away by reason</h2>"
+        yield _counts("Reason", search.shed)
 
 
 def _lag(lag: Sequence[PartitionStatus] | None) -> Iterator[str]:

@@ -34,6 +34,8 @@ def http_options(settings: Settings) -> HttpOptions:
         keys=given.keys,
         limit=Limit(given.rate, given.burst) if given.rate else None,
         cors_origins=frozenset(given.cors_origins),
+        log_requests=given.log_requests,
+        log_queries=given.log_queries,
     )
 
 

@@ -12,6 +12,7 @@ from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedder, Model
 from freshet.search.embedding.cached import CachedEmbedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
+from freshet.search.embedding.together import TogetherEmbedder
 from freshet.search.index.identity import Identity
 from freshet.search.passages import Recipe
 from freshet.settings import Settings
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from freshet.search.embedding.cache import EmbeddingCache
 
 LOCAL_MODEL: Final = "all-MiniLM-L6-v2"
+_CALLS_TO_A_SERVER: Final = 4
 
 
 def new_registry() -> CollectorRegistry:
@@ -46,8 +48,10 @@ async def open_embedder(
     settings: Settings, metrics: EmbeddingMetrics, stack: AsyncExitStack, *, redis_timeout: float
 ) -> Embedder:
     """The model with its cache; closed with the stack. Raises PermanentError or SettingsError."""
-    embedder = await asyncio.to_thread(load_model, settings)
-    cached = CachedEmbedder(embedder, _cache(settings, redis_timeout), metrics)
+    model = await asyncio.to_thread(load_model, settings)
+    # A model of ours works on one call at a time; a server answers several.
+    together = TogetherEmbedder(model, at_once=_CALLS_TO_A_SERVER if settings.embedding.provider == "openai" else 1)
+    cached = CachedEmbedder(together, _cache(settings, redis_timeout), metrics)
     stack.push_async_callback(cached.close)
     return cached
 

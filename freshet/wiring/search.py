@@ -20,6 +20,7 @@ from freshet.search.index.identity import Identity, check_fingerprint
 from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.live import LiveIndex
+from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.service import Ranking, SearchService
 from freshet.search.watching import IndexWatch
@@ -69,8 +70,12 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
             tenants=settings.tenants,
         )
         board = Board("search", settings.index, service.checks(), version=lambda: live.name, search=metrics.status)
+        admission = Admission(
+            places=settings.search.max_in_flight, seconds=settings.search.max_wait_seconds, observer=metrics
+        )
         app = create_app(
             service=service,
+            admission=admission,
             watch=IndexWatch(name=settings.index, index=live),
             publisher=publisher,
             checks=board.checks,

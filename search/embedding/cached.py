@@ -9,6 +9,7 @@ import numpy as np
 from freshet.search.embedding.base import Embedded, Embedder, Model, Purpose
 from freshet.search.embedding.cache import CachedVector, EmbeddingCache, cache_key
 from freshet.search.embedding.metrics import EmbeddingMetrics
+from freshet.search.embedding.shares import apportion
 
 
 class CachedEmbedder:
@@ -61,16 +62,9 @@ class CachedEmbedder:
         texts = list(unknown.values())
         embedded = await self._embedder.embed(texts, purpose=purpose)
         self._metrics.embedded(self.model, purpose, embedded.tokens)
-        shares = _apportion(embedded.tokens, texts)
+        shares = apportion(embedded.tokens, texts)
         rows = zip(unknown, embedded.vectors, shares, strict=True)
         learnt = {key: CachedVector(vector, share) for key, vector, share in rows}
         known.update(learnt)
         await self._cache.put_many(learnt)
         return embedded.tokens
-
-
-def _apportion(tokens: int, texts: Sequence[str]) -> list[int]:
-    """Each text's part of `tokens`, by its length; the parts add up. Models report only the sum."""
-    lengths = np.array([len(text) + 1 for text in texts])
-    shares = np.diff(np.rint(np.cumsum(lengths) * (tokens / lengths.sum())), prepend=0.0)
-    return [int(share) for share in shares]

@@ -20,6 +20,7 @@ from freshet.search.http.pages import SEARCH_PAGE, AssetRoutes, SearchPageRoutes
 from freshet.search.http.publishing import PublishRoutes
 from freshet.search.http.searching import SearchRoutes
 from freshet.search.limits.base import Limiter
+from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.ports import DocumentPublisher
 from freshet.search.service import SearchService
@@ -29,6 +30,7 @@ from freshet.search.watching import IndexWatch
 def create_app(
     *,
     service: SearchService,
+    admission: Admission,
     watch: IndexWatch,
     publisher: DocumentPublisher | None,
     checks: Mapping[str, Check],
@@ -36,9 +38,18 @@ def create_app(
     options: HttpOptions,
     limiter: Limiter,
 ) -> web.Application:
-    """The application; without a publisher it only searches, and the routes that publish answer 503."""
+    """The application; without a publisher it only searches, and the routes that publish answer 503.
+
+    Searches need admission; nothing else is ever sent away.
+    """
     guard = Guard(options.allowed_hosts, origins=options.cors_origins, keys=bool(options.keys))
-    meet, cors = edge(deadline_seconds=options.deadline_seconds, guard=guard), Cors(options.cors_origins)
+    meet = edge(
+        deadline_seconds=options.deadline_seconds,
+        guard=guard,
+        log_requests=options.log_requests,
+        log_queries=options.log_queries,
+    )
+    cors = Cors(options.cors_origins)
     admit = access(Keyring(options.keys, limit=options.limit), limiter, metrics)
     app = web.Application(middlewares=[meet, cors.middleware(), admit], client_max_size=options.max_body_bytes)
     app.on_response_prepare.extend([cors.tell, tell_limit])
@@ -46,7 +57,7 @@ def create_app(
     app.on_shutdown.append(index.end_waits)
     app.add_routes(SearchPageRoutes().table())
     app.add_routes(AssetRoutes(SEARCH_PAGE).table())
-    app.add_routes(SearchRoutes(service=service, metrics=metrics).table())
+    app.add_routes(SearchRoutes(service=service, admission=admission, metrics=metrics).table())
     app.add_routes(index.table())
     app.add_routes(PublishRoutes(publisher=publisher, options=options).table())
     app.add_routes(HealthRoutes(checks, tells=lambda request: caller_of(request).may(Scope.ADMIN)).table())

@@ -15,6 +15,7 @@ class HttpOptions:
 
     `keys` are those of callers, `limit` that of each key that has none of its own, and `cors_origins` are the origins
     whose pages may ask here.
+    `log_requests` and `log_queries` are those of `edge`.
     """
 
     rules: Rules = field(default_factory=Rules)
@@ -24,3 +25,5 @@ class HttpOptions:
     keys: tuple[Key, ...] = ()
     limit: Limit | None = None
     cors_origins: frozenset[str] = frozenset()
+    log_requests: bool = False
+    log_queries: bool = False

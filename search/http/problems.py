@@ -17,6 +17,8 @@ from pydantic import ValidationError
 from freshet.schemas.decoding import BadEvent
 from freshet.schemas.errors import FreshetError, OverloadedError, PermanentError, TransientError
 from freshet.schemas.http import FieldError, ProblemBody
+from freshet.search.http.logs import speakable
+from freshet.search.load import ShedError
 from freshet.search.service import InvalidSearch
 
 MAX_ERRORS: Final = 20
@@ -44,6 +46,7 @@ class Kind(Enum):
     TOO_MANY_REQUESTS = 429, "too-many-requests", "The key is used too often"
     INTERNAL = 500, "internal", "Something went wrong here"
     REFUSED = 502, "refused", "A part that this needs has refused it"
+    OVERLOADED = 503, "overloaded", "There is too much to do at the moment"
     UNAVAILABLE = 503, "unavailable", "A part that this needs is away"
     DEADLINE = 504, "deadline", "This took too long"
 
@@ -53,7 +56,7 @@ class Kind(Enum):
         self.title = title
 
 
-_BY_STATUS: Final = {kind.status: kind for kind in Kind} | {400: Kind.BAD_REQUEST}
+_BY_STATUS: Final = {kind.status: kind for kind in Kind} | {400: Kind.BAD_REQUEST, 503: Kind.UNAVAILABLE}
 
 
 class Problem(FreshetError):  # noqa: N818 (the RFC's word)
@@ -109,8 +112,11 @@ def explain_validation(error: ValidationError, *, names: Mapping[str, str] | Non
     return Problem.invalid(*errors)
 
 
-def explain(error: Exception, *, late: bool, request_id: str) -> Problem:
-    """What to answer when a handler raised; `late` when it was our own deadline that ended it."""
+def explain(error: Exception, *, late: bool, request_id: str, unspoken: str = "") -> Problem:
+    """What to answer when a handler raised; `late` when it was our own deadline that ended it.
+
+    What goes to the log holds no word of `unspoken`.
+    """
     match error:
         case Problem():
             problem = error
@@ -118,24 +124,31 @@ def explain(error: Exception, *, late: bool, request_id: str) -> Problem:
             problem = _http(error)
         case InvalidSearch() | BadEvent():
             problem = Problem.invalid(field_error(error.field or "body", error.message))
-        case TransientError() | OverloadedError() | PermanentError():
-            problem = _outside(error, request_id)
+        case PermanentError():
+            _log("request refused", "request_refused", speakable(error, unspoken), request_id)
+            detail = f"could not {error.operation}; the service's log tells more, under the request id"
+            problem = Problem(Kind.REFUSED, detail)
+        case TransientError() | OverloadedError():
+            problem = _later(error)
         case web.RequestPayloadError():
             problem = Problem(Kind.BAD_REQUEST, "the body ended early, or is not encoded as its headers say")
         case TimeoutError() if late:
             problem = Problem(Kind.DEADLINE, "no answer before the deadline")
         case _:
-            logger.error("request failed", exc_info=error, extra={"action": "request_failed", "request_id": request_id})
+            _log("request failed", "request_failed", speakable(error, unspoken), request_id)
             problem = Problem(Kind.INTERNAL, "the service's log tells more, under the request id")
     return problem
 
 
-def _outside(error: TransientError | OverloadedError | PermanentError, request_id: str) -> Problem:
-    if isinstance(error, PermanentError):
-        logger.error("request refused", exc_info=error, extra={"action": "request_refused", "request_id": request_id})
-        return Problem(Kind.REFUSED, f"could not {error.operation}; the service's log tells more, under the request id")
+def _log(message: str, action: str, error: BaseException, request_id: str) -> None:
+    logger.error(message, exc_info=error, extra={"action": action, "request_id": request_id})
+
+
+def _later(error: TransientError | OverloadedError) -> Problem:
     wait = error.retry_after if isinstance(error, OverloadedError) else _RETRY_SECONDS
     headers = {"Retry-After": str(max(1, math.ceil(wait)))}
+    if isinstance(error, ShedError):
+        return Problem(Kind.OVERLOADED, f"{error.message}; try again later", headers=headers)
     return Problem(Kind.UNAVAILABLE, f"could not {error.operation}; try again later", headers=headers)
 
 

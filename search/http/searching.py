@@ -13,11 +13,12 @@ from aiohttp import web
 from freshet.schemas.http import SearchAnswer, SearchRequest
 from freshet.search.http.access import caller_of
 from freshet.search.http.answers import json_response
-from freshet.search.http.edge import is_late
+from freshet.search.http.edge import is_late, keep_query, seconds_left
 from freshet.search.http.problems import Problem, field_error
 from freshet.search.http.requests import read_json, read_parameters
+from freshet.search.load import Admission, ShedError
 from freshet.search.metrics import Outcome, SearchMetrics
-from freshet.search.service import InvalidSearch, SearchService
+from freshet.search.service import MAX_QUERY_CHARACTERS, InvalidSearch, SearchService
 
 _NAMES: Final = {"query": "q"}
 
@@ -26,9 +27,15 @@ class SearchRoutes:
     """`POST /search` for programs, `GET /search?q=` for people."""
 
     def __init__(
-        self, *, service: SearchService, metrics: SearchMetrics, clock: Callable[[], float] = time.perf_counter
+        self,
+        *,
+        service: SearchService,
+        admission: Admission,
+        metrics: SearchMetrics,
+        clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._service = service
+        self._admission = admission
         self._metrics = metrics
         self._clock = clock
 
@@ -47,9 +54,11 @@ class SearchRoutes:
             return json_response(await self._search(request, asked, _NAMES))
 
     async def _search(self, request: web.Request, asked: SearchRequest, names: dict[str, str]) -> SearchAnswer:
+        keep_query(request, asked.query[:MAX_QUERY_CHARACTERS])
         tenant = caller_of(request).acts_for(asked.tenant)
         try:
-            return await self._service.search(asked.model_copy(update={"tenant": tenant}))
+            async with self._admission.enter(seconds_left=seconds_left(request)):
+                return await self._service.search(asked.model_copy(update={"tenant": tenant}))
         except InvalidSearch as error:
             raise Problem.invalid(field_error(names.get(error.field, error.field), error.message)) from error
 
@@ -61,6 +70,10 @@ class SearchRoutes:
             outcome = Outcome.ANSWERED
         except (Problem, web.HTTPException, web.RequestPayloadError):
             outcome = Outcome.REFUSED
+            raise
+        except ShedError as error:
+            outcome = Outcome.SHED
+            self._metrics.shed(error.reason)
             raise
         except asyncio.CancelledError:
             outcome = Outcome.FAILED if is_late(request) else Outcome.CANCELLED

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from freshet.schemas.errors import SettingsError
 
 _KEEPALIVE_SECONDS: Final = 75  # longer than a proxy before us keeps its connections (nginx: 60)
 _BODY_LINGER_SECONDS: Final = 1  # for the rest of a body that was refused half read
+
+
+def _without_quotes(record: logging.LogRecord) -> bool:
+    """Of what cannot be read as HTTP the server's log would quote lines, in which a query may stand."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, http_exceptions.HttpProcessingError):
+        record.msg, record.exc_info = f"{record.msg}: {type(error).__name__}", None
+    return True
+
+
+_logger = logging.getLogger(__name__)
+_logger.addFilter(_without_quotes)
 
 
 @asynccontextmanager
@@ -24,6 +37,7 @@ async def serve(app: web.Application, *, host: str, port: int, grace_seconds: fl
     runner = web.AppRunner(
         app,
         access_log=None,
+        logger=_logger,
         handler_cancellation=True,  # whoever has hung up costs nothing more
         keepalive_timeout=_KEEPALIVE_SECONDS,
         lingering_time=_BODY_LINGER_SECONDS,

@@ -12,6 +12,7 @@ from freshet.search.embedding.memory import MemoryEmbeddingCache
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.embedding.openai import Endpoint, OpenAIEmbedder
 from freshet.search.embedding.openvino import OpenVINOEmbedder
+from freshet.search.embedding.together import TogetherEmbedder
 from tests.contract.embedding.suite import EmbedderSuite
 from tests.support.openai_server import DIMENSION, running_openai_server
 from tests.support.tiny_model import write_tiny_model
@@ -57,5 +58,13 @@ class TestCachedEmbedder(EmbedderSuite):
     async def embedder(self, tmp_path: Path) -> AsyncIterator[Embedder]:
         model = OpenVINOEmbedder(write_tiny_model(tmp_path), precision="f32")
         embedder = CachedEmbedder(model, MemoryEmbeddingCache(), EmbeddingMetrics(CollectorRegistry()))
+        yield embedder
+        await embedder.close()
+
+
+class TestTogetherEmbedder(EmbedderSuite):
+    @pytest.fixture
+    async def embedder(self, tmp_path: Path) -> AsyncIterator[Embedder]:
+        embedder = TogetherEmbedder(OpenVINOEmbedder(write_tiny_model(tmp_path), precision="f32"), most=4)
         yield embedder
         await embedder.close()

@@ -25,7 +25,7 @@ async def test_it_tells_of_each_part_that_was_put_up():
     before = await board.status()
     board.version = lambda: "documents__1"
     board.lag = list
-    board.search = lambda: SearchStatus(searches={}, searches_per_second=0, latency=None)
+    board.search = lambda: SearchStatus(searches={}, searches_per_second=0, latency=None, in_flight=0, shed={})
     status = await board.status()
     assert (status.index.version, status.lag) == ("documents__1", [])
     assert status.search is not None

@@ -77,11 +77,23 @@ def test_a_worker_that_has_done_nothing_lately_says_so():
 
 def test_a_search_service_tells_of_its_searches():
     latency = SpreadStatus(count=3, p50=0.01, p99=0.02)
-    search = SearchStatus(searches={"answered": 3}, searches_per_second=0.3, latency=latency)
+    search = SearchStatus(
+        searches={"answered": 3}, searches_per_second=0.3, latency=latency, in_flight=2, shed={"no_chance": 0}
+    )
     page = status_page(status(process="search", search=search))
-    for told in ("Freshet · Search service", "0.3 searches/s", "Half were answered within 10 ms"):
+    for told in ("Freshet · Search service", "0.3 searches/s, 2 in work", "Half were answered within 10 ms"):
         assert told in page
     assert "Stages" not in page
+    assert "sent away" not in page
+
+
+def test_a_search_service_that_had_too_much_to_do_tells_whom_it_has_sent_away():
+    search = SearchStatus(
+        searches={"shed": 7}, searches_per_second=1, latency=None, in_flight=64, shed={"queue_full": 0, "no_chance": 7}
+    )
+    page = status_page(status(process="search", search=search))
+    assert "<h2>Searches sent away by reason</h2>" in page
+    assert "<tr><td>no_chance</td><td>7</td></tr>" in page
 
 
 def test_nothing_that_comes_from_outside_is_taken_for_html():

@@ -25,6 +25,7 @@ from freshet.search.index.base import Query, VersionInfo
 from freshet.search.index.records import Hit, LedgerRecord, StoredPassage, Vector
 from freshet.search.limits.memory import MemoryLimiter
 from freshet.search.live import LiveIndex
+from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.service import SearchService
 from freshet.search.sparse import SparseVector
@@ -200,11 +201,13 @@ class World:
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     tenants: bool = False
     now: int = 0  # in microseconds, for what counts requests
+    places: int = 64
     port: int = 0
     session: ClientSession | None = None
 
     def __post_init__(self) -> None:
         self.metrics = SearchMetrics(self.registry)
+        self.admission = Admission(places=self.places, seconds=5, observer=self.metrics)
         live = LiveIndex(versions=self.versions, open_reader=lambda _: self.reader)
         self.watch = IndexWatch(name="documents", index=live)
         self.service = SearchService(
@@ -231,6 +234,7 @@ class World:
         options.setdefault("rules", Rules(tenants=self.tenants))
         app = create_app(
             service=self.service,
+            admission=self.admission,
             watch=self.watch,
             publisher=self.publisher if publishes else None,
             checks=self.service.checks(),
