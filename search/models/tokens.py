@@ -11,6 +11,7 @@ from freshet.schemas.errors import PermanentError
 
 # Byte-pair tokenizers keep common words whole and cut rare ones into pieces of about three letters.
 _LETTERS_A_TOKEN: Final = 3
+_LONGEST_TOKEN: Final = 16  # characters; only of words that are no words a window holds more
 _PARTS: Final = re.compile(r"[A-Za-z]+|\S")
 
 
@@ -45,6 +46,14 @@ def estimated_ends(text: str) -> list[int]:
         else:
             ends += [end] * (len(text[start].encode("utf-8", "surrogatepass")) - 1)
     return ends
+
+
+def seen(text: str, window: int) -> str:
+    """What of a text a window can hold at most.
+
+    A tokenizer that cuts a pair also makes all pairs of what it cut off: of two long texts that is memory without end.
+    """
+    return text[: window * _LONGEST_TOKEN]
 
 
 def not_unicode(cause: Exception) -> PermanentError:

@@ -14,7 +14,7 @@ from tokenizers import Encoding, Tokenizer
 from freshet.schemas.errors import SettingsError
 from freshet.search.models.folder import ModelFiles, Precision, weights_of
 from freshet.search.models.openvino import Lane, batches, compile_options, read_graph
-from freshet.search.models.tokens import bare, not_unicode
+from freshet.search.models.tokens import bare, not_unicode, seen
 from freshet.search.rerank.base import RerankModel, Scores
 from freshet.search.rerank.scores import sigmoid
 
@@ -63,8 +63,9 @@ class OpenVINOReranker:
         return sigmoid(logits)
 
     def _encode(self, query: str, texts: Sequence[str]) -> list[Encoding]:
+        asked = seen(query, self._window)
         try:
-            return self._tokenizer.encode_batch_fast([(query, text) for text in texts])
+            return self._tokenizer.encode_batch_fast([(asked, seen(text, self._window)) for text in texts])
         except TypeError as error:
             raise not_unicode(error) from error
 

@@ -35,6 +35,7 @@ class RerankQueue:
         self._clock = clock
         self._pace = Pace()
         self._jobs: list[_Job] = []
+        self._in_hand: _Job | None = None
         self._working: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -80,7 +81,9 @@ class RerankQueue:
 
     async def _work(self) -> None:
         while self._jobs:
-            await self._score_slice(min(self._jobs, key=lambda job: job.work))
+            self._in_hand = min(self._jobs, key=lambda job: job.work)
+            await self._score_slice(self._in_hand)
+            self._in_hand = None
             self._refuse_the_late()
 
     async def _score_slice(self, job: _Job) -> None:
@@ -95,10 +98,13 @@ class RerankQueue:
             self._jobs.remove(job)
 
     def _refuse_the_late(self) -> None:
-        """Tell those who cannot be in time, in the order in which they would have been done."""
+        """Tell those who cannot be in time, in the order in which they would have been done.
+
+        Not the one in hand: how much of its slice is done nobody knows.
+        """
         now, before = self._clock(), 0.0
         for job in sorted(self._jobs, key=lambda job: job.work):
-            if now + self._pace.seconds(before + job.work) < job.deadline:
+            if job is self._in_hand or now + self._pace.seconds(before + job.work) < job.deadline:
                 before += job.work
                 continue
             self._jobs.remove(job)

@@ -13,11 +13,12 @@ import numpy as np
 from freshet.schemas.errors import DeniedError, PermanentError, SettingsError, TransientError
 from freshet.search.models.folder import ModelFiles, Precision, folder_of
 from freshet.search.models.hub import identity
-from freshet.search.models.tokens import not_unicode
+from freshet.search.models.tokens import not_unicode, seen
 from freshet.search.rerank.base import RerankModel, Scores
 from freshet.search.rerank.scores import sigmoid
 
 _BATCH: Final = 16
+_LONGEST_WINDOW: Final = 8192
 _AWAY: Final = {"LocalEntryNotFoundError", "OfflineModeIsEnabled"}  # of huggingface_hub, beneath what is raised
 
 
@@ -75,10 +76,10 @@ class SentenceTransformersReranker:
         self._executor.shutdown(wait=False)
 
     def _score(self, query: str, texts: list[str]) -> Scores:
+        window = self._encoder.max_seq_length or _LONGEST_WINDOW
+        pairs = [(seen(query, window), seen(text, window)) for text in texts]
         try:
-            logits = self._encoder.predict(
-                [(query, text) for text in texts], batch_size=_BATCH, show_progress_bar=False
-            )
+            logits = self._encoder.predict(pairs, batch_size=_BATCH, show_progress_bar=False)
         except TypeError as error:
             raise not_unicode(error) from error
         except (RuntimeError, IndexError) as error:

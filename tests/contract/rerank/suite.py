@@ -57,6 +57,9 @@ class RerankerSuite:
         scores = await reranker.score(LONG, TEXTS)
         assert scores.max() - scores.min() > self.tolerance
 
+    async def test_a_long_query_and_a_long_text_take_no_memory_without_end(self, reranker: Reranker):
+        assert np.isfinite(await reranker.score(LONG, [LONG] * 8)).all()
+
     async def test_what_is_no_unicode_is_refused_for_good_and_breaks_nothing(self, reranker: Reranker):
         for query, texts in [(QUERY, ["half a pair: \ud800"]), ("\udfff", TEXTS)]:
             with pytest.raises(PermanentError):

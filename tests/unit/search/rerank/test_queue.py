@@ -158,6 +158,19 @@ async def test_a_search_that_turns_out_too_slow_is_given_up_between_slices(model
     assert model.slices == ["slow"]
 
 
+async def test_who_arrives_does_not_stop_one_that_is_nearly_done(model: Model, queue: RerankQueue):
+    model.let(1)
+    await asking(queue, "first")
+    nearly = asking(queue, "nearly", within=1.5 * SLICE_SECONDS)
+    await begun(model, 2)
+    model.now += 0.9 * SLICE_SECONDS
+    model.seconds = 0.1 * SLICE_SECONDS
+    other = asking(queue, "other")
+    await wait_until(lambda: len(queue._jobs) == 2)
+    model.let(2)
+    assert len(await nearly) == len(await other) == SLICE
+
+
 async def test_a_pace_that_was_bad_once_is_not_believed_for_ever(model: Model, queue: RerankQueue):
     model.let(2)
     model.seconds = 1_000
