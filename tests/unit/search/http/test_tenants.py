@@ -129,3 +129,10 @@ async def test_a_key_without_a_tenant_names_any_and_must_name_one(tenants):
     assert assert_problem(missing, 422, "invalid-request")["errors"][0]["field"] == "tenant"
     put = await tenants.ask("PUT", "/documents/a", json={"text": "t", "tenant": "acme"}, headers=ADMIN.bearer)
     assert put.status == 202
+
+
+async def test_no_word_of_another_tenant_stands_anywhere_in_an_explained_answer(tenants):
+    found = await tenants.ask("POST", "/search", json={"query": "cat", "explain": True}, headers=ACME.bearer)
+    assert SECRET not in found.body.decode()
+    asked_for_it = await tenants.ask("POST", "/search", json={"query": SECRET, "limit": 100}, headers=ACME.bearer)
+    assert {each["id"] for each in asked_for_it.json["results"]} <= {"kb-17"}
