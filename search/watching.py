@@ -63,7 +63,7 @@ class IndexWatch:
         first = seen = await self._look()
         while first.changed_at == after and seen.same_as(first) and self._clock() < end and not self._ended:
             seen = await self._next_look()
-        documents = await seen.live.reader.documents()
+        documents = await seen.live.reader.count()
         return Facts(self._name, seen.live.name, documents, seen.newest_event_at, seen.changed_at)
 
     def end(self) -> None:

@@ -11,15 +11,31 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from freshet.schemas.filters import Filter
 from freshet.schemas.positions import Rank
-from freshet.search.index.records import Displaced, Hit, LedgerRecord, Passage, StoredPassage, Vector
+from freshet.search.index.records import (
+    Displaced,
+    Hit,
+    LedgerRecord,
+    Passage,
+    Place,
+    StoredPassage,
+    ValueCount,
+    Vector,
+)
 
 
 class IndexReader(Protocol):
     """What a search needs: read-only, and satisfied with a read-only key."""
 
-    async def nearest(self, vector: Vector, *, limit: int, tenant: str | None = None) -> list[Hit]:
-        """Passages by descending cosine similarity to `vector` (dimension,); of one tenant or of all; listed or not."""
+    async def nearest(
+        self, vector: Vector, *, limit: int, filters: Filter | None = None, tenant: str | None = None
+    ) -> list[Hit]:
+        """Passages by descending cosine similarity to `vector` (dimension,); of one tenant or of all; listed or not.
+
+        Only of documents that pass the filter, here as in the methods below; it suits the declared fields
+        (schemas/declared.py) and means what schemas/matching.py says.
+        """
         ...
 
     async def ledger(self, keys: Collection[str]) -> dict[str, LedgerRecord]:
@@ -37,8 +53,28 @@ class IndexReader(Protocol):
         """
         ...
 
-    async def documents(self) -> int:
+    async def count(self, filters: Filter | None = None, *, tenant: str | None = None) -> int:
         """How many documents there are, exactly; tombstones do not count."""
+        ...
+
+    async def facets(
+        self, keys: Collection[str], *, limit: int, filters: Filter | None = None, tenant: str | None = None
+    ) -> dict[str, list[ValueCount]]:
+        """By field, how many documents have each value: the `limit` most frequent ones, equal counts by value.
+
+        Tombstones do not count. Of values with equal counts at the end of a list any may be the ones left out. Raises
+        PermanentError for a field that no worker has made a payload index for yet.
+        """
+        ...
+
+    async def browse(
+        self, filters: Filter | None = None, *, limit: int, tenant: str | None = None, after: Place | None = None
+    ) -> list[LedgerRecord]:
+        """Documents by descending `searchable_at`, equal ones in an order of their own; tombstones are left out.
+
+        `after` continues behind a document. While nothing changes, pages neither repeat nor skip one, and a longer page
+        begins with the shorter one. Raises as `newest`.
+        """
         ...
 
 

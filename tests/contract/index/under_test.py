@@ -11,6 +11,7 @@ from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.qdrant.writer import QdrantWriter
 from tests.contract.index.making import DIMENSION
+from tests.support.filtering import FIELDS
 
 
 class Index:
@@ -37,7 +38,7 @@ class Index:
         return QdrantWriter(self.client, collection=collection, dimension=DIMENSION)
 
     def versions_of(self, alias: str) -> QdrantVersions:
-        return QdrantVersions(self.client, index=alias)
+        return QdrantVersions(self.client, index=alias, fields=FIELDS)
 
     async def make(self) -> None:
         await self.versions.create(VersionInfo(self.name, DIMENSION, {"fingerprint": "first"}))

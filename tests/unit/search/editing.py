@@ -7,8 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from freshet.schemas.filters import Filter
+from freshet.schemas.matching import matches
 from freshet.schemas.positions import Rank
 from freshet.search.index.records import Hit, LedgerRecord, Passage, StoredPassage, Vector
+from tests.support.ledger_reading import LedgerReading
 
 
 def toward(degrees: float) -> Vector:
@@ -27,15 +30,15 @@ class State:
     angles: tuple[float, ...] | None
 
 
-class EditedIndex:
+class EditedIndex(LedgerReading):
     """Passages and records with the three steps in which a worker changes a document.
 
     `before_read` is called before each read; it is where a test lets edits go on.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.stored: dict[str, Passage] = {}
-        self.records: dict[str, LedgerRecord] = {}
         self.before_read: Callable[[], None] = lambda: None
         self.reads: list[str] = []
         self._offset = 0
@@ -61,12 +64,14 @@ class EditedIndex:
         for _ in self.edit(key, state):
             pass
 
-    async def nearest(self, vector: Vector, *, limit: int, tenant: str | None = None) -> list[Hit]:
+    async def nearest(
+        self, vector: Vector, *, limit: int, filters: Filter | None = None, tenant: str | None = None
+    ) -> list[Hit]:
         self._read("nearest")
         hits = [
             Hit(item.id, item.key, item.text, float(vector @ item.vector), item.rank)
             for item in self.stored.values()
-            if tenant is None or item.tenant == tenant
+            if tenant in (None, item.tenant) and (filters is None or matches(filters, item.metadata, self.fields))
         ]
         return sorted(hits, key=lambda hit: -hit.score)[:limit]
 
@@ -81,14 +86,6 @@ class EditedIndex:
             item.id: StoredPassage(item.id, item.key, item.text, 0, item.rank, item.vector if vectors else None)
             for item in found
         }
-
-    async def newest(self) -> LedgerRecord | None:
-        self._read("newest")
-        return max(self.records.values(), key=lambda record: record.searchable_at, default=None)
-
-    async def documents(self) -> int:
-        self._read("documents")
-        return sum(not record.deleted for record in self.records.values())
 
     def _read(self, what: str) -> None:
         self.before_read()

@@ -14,6 +14,7 @@ from yarl import URL
 
 from freshet.schemas.decoding import Rules
 from freshet.schemas.events import Delete, Upsert
+from freshet.schemas.filters import Filter
 from freshet.schemas.keys import digest, document_key, passage_id
 from freshet.schemas.positions import FreshnessToken, Rank
 from freshet.search.embedding.base import Embedded, Model, Purpose
@@ -26,6 +27,7 @@ from freshet.search.live import LiveIndex
 from freshet.search.metrics import SearchMetrics
 from freshet.search.service import SearchService
 from freshet.search.watching import IndexWatch
+from tests.support.ledger_reading import LedgerReading
 
 DIMENSION = 256
 VERSION = "documents__abc"
@@ -59,11 +61,11 @@ def vector_of(text: str) -> Vector:
     return vector / np.float32(np.linalg.norm(vector))
 
 
-class MemoryReader:
+class MemoryReader(LedgerReading):
     """Passages and ledger records in dictionaries."""
 
     def __init__(self) -> None:
-        self.records: dict[str, LedgerRecord] = {}
+        super().__init__()
         self.stored: dict[str, StoredPassage] = {}
         self.failure: Exception | None = None
 
@@ -87,13 +89,21 @@ class MemoryReader:
             key, document_id, tenant, 0, rank, None, *times, "", "", title, metadata, ids, len(texts), deleted
         )
 
-    async def nearest(self, vector: Vector, *, limit: int, tenant: str | None = None, skip: int = 0) -> list[Hit]:
+    async def nearest(
+        self,
+        vector: Vector,
+        *,
+        limit: int,
+        filters: Filter | None = None,
+        tenant: str | None = None,
+        skip: int = 0,
+    ) -> list[Hit]:
         if self.failure is not None:
             raise self.failure
         hits = [
             Hit(each.id, each.key, each.text, float(vector @ each.vector), each.rank)
             for each in self.stored.values()
-            if each.vector is not None and tenant in (None, self.records[each.key].tenant)
+            if each.vector is not None and self.passes(each.key, filters, tenant)
         ]
         return sorted(hits, key=lambda hit: -hit.score)[skip : skip + limit]
 
@@ -107,10 +117,7 @@ class MemoryReader:
     async def newest(self) -> LedgerRecord | None:
         if self.failure is not None:
             raise self.failure
-        return max(self.records.values(), key=lambda record: record.searchable_at, default=None)
-
-    async def documents(self) -> int:
-        return sum(not record.deleted for record in self.records.values())
+        return await super().newest()
 
 
 class Versions:
