@@ -90,6 +90,15 @@ def _one_of(part: BaseModel, names: str) -> None:
         raise ValueError(f"must hold exactly one of {names}")
 
 
+def _demand_bounds(bounds: Mapping[str, Any]) -> None:
+    """At most one on each side: of two, Qdrant's index looks at one only."""
+    if not bounds:
+        raise ValueError("must hold at least one of lt, lte, gt and gte")
+    for one, other in (("lt", "lte"), ("gt", "gte")):
+        if one in bounds and other in bounds:
+            raise ValueError(f"holds both {one} and {other}")
+
+
 _BOUND_SCHEMA: Final = {"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]}
 _VALUE_SCHEMA: Final = {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]}
 Bound = Annotated[
@@ -136,8 +145,7 @@ class Range(_Part):
 
     @model_validator(mode="after")
     def _checked(self) -> Self:
-        if not self.bounds:
-            raise ValueError("must hold at least one of lt, lte, gt and gte")
+        _demand_bounds(self.bounds)
         if len({isinstance(bound, datetime) for bound in self.bounds.values()}) > 1:
             raise ValueError("holds a number and a time")
         return self
@@ -158,8 +166,7 @@ class ValuesCount(_Part):
 
     @model_validator(mode="after")
     def _checked(self) -> Self:
-        if not self.bounds:
-            raise ValueError("must hold at least one of lt, lte, gt and gte")
+        _demand_bounds(self.bounds)
         return self
 
     @property

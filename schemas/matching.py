@@ -1,7 +1,7 @@
 """What a filter means: whether a document's metadata passes it. Qdrant with its payload indexes gives the same answer.
 
 A field's values are what lies at its path, an array counting as its items; a condition holds where one of the values of
-the declared kind fulfils it.
+the declared kind fulfils it. Words may be spread over the values.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, Final
 from freshet.schemas.fields import PREFIX, Kind
 from freshet.schemas.filters import Condition, FieldCondition, Filter, GeoBox, GeoRadius, Group, IsEmpty, IsNull, Match
 
+_INT64: Final = 2**63
 _EARTH_METRES: Final = 6_371_008.8
 _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "lt": operator.lt,
@@ -112,7 +113,7 @@ def _matched(match: Match, values: Sequence[Any]) -> bool:
     if match.values:
         return any(value in match.values for value in values)
     asked = set(words(match.text))
-    return bool(asked) and any(asked <= set(words(value)) for value in values)
+    return bool(asked) and asked <= {word for value in values for word in words(value)}
 
 
 def words(text: str) -> list[str]:
@@ -142,10 +143,10 @@ def _in_circle(place: tuple[float, float], circle: GeoRadius) -> bool:
 
 
 def _integer(value: Any) -> int | None:
-    """A float without a fraction is one, too."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    """A float without a fraction is one, too, within 64 bits."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not -_INT64 <= value < _INT64:
         return None
-    return int(value)
+    return int(value) if value == int(value) else None
 
 
 def _float(value: Any) -> float | None:

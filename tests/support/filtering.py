@@ -62,10 +62,12 @@ def _field(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
 
 
 def documents(*, tidy: bool = False) -> st.SearchStrategy[dict[str, Any]]:
-    """Metadata; of a tidy document each field holds what it is declared to hold, or is absent."""
+    """Metadata; of a tidy document each field holds what it is declared to hold, or is absent, and text is no array."""
 
     def values(kind: Kind) -> st.SearchStrategy[Any]:
-        return _field(_well_typed[kind] if tidy else _well_typed[kind] | _anything)
+        if not tidy:
+            return _field(_well_typed[kind] | _anything)
+        return _texts if kind is Kind.TEXT else _field(_well_typed[kind])
 
     name = st.fixed_dictionaries({}, optional={"name": values(Kind.KEYWORD)})
     item = st.fixed_dictionaries({}, optional={"sku": values(Kind.KEYWORD), "tags": values(Kind.KEYWORD)})
@@ -80,8 +82,8 @@ def documents(*, tidy: bool = False) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def _between(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    names = st.sampled_from(["lt", "lte", "gt", "gte"])
-    return st.dictionaries(names, values, min_size=1, max_size=2)
+    upper, lower = (st.none() | st.tuples(st.sampled_from(names), values) for names in (["lt", "lte"], ["gt", "gte"]))
+    return st.tuples(upper, lower).filter(any).map(lambda sides: dict(side for side in sides if side))
 
 
 def _matches(values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -115,15 +117,24 @@ _DEMANDS = {
 _counts = _between(st.integers(0, 3)).map(lambda bounds: {"values_count": bounds})
 
 
+def field_documents(path: str) -> st.SearchStrategy[dict[str, Any]]:
+    """Metadata that has little but one field without a dot in its path, and mostly what it is declared to hold."""
+    well_typed = _well_typed[FIELDS[path]]
+    return _field(well_typed | well_typed | _anything).map(lambda value: {path: value})
+
+
 def conditions() -> st.SearchStrategy[dict[str, Any]]:
     """What may be asked of the declared fields, as JSON has it."""
 
-    def of(path: str) -> st.SearchStrategy[dict[str, Any]]:
-        key = {"key": f"metadata.{path}"}
-        demands = (_DEMANDS[FIELDS[path]] | _counts).map(lambda demand: key | demand)
-        return st.one_of(demands, demands, st.just({"is_empty": key}), st.just({"is_null": key}))
+    return st.sampled_from(sorted(FIELDS)).flatmap(field_conditions)
 
-    return st.sampled_from(sorted(FIELDS)).flatmap(of)
+
+def field_conditions(path: str) -> st.SearchStrategy[dict[str, Any]]:
+    """What may be asked of one field."""
+    key = {"key": f"metadata.{path}"}
+    demands = _DEMANDS[FIELDS[path]].map(lambda demand: key | demand)
+    counts = _counts.map(lambda demand: key | demand)
+    return st.one_of(demands, demands, demands, counts, st.just({"is_empty": key}), st.just({"is_null": key}))
 
 
 def filters() -> st.SearchStrategy[Filter]:

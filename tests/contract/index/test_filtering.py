@@ -20,7 +20,7 @@ from tests.support.ledger_reading import LedgerReading
 
 EVERYTHING = 1_000
 COUNTED_KEYS = [f"metadata.{path}" for path, kind in FIELDS.items() if kind in COUNTED]
-# The local mode of the client overlooks declared kinds, so what is compared with it holds what is declared.
+# The local mode of the client knows no declared kinds, and looks for words in one value at a time.
 stored = st.lists(st.tuples(documents(tidy=True), st.integers(0, 2), st.booleans()), min_size=1, max_size=8)
 several = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 offsets = itertools.count()

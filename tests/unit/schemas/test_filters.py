@@ -64,6 +64,7 @@ def test_a_filter_may_hold_nothing(body: str):
         ('{"key": "k", "range": {"gt": "0001-01-01T00:00:00+10:00"}}', "range.gt: Value error, is no time"),
         ('{"key": "k", "range": {}}', "range: Value error, must hold at least one of lt, lte, gt and gte"),
         ('{"key": "k", "range": {"gt": 1, "lt": "2026-01-01T00:00:00Z"}}', "range: Value error, holds a number and"),
+        ('{"key": "k", "range": {"gt": 1, "gte": 2}}', "range: Value error, holds both gt and gte"),
         ('{"key": "k", "match": {"value": 1.5}}', "match.value: Value error, must be a string, a whole number"),
         ('{"key": "k", "match": {"value": null}}', "match.value: Value error, must be a string, a whole number"),
         (f'{{"key": "k", "match": {{"value": {2**63}}}}}', "match.value: Value error, is a number beyond 64 bits"),

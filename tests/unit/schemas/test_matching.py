@@ -25,7 +25,7 @@ def holds(path: str, demand: dict[str, Any], metadata: dict[str, Any]) -> bool:
         ("lang", {"match": {"any": ["en", "de"]}}, ["en", ["fr", "de"]], ["fr", 5]),
         ("lang", {"match": {"except": ["en"]}}, ["de", ["en", "de"]], ["en", [], None, 5]),
         ("stock", {"match": {"value": 1}}, [1, 1.0, [0, 1]], [True, "1", 1.5]),
-        ("stock", {"range": {"gt": 2**53 - 1}}, [2**53, 2**53 + 1, 2**63 - 1], [2**53 - 1, 1e300 + 0.5 > 0]),
+        ("stock", {"range": {"gt": 2**53 - 1}}, [2**53, 2**53 + 1, 2**63 - 1], [2**53 - 1, 1e300]),
         ("price", {"range": {"gte": 1, "lt": 2.5}}, [1, 1.0, 2.25, [9, 2]], [2.5, 0.99, "1", True, [0, 3]]),
         ("open", {"match": {"value": True}}, [True, [False, True]], [False, 1, "true"]),
         (
@@ -40,7 +40,7 @@ def holds(path: str, demand: dict[str, Any], metadata: dict[str, Any]) -> bool:
             ["2026-01-01T00:30:00+01:00"],
             ["2026-01-01T00:00:00"],
         ),
-        ("body", {"match": {"text": "sky blue"}}, ["The BLUE, sky!", "sky_blue"], ["blue", ["blue", "sky"], "skyblue"]),
+        ("body", {"match": {"text": "sky blue"}}, ["The BLUE, sky!", ["sky", "blue"]], ["blue", "skyblue"]),
         ("body", {"match": {"text": "!"}}, [], ["!", "", "a"]),
         ("place", NEAR_BERLIN, [{"lon": 13.38, "lat": 52.5}], [{"lon": 14.4, "lat": 50.1}, {"lon": 13.4}, "13.4,52.5"]),
         ("place", PACIFIC, [{"lon": 179.0, "lat": 0}, {"lon": -179, "lat": 0}], [{"lon": 0, "lat": 0}]),

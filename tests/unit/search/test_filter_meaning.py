@@ -15,7 +15,7 @@ from freshet.schemas.declared import check_filter
 from freshet.schemas.filters import Filter
 from freshet.schemas.matching import matches
 from freshet.search.index.qdrant.filters import PAYLOAD_INDEXES, to_qdrant
-from tests.support.filtering import FIELDS, documents, filters
+from tests.support.filtering import FIELDS, documents, field_conditions, field_documents, filters
 
 DOCUMENTS = 6
 
@@ -33,13 +33,33 @@ def shard() -> Iterator[edge.EdgeShard]:
         shard.close()
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(stored=st.lists(documents(), min_size=1, max_size=DOCUMENTS), asked=filters())
 def test_the_engine_selects_what_the_filter_means(shard: edge.EdgeShard, stored: list[dict[str, Any]], asked: Filter):
+    assert selected(shard, stored, asked) == meant(stored, asked)
+
+
+@pytest.mark.parametrize("path", [path for path in FIELDS if "." not in path])
+def test_the_engine_selects_what_each_kind_of_condition_means(shard: edge.EdgeShard, path: str):
+    @settings(max_examples=150, deadline=None)
+    @given(stored=st.lists(field_documents(path), min_size=1, max_size=DOCUMENTS), condition=field_conditions(path))
+    def check(stored: list[dict[str, Any]], condition: dict[str, Any]) -> None:
+        asked = Filter.model_validate({"must": [condition]})
+        assert selected(shard, stored, asked) == meant(stored, asked)
+        counterpart = Filter.model_validate({"must_not": [condition]})
+        assert selected(shard, stored, counterpart) == set(range(len(stored))) - meant(stored, asked)
+
+    check()
+
+
+def meant(stored: list[dict[str, Any]], asked: Filter) -> set[Any]:
     check_filter(asked, FIELDS)
+    return {n for n, metadata in enumerate(stored) if matches(asked, metadata, FIELDS)}
+
+
+def selected(shard: edge.EdgeShard, stored: list[dict[str, Any]], asked: Filter) -> set[Any]:
     points = [edge.Point(n, {}, {"metadata": metadata}) for n, metadata in enumerate(stored)]
     shard.update(edge.UpdateOperation.delete_points(list(range(DOCUMENTS))))
     shard.update(edge.UpdateOperation.upsert_points(points))
     found, _ = shard.scroll(edge.ScrollRequest(limit=100, filter=to_filter(to_qdrant(asked)), with_payload=False))
-    expected = {n for n, metadata in enumerate(stored) if matches(asked, metadata, FIELDS)}
-    assert {point.id for point in found} == expected
+    return {point.id for point in found}
