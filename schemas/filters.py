@@ -5,84 +5,17 @@ Here is its form; schemas/declared.py has what suits which field, and schemas/ma
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Final, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    PlainSerializer,
-    PlainValidator,
-    Tag,
-    WithJsonSchema,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
-from freshet.schemas.fields import MAX_PATH_CHARACTERS
+from freshet.schemas.filter_values import EXACT, MAX_VALUE_CHARACTERS, Bound, Key, Value, Values, checked_text
 
 MAX_DEPTH: Final = 5
 MAX_CONDITIONS: Final = 64
-MAX_VALUES: Final = 256
-MAX_VALUE_CHARACTERS: Final = 1_000
-_INT64: Final = 2**63
-_EXACT: Final = 2**53
-_TIME: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
-)
 _LISTS: Final = ("must", "should", "must_not")
-
-
-def _time(value: str) -> datetime:
-    try:
-        if _TIME.fullmatch(value):
-            return datetime.fromisoformat(value).astimezone(UTC)
-    except (ValueError, OverflowError):
-        pass
-    raise ValueError("is no time as RFC 3339 has it, such as 2026-11-20T12:00:00Z")
-
-
-def _bound(value: Any) -> float | datetime:
-    """A number or a time; never a boolean, which Python takes for a number."""
-    if isinstance(value, str):
-        return _time(value)
-    if isinstance(value, datetime) and value.tzinfo is not None:
-        return value.astimezone(UTC)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be a number, or a time such as 2026-11-20T12:00:00Z")  # noqa: TRY004 (as Pydantic asks)
-    if isinstance(value, int) and abs(value) > _EXACT:
-        raise ValueError("is beyond 2^53, up to which ranges are exact")
-    if not math.isfinite(value):
-        raise ValueError("must be a finite number")
-    return value
-
-
-def _written(bound: float | datetime) -> float | str:
-    return bound.isoformat() if isinstance(bound, datetime) else bound
-
-
-def _value(value: Any) -> str | int | bool:
-    if isinstance(value, str):
-        return _text(value)
-    if not isinstance(value, int):  # booleans are integers, too
-        raise ValueError("must be a string, a whole number, true or false")  # noqa: TRY004
-    if not -_INT64 <= value < _INT64:
-        raise ValueError("is a number beyond 64 bits")
-    return value
-
-
-def _text(value: str) -> str:
-    if len(value) > MAX_VALUE_CHARACTERS:
-        raise ValueError(f"has {len(value)} characters, the limit is {MAX_VALUE_CHARACTERS}")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise ValueError("holds half of a character") from None
-    return value
 
 
 def _one_of(part: BaseModel, names: str) -> None:
@@ -97,16 +30,6 @@ def _demand_bounds(bounds: Mapping[str, Any]) -> None:
     for one, other in (("lt", "lte"), ("gt", "gte")):
         if one in bounds and other in bounds:
             raise ValueError(f"holds both {one} and {other}")
-
-
-_BOUND_SCHEMA: Final = {"anyOf": [{"type": "number"}, {"type": "string", "format": "date-time"}]}
-_VALUE_SCHEMA: Final = {"anyOf": [{"type": "string"}, {"type": "integer"}, {"type": "boolean"}]}
-Bound = Annotated[
-    float | datetime, PlainValidator(_bound), PlainSerializer(_written, when_used="json"), WithJsonSchema(_BOUND_SCHEMA)
-]
-Value = Annotated[str | int | bool, PlainValidator(_value), WithJsonSchema(_VALUE_SCHEMA)]
-Values = Annotated[tuple[Value, ...], Field(strict=False, min_length=1, max_length=MAX_VALUES)]
-Key = Annotated[str, Field(min_length=1, max_length=MAX_PATH_CHARACTERS, description="`metadata.` and a declared path")]
 
 
 class _Part(BaseModel):
@@ -124,7 +47,7 @@ class Match(_Part):
     @model_validator(mode="after")
     def _checked(self) -> Self:
         _one_of(self, "value, any, except and text")
-        _text(self.text)
+        checked_text(self.text)
         if len({type(each) for each in self.values}) > 1:
             raise ValueError("holds values of several types")
         return self
@@ -159,10 +82,10 @@ class Range(_Part):
 class ValuesCount(_Part):
     """How many values the field has: of an array its length, 0 where it is absent or null."""
 
-    lt: int | None = Field(None, ge=0, lt=_EXACT, description="fewer")
-    lte: int | None = Field(None, ge=0, lt=_EXACT, description="as many or fewer")
-    gt: int | None = Field(None, ge=0, lt=_EXACT, description="more")
-    gte: int | None = Field(None, ge=0, lt=_EXACT, description="as many or more")
+    lt: int | None = Field(None, ge=0, lt=EXACT, description="fewer")
+    lte: int | None = Field(None, ge=0, lt=EXACT, description="as many or fewer")
+    gt: int | None = Field(None, ge=0, lt=EXACT, description="more")
+    gte: int | None = Field(None, ge=0, lt=EXACT, description="as many or more")
 
     @model_validator(mode="after")
     def _checked(self) -> Self:

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from freshet.schemas.filters import MAX_CONDITIONS, MAX_DEPTH, MAX_VALUE_CHARACTERS, MAX_VALUES, Filter, place
+from freshet.schemas.filter_values import MAX_VALUE_CHARACTERS, MAX_VALUES
+from freshet.schemas.filters import MAX_CONDITIONS, MAX_DEPTH, Filter, place
 from tests.support.filtering import conditions, filters
 
 LANG = {"key": "metadata.lang", "match": {"value": "en"}}
