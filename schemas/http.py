@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic_core import from_json
 
 from freshet.schemas.events import MAX_TITLE_CHARACTERS, Metadata, Tenant, Version
+from freshet.schemas.filter_values import Key
+from freshet.schemas.filters import Filter
 from freshet.schemas.positions import Order
 
 MAX_LIMIT: Final = 100
 MAX_WAIT_MS: Final = 30_000
+MAX_FACETS: Final = 10
 
 Mode = Literal["dense"]
 
@@ -24,8 +28,31 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
+def _from_parameter(given: object, info: ValidationInfo) -> object:
+    """A filter that stands in an address is the text of its JSON."""
+    return from_json(given) if isinstance(given, str) and info.mode != "json" else given
+
+
+def _split(given: object, info: ValidationInfo) -> object:
+    """Several names in an address have commas between them."""
+    return given.split(",") if isinstance(given, str) and info.mode != "json" else given
+
+
+def _different(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("names a field twice")
+    return names
+
+
+FilterParameter = Annotated[Filter | None, BeforeValidator(_from_parameter)]
+FacetsParameter = Annotated[tuple[Key, ...], Field(strict=False), BeforeValidator(_split), AfterValidator(_different)]
+
+
 class SearchRequest(_Request):
-    """What `POST /search` takes; the parameters of `GET /search` are the same, with `q` for `query`."""
+    """What `POST /search` takes; the parameters of `GET /search` are the same, with `q` for `query`.
+
+    There `filters` is the text of its JSON, and the names in `facets` have commas between them.
+    """
 
     query: str = Field(description="up to 8,000 characters, at least one of them visible")
     limit: int = Field(5, ge=1, le=MAX_LIMIT, description="documents in the answer")
@@ -33,6 +60,11 @@ class SearchRequest(_Request):
     tenant: Tenant | None = Field(None, description="required with tenants on, refused with tenants off")
     mode: Mode = Field("dense", description="what is compared; there is one mode in this version")
     explain: bool = Field(False, description="also tell which passages spoke for each document")
+    filters: FilterParameter = Field(None, description="which documents count")
+    facets: FacetsParameter = Field(
+        (), max_length=MAX_FACETS, description="fields whose values are counted, such as metadata.lang"
+    )
+    facet_limit: int = Field(20, ge=1, le=MAX_LIMIT, description="values of each of them in the answer")
 
 
 class PassageScore(_Answer):
@@ -95,6 +127,13 @@ class IndexFacts(_Answer):
     publishing: bool = Field(description="whether the routes that publish work here")
 
 
+class FacetCount(_Answer):
+    """A value of a field, and how many of the documents that pass the filter have it."""
+
+    value: str | int | bool = Field(description="the value")
+    count: int = Field(description="documents that have it")
+
+
 class IndexState(_Answer):
     """What the answer was read from."""
 
@@ -110,6 +149,11 @@ class SearchAnswer(_Answer):
     stages: dict[str, float] = Field(description="time of each stage, as in `freshet_search_stage_seconds`")
     degraded: list[str] = Field(description="what had to be left out; empty in this version")
     index: IndexState = Field(description="what was searched")
+    facets: dict[str, list[FacetCount]] = Field(
+        default_factory=dict,
+        exclude_if=lambda facets: not facets,
+        description="where `facets` asked for them: of each field its most frequent values, in all documents that pass",
+    )
 
 
 class DocumentBody(_Request):

@@ -16,6 +16,7 @@ from pydantic import ValidationError
 
 from freshet.schemas.decoding import BadEvent
 from freshet.schemas.errors import FreshetError, OverloadedError, PermanentError, TransientError
+from freshet.schemas.filters import place
 from freshet.schemas.http import FieldError, ProblemBody
 from freshet.search.service import InvalidSearch
 
@@ -99,8 +100,8 @@ def explain_validation(error: ValidationError, *, names: Mapping[str, str] | Non
         return Problem(Kind.INVALID_JSON, found[0]["msg"])
     errors = []
     for each in found[:MAX_ERRORS]:
-        first, *rest = [str(part) for part in each["loc"]] or ["body"]
-        field = ".".join([(names or {}).get(first, first), *rest])
+        first, *rest = each["loc"] or ("body",)
+        field = place([(names or {}).get(str(first), first), *rest])
         errors.append(field_error(field, each["msg"].removeprefix("Value error, ")))
     return Problem.invalid(*errors)
 
