@@ -25,6 +25,7 @@ from pydantic_settings import SettingsError as BrokenSourceError
 from freshet.schemas.access import Burst, Key, Rate
 from freshet.schemas.decoding import Rules
 from freshet.schemas.errors import SettingsError
+from freshet.schemas.fields import Fields
 from freshet.schemas.positions import Order
 from freshet.schemas.topics import Topics as TopicNames
 from freshet.schemas.topics import TopicSpec, topic_specs
@@ -207,6 +208,7 @@ class Settings(BaseSettings):
     index: str = Field("documents", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="name of the index: a Qdrant alias")
     tenants: bool = Field(False, description="whether every event names its tenant")
     order: Order = Field(Order.LOG, description="what is newer: the later offset, or the higher version")
+    fields: Fields = Field({}, description='metadata that filters may name, as JSON: {"lang": "keyword"}')
     max_event_bytes: int = Field(1_000_000, ge=1_000, description="a larger event is a dead letter")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="what is logged")
 

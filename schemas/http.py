@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic_core import from_json
 
 from freshet.schemas.events import MAX_TITLE_CHARACTERS, Metadata, Tenant, Version
+from freshet.schemas.filter_values import Key
+from freshet.schemas.filters import Filter
 from freshet.schemas.positions import Order
 
 MAX_LIMIT: Final = 100
 MAX_WAIT_MS: Final = 30_000
+MAX_FACETS: Final = 10
 
 Mode = Literal["hybrid", "dense", "sparse"]
 ListName = Literal["dense", "sparse"]
@@ -25,15 +29,44 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class SearchRequest(_Request):
-    """What `POST /search` takes; the parameters of `GET /search` are the same, with `q` for `query`."""
+def _from_parameter(given: object, info: ValidationInfo) -> object:
+    """A filter that stands in an address is the text of its JSON."""
+    return from_json(given) if isinstance(given, str) and info.mode != "json" else given
 
-    query: str = Field(description="up to 8,000 characters, at least one of them visible")
+
+def _split(given: object, info: ValidationInfo) -> object:
+    """Several names in an address have commas between them."""
+    return given.split(",") if isinstance(given, str) and info.mode != "json" else given
+
+
+def _different(names: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(names)) < len(names):
+        raise ValueError("names a field twice")
+    return names
+
+
+FilterParameter = Annotated[Filter | None, BeforeValidator(_from_parameter)]
+FacetsParameter = Annotated[tuple[Key, ...], Field(strict=False), BeforeValidator(_split), AfterValidator(_different)]
+
+
+class SearchRequest(_Request):
+    """What `POST /search` takes; the parameters of `GET /search` are the same, with `q` for `query`.
+
+    There `filters` is the text of its JSON, and the names in `facets` have commas between them.
+    """
+
+    query: str = Field("", description="up to 8,000 characters, and no more tokens than the model takes; empty to list")
     limit: int = Field(5, ge=1, le=MAX_LIMIT, description="documents in the answer")
     offset: int = Field(0, ge=0, description="documents to skip, below 100")
     tenant: Tenant | None = Field(None, description="required with tenants on but for a tenant's key, else refused")
     mode: Mode = Field("hybrid", description="what is compared: meaning (dense), words (sparse), or both")
+    rerank: bool = Field(True, description="put the best in order by a reranker, where there is one")
     explain: bool = Field(False, description="also tell what was asked, and why each document is where it is")
+    filters: FilterParameter = Field(None, description="which documents count")
+    facets: FacetsParameter = Field(
+        (), max_length=MAX_FACETS, description="fields whose values are counted, such as metadata.lang"
+    )
+    facet_limit: int = Field(20, ge=1, le=MAX_LIMIT, description="values of each of them in the answer")
 
 
 class PassageScore(_Answer):
@@ -57,16 +90,27 @@ class Explanation(_Answer):
 
     dense: Standing | None = Field(description="its place by meaning")
     sparse: Standing | None = Field(description="its place by words")
+    fused: float = Field(description="what both lists make of it; of one list its score there")
+    rerank: float | None = Field(description="the reranker's score, 0 to 1, where it was reranked")
     event: str = Field(description="the event that it is shown as of: `topic/partition@offset`")
     passages: list[PassageScore] = Field(description="the passages that spoke for it, best first")
+
+
+class QueryStep(_Answer):
+    """A change that was made to a query."""
+
+    step: str = Field(description="its name")
+    meaning: str = Field(description="what was done, for people")
 
 
 class QueryExplanation(_Answer):
     """What was asked for in the end."""
 
     text: str = Field(description="the query as the model got it")
+    steps: list[QueryStep] = Field(description="what was changed to make it that")
     terms: list[str] = Field(description="the stems of its words that were looked for, without stop words")
     statistics: int | None = Field(description="number of the snapshot of term statistics that weighed them")
+    reranker: str | None = Field(description="the model that put the first documents in order, where one did")
 
 
 def _absent(value: object) -> bool:
@@ -80,7 +124,7 @@ class SearchResult(_Answer):
     """
 
     id: str = Field(description="the document's id")
-    score: float = Field(description="of one list that of its best passage there, of both 0 to 1")
+    score: float = Field(description="the reranker's, 0 to 1, else that of both lists, 0 to 1, or of the one list")
     title: str = Field(description="the document's title")
     text: str = Field(description="its best passage")
     highlights: list[tuple[int, int]] = Field(
@@ -123,6 +167,13 @@ class IndexFacts(_Answer):
     tenant: str | None = Field(description="the only tenant that the key acts for; null where it may name any")
 
 
+class FacetCount(_Answer):
+    """A value of a field, and how many of the documents that pass the filter have it."""
+
+    value: str | int | bool = Field(description="the value")
+    count: int = Field(description="documents that have it")
+
+
 class IndexState(_Answer):
     """What the answer was read from."""
 
@@ -137,10 +188,16 @@ class SearchAnswer(_Answer):
         default=None, exclude_if=_absent, description="what was asked for in the end, where `explain` asked for that"
     )
     results: list[SearchResult] = Field(description="the documents, best first")
+    reranked: bool = Field(description="whether a reranker put the first documents in order")
     took_ms: float = Field(description="time to answer")
     stages: dict[str, float] = Field(description="time of each stage, as in `freshet_search_stage_seconds`")
-    degraded: list[str] = Field(description="what had to be left out; empty in this version")
+    degraded: list[str] = Field(description="what had to be left out: values of `freshet_search_degraded_total`")
     index: IndexState = Field(description="what was searched")
+    facets: dict[str, list[FacetCount]] = Field(
+        default_factory=dict,
+        exclude_if=lambda facets: not facets,
+        description="where `facets` asked for them: of each field its most frequent values, in all documents that pass",
+    )
 
 
 class DocumentBody(_Request):

@@ -2,53 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from freshet.schemas.http import Explanation, ListName, PassageScore, SearchResult, Standing
+from freshet.schemas.http import (
+    Explanation,
+    FacetCount,
+    PassageScore,
+    QueryExplanation,
+    QueryStep,
+    SearchResult,
+    Standing,
+)
 from freshet.schemas.positions import FreshnessToken
+from freshet.search.asking import Asked
 from freshet.search.fusion import Candidate, Match, Place
 from freshet.search.highlights import highlights
+from freshet.search.index.records import ValueCount
 from freshet.search.languages import language_of
+from freshet.search.live import LiveVersion
+from freshet.search.statistics import TermStatistics
+from freshet.search.terms import asked_terms
 
 
-def result(
-    candidate: Candidate,
-    *,
-    asked: Collection[str],
-    languages: Sequence[str],
-    explanation: Explanation | None,
-) -> SearchResult:
-    """A document as it is shown; `asked` are the stems of the query."""
-    record, text = candidate.record, candidate.text
-    return SearchResult(
-        id=record.id,
-        score=candidate.score,
-        title=record.title,
-        text=text,
-        highlights=highlights(asked, text, language_of(record.metadata, languages)),
-        metadata=dict(record.metadata),
-        explanation=explanation,
-    )
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What is told of one search: who was asked, from which version, and the scores of a reranker by document key."""
+
+    asked: Asked
+    live: LiveVersion
+    languages: Sequence[str]
+    statistics: TermStatistics | None = None
+    reranked: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def stems(self) -> frozenset[str]:
+        return asked_terms(self.asked.query.text, self.languages)
+
+    def results(self, page: Sequence[Candidate]) -> list[SearchResult]:
+        """The documents as they are shown."""
+        stems = self.stems
+        return [self._result(candidate, stems) for candidate in page]
+
+    def query(self, reranker: str | None) -> QueryExplanation | None:
+        """What was asked for in the end, where that was asked for."""
+        if not self.asked.request.explain:
+            return None
+        query = self.asked.query
+        return QueryExplanation(
+            text=query.text,
+            steps=[QueryStep(step=step, meaning=step.meaning) for step in query.steps],
+            terms=sorted(self.stems),
+            statistics=None if self.statistics is None else self.statistics.number,
+            reranker=reranker if self.reranked else None,
+        )
+
+    def _result(self, candidate: Candidate, stems: Collection[str]) -> SearchResult:
+        record, text = candidate.record, candidate.text
+        return SearchResult(
+            id=record.id,
+            score=self.reranked.get(candidate.key, candidate.score),
+            title=record.title,
+            text=text,
+            highlights=highlights(stems, text, language_of(record.metadata, self.languages)),
+            metadata=dict(record.metadata),
+            explanation=self._explained(candidate) if self.asked.request.explain else None,
+        )
+
+    def _explained(self, candidate: Candidate) -> Explanation:
+        record, lists = candidate.record, self.asked.lists
+        standings = {name: _standing(place) for name, place in zip(lists, candidate.places, strict=True)}
+        return Explanation(
+            dense=standings.get("dense"),
+            sparse=standings.get("sparse"),
+            fused=candidate.score,
+            rerank=self.reranked.get(candidate.key),
+            event=str(FreshnessToken(self.live.topic, record.partition, record.offset)),
+            passages=[self._passage(match, record.passages) for match in candidate.passages if match.id],
+        )
+
+    def _passage(self, match: Match, listed: Sequence[str]) -> PassageScore:
+        scores = dict(zip(self.asked.lists, match.scores, strict=True))
+        return PassageScore(
+            id=match.id, position=listed.index(match.id), dense=scores.get("dense"), sparse=scores.get("sparse")
+        )
 
 
-def explained(candidate: Candidate, lists: Sequence[ListName], topic: str) -> Explanation:
-    """Why a document is where it is; `lists` are the names of the lists that were asked for."""
-    record = candidate.record
-    standings = {name: _standing(place) for name, place in zip(lists, candidate.places, strict=True)}
-    return Explanation(
-        dense=standings.get("dense"),
-        sparse=standings.get("sparse"),
-        event=str(FreshnessToken(topic, record.partition, record.offset)),
-        passages=[_passage(match, lists, record.passages) for match in candidate.passages],
-    )
+def facet_counts(found: Mapping[str, Sequence[ValueCount]]) -> dict[str, list[FacetCount]]:
+    return {key: [FacetCount(value=each.value, count=each.count) for each in values] for key, values in found.items()}
 
 
 def _standing(place: Place | None) -> Standing | None:
     return None if place is None else Standing(rank=place.rank, score=place.score)
-
-
-def _passage(match: Match, lists: Sequence[ListName], listed: Sequence[str]) -> PassageScore:
-    scores = dict(zip(lists, match.scores, strict=True))
-    return PassageScore(
-        id=match.id, position=listed.index(match.id), dense=scores.get("dense"), sparse=scores.get("sparse")
-    )

@@ -33,6 +33,8 @@ class Stage(Word):
     EMBED = "embed", "turning the query into a vector"
     RETRIEVE = "retrieve", "finding the passages, and the states of their documents"
     FUSE = "fuse", "making one order of documents from the lists of passages"
+    RERANK = "rerank", "reading query and passages together, for the best order of the first documents"
+    FACETS = "facets", "counting documents by the values of fields"
 
 
 class Refusal(Word):
@@ -45,6 +47,10 @@ class Refusal(Word):
 
 class Degraded(Word):
     """What an answer had to do without."""
+
+    RERANK_OFF = "rerank_off", "the reranker of the settings could not be had when the service started"
+    RERANK_LATE = "rerank_late", "reranking would not have been done, or was not done, within its budget"
+    RERANK_FAILED = "rerank_failed", "the reranker was away, had too much to do, or refused"
 
 
 class SearchMetrics:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from freshet.schemas.filters import Filter
 from freshet.search.index.base import IndexReader, Query
 from freshet.search.index.records import Hit, LedgerRecord, StoredPassage
 from freshet.search.sparse import SparseVector
 
 _ROUNDS: Final = 4  # how often lists are asked for, each time longer, before shorter ones are taken
 _LOOKS: Final = 5  # how often a document that keeps changing is read again
+
+
+Passes = Callable[[LedgerRecord], bool]
+
+
+def _everything(_record: LedgerRecord) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +31,24 @@ class Retrieved:
 
 
 async def retrieve(
-    reader: IndexReader, queries: Sequence[Query], *, length: int, tenant: str | None = None
+    reader: IndexReader,
+    queries: Sequence[Query],
+    *,
+    length: int,
+    filters: Filter | None = None,
+    tenant: str | None = None,
+    passes: Passes = _everything,
 ) -> Retrieved:
     """The `length` passages that are nearest to each query, by their inner products; equal ones by document key.
 
     Dense vectors have unit length. What the ledger does not list is not shown; a document that changed meanwhile is
-    shown in its newer state, if that one belongs in a list. Raises what the reader raises.
+    shown in its newer state, if that one belongs in a list: `passes` says of a record what `filters` say of passages.
+    Raises what the reader raises.
     """
     asked = length
     for _ in range(_ROUNDS):
-        found = await reader.nearest(queries, limit=asked, tenant=tenant)
-        checked = await _check(reader, queries, found, full=asked)
+        found = await reader.nearest(queries, limit=asked, filters=filters, tenant=tenant)
+        checked = await _check(reader, queries, found, full=asked, passes=passes)
         missing = [
             length - len(shown)
             for shown, hits in zip(checked.lists, found, strict=True)
@@ -47,7 +62,7 @@ async def retrieve(
 
 
 async def _check(
-    reader: IndexReader, queries: Sequence[Query], found: Sequence[Sequence[Hit]], *, full: int
+    reader: IndexReader, queries: Sequence[Query], found: Sequence[Sequence[Hit]], *, full: int, passes: Passes
 ) -> Retrieved:
     """The states that the hits' documents are in, and those of their passages that may be shown.
 
@@ -57,7 +72,8 @@ async def _check(
     states = _alive(await reader.ledger({hit.key for hits in found for hit in hits}))
     listed = {key: set(record.passages) for key, record in states.items()}
     doubtful = {hit.key for hits in found for hit in hits if hit.key in states and hit.id not in listed[hit.key]}
-    newer = await _look_again(reader, {key: states.pop(key) for key in doubtful}) if doubtful else []
+    again = await _look_again(reader, {key: states.pop(key) for key in doubtful}) if doubtful else []
+    newer = [(record, passages) for record, passages in again if passes(record)]
     lists = []
     for query, hits in zip(queries, found, strict=True):
         shown = [hit for hit in hits if hit.key in states]

@@ -68,7 +68,7 @@ class IndexWatch:
             before, whole = whole, await self._next_look()
             if not whole.same_as(before):  # else nobody's documents have changed, and no tenant's need be looked at
                 seen = await _part(whole, tenant)
-        documents = await seen.live.reader.documents(tenant=tenant)
+        documents = await seen.live.reader.count(tenant=tenant)
         return Facts(self._name, seen.live.name, documents, seen.newest_event_at, seen.changed_at)
 
     def end(self) -> None:

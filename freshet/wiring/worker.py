@@ -90,7 +90,7 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
         connection = kafka_connection(settings, "worker")
         sink = await _kafka(settings, connection, at_start, stack)
         client = qdrant_client(settings, stack)
-        versions = QdrantVersions(client, index=settings.index)
+        versions = QdrantVersions(client, index=settings.index, fields=settings.fields)
         partitions = await at_start("describe topics", partial(sink.partitions, topics.documents), _always)
         make = partial(prepare_index, versions, version, topics.documents, partitions)
         await at_start("prepare the index", make, _always)

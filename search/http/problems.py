@@ -16,10 +16,11 @@ from pydantic import ValidationError
 
 from freshet.schemas.decoding import BadEvent
 from freshet.schemas.errors import FreshetError, OverloadedError, PermanentError, TransientError
+from freshet.schemas.filters import place
 from freshet.schemas.http import FieldError, ProblemBody
+from freshet.search.asking import InvalidSearch
 from freshet.search.http.logs import speakable
 from freshet.search.load import ShedError
-from freshet.search.service import InvalidSearch
 
 MAX_ERRORS: Final = 20
 _MAX_FIELD_CHARACTERS: Final = 200
@@ -106,8 +107,8 @@ def explain_validation(error: ValidationError, *, names: Mapping[str, str] | Non
         return Problem(Kind.INVALID_JSON, found[0]["msg"])
     errors = []
     for each in found[:MAX_ERRORS]:
-        first, *rest = [str(part) for part in each["loc"]] or ["body"]
-        field = ".".join([(names or {}).get(first, first), *rest])
+        first, *rest = each["loc"] or ("body",)
+        field = place([(names or {}).get(str(first), first), *rest])
         errors.append(field_error(field, each["msg"].removeprefix("Value error, ")))
     return Problem.invalid(*errors)
 

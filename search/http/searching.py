@@ -11,6 +11,7 @@ from typing import Final
 from aiohttp import web
 
 from freshet.schemas.http import SearchAnswer, SearchRequest
+from freshet.search.asking import MAX_QUERY_CHARACTERS, InvalidSearch
 from freshet.search.http.access import caller_of
 from freshet.search.http.answers import json_response
 from freshet.search.http.edge import is_late, keep_query, seconds_left
@@ -18,7 +19,7 @@ from freshet.search.http.problems import Problem, field_error
 from freshet.search.http.requests import read_json, read_parameters
 from freshet.search.load import Admission, ShedError
 from freshet.search.metrics import Outcome, SearchMetrics
-from freshet.search.service import MAX_QUERY_CHARACTERS, InvalidSearch, SearchService
+from freshet.search.service import SearchService
 
 _NAMES: Final = {"query": "q"}
 

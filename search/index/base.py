@@ -11,8 +11,18 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from freshet.schemas.filters import Filter
 from freshet.schemas.positions import Rank
-from freshet.search.index.records import Displaced, Hit, LedgerRecord, Passage, StoredPassage, Vector
+from freshet.search.index.records import (
+    Displaced,
+    Hit,
+    LedgerRecord,
+    Passage,
+    Place,
+    StoredPassage,
+    ValueCount,
+    Vector,
+)
 from freshet.search.sparse import SparseVector
 from freshet.search.statistics import TermStatistics
 
@@ -22,11 +32,14 @@ Query = Vector | SparseVector
 class IndexReader(Protocol):
     """What a search needs: read-only, and satisfied with a read-only key."""
 
-    async def nearest(self, queries: Sequence[Query], *, limit: int, tenant: str | None = None) -> list[list[Hit]]:
+    async def nearest(
+        self, queries: Sequence[Query], *, limit: int, filters: Filter | None = None, tenant: str | None = None
+    ) -> list[list[Hit]]:
         """For each query a list of passages, all lists of one call; of one tenant or of all; listed or not.
 
         By descending cosine similarity to a dense vector (dimension,), by descending inner product with a sparse one,
-        whose list holds only passages that share a term with it.
+        whose list holds only passages that share a term with it. Only of documents that pass the filter, here as in the
+        methods below; it suits the declared fields (schemas/declared.py) and means what schemas/matching.py says.
         """
         ...
 
@@ -46,12 +59,32 @@ class IndexReader(Protocol):
         """
         ...
 
-    async def documents(self, *, tenant: str | None = None) -> int:
+    async def count(self, filters: Filter | None = None, *, tenant: str | None = None) -> int:
         """How many documents one tenant has, or all have together, exactly; tombstones do not count."""
         ...
 
     async def statistics(self, known: TermStatistics | None = None) -> TermStatistics | None:
         """The newest snapshot, `known` itself where that is it; None before the first."""
+        ...
+
+    async def facets(
+        self, keys: Collection[str], *, limit: int, filters: Filter | None = None, tenant: str | None = None
+    ) -> dict[str, list[ValueCount]]:
+        """By field, how many documents have each value: the `limit` most frequent ones, equal counts by value.
+
+        Tombstones do not count. Of values with equal counts at the end of a list any may be the ones left out. Raises
+        PermanentError for a field that no worker has made a payload index for yet.
+        """
+        ...
+
+    async def browse(
+        self, filters: Filter | None = None, *, limit: int, tenant: str | None = None, after: Place | None = None
+    ) -> list[LedgerRecord]:
+        """Documents by descending `searchable_at`, equal ones in an order of their own; tombstones are left out.
+
+        `after` continues behind a document. While nothing changes, pages neither repeat nor skip one, and a longer page
+        begins with the shorter one. Raises as `newest`.
+        """
         ...
 
 

@@ -72,6 +72,26 @@ class Hit:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueCount:
+    """How many documents have a value in a field."""
+
+    value: str | int | bool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a listing of documents, newest first, goes on: behind the one that it ended with."""
+
+    searchable_at: float
+    key: str
+
+    @classmethod
+    def of(cls, record: LedgerRecord) -> Place:
+        return cls(record.searchable_at, record.key)
+
+
+@dataclass(frozen=True, slots=True)
 class StoredPassage:
     """A passage read by its id, for a reader that looks again and for a sweep. `vector` has unit length.
 

@@ -13,6 +13,7 @@ from pydantic import AwareDatetime, BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined, to_json
 
+from freshet.schemas.filters import Filter
 from tools.reference.markdown import said, table
 
 REQUIRED: Final = "required"
@@ -26,6 +27,7 @@ _TYPES: Final = {
     AwareDatetime: "time with its zone, ISO 8601",
     datetime: "time with its zone, ISO 8601",
     Any: "any JSON",
+    Filter: "[filter](../filters.md)",
 }
 _NUMBERS: Final = {"ge": "from {}", "gt": "above {}", "le": "to {}", "lt": "below {}"}
 _SUPERSCRIPT: Final = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -81,6 +83,8 @@ def nested_models(model: type[BaseModel]) -> Iterator[type[BaseModel]]:
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if annotation in _TYPES:
+        return
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         yield annotation
     for each in get_args(annotation):
@@ -88,13 +92,15 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _type(annotation: Any) -> str:
+    if annotation in _TYPES:
+        return _TYPES[annotation]
     if inner := get_args(annotation):
         return _compound(get_origin(annotation), inner)
     if isinstance(annotation, type) and issubclass(annotation, Enum):
         return ", ".join(f"`{choice.value}`" for choice in annotation)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
-    return _TYPES[annotation]
+    raise KeyError(annotation)
 
 
 def _compound(origin: Any, inner: tuple[Any, ...]) -> str:
@@ -110,12 +116,13 @@ def _compound(origin: Any, inner: tuple[Any, ...]) -> str:
 
 
 def _limits(field: FieldInfo) -> Iterator[str]:
-    facts = [*field.metadata, *_inner_facts(field.annotation)]
+    is_list = get_origin(field.annotation) in (list, tuple)
+    facts = field.metadata if is_list else [*field.metadata, *_inner_facts(field.annotation)]
     for name, words in _NUMBERS.items():
         yield from (words.format(_number(limit)) for limit in _given(facts, name))
     shortest, longest = (next(_given(facts, name), None) for name in ("min_length", "max_length"))
     if longest is not None:
-        yield f"of {shortest or 0} to {longest:,} characters"
+        yield f"of {shortest or 0} to {longest:,} {'items' if is_list else 'characters'}"
     for pattern in _given(facts, "pattern"):
         yield f"like `{pattern}`"
 

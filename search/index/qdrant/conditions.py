@@ -11,12 +11,14 @@ from typing import Final
 
 from qdrant_client import models
 
+from freshet.schemas.filters import Filter
 from freshet.schemas.positions import Rank
+from freshet.search.index.qdrant.filters import to_qdrant
 from freshet.search.index.qdrant.payloads import LEDGER, PASSAGE, STATISTICS, STATISTICS_PART, rank_payload
 from freshet.search.index.records import Displaced
 
 # Payload indexes, so that conditions stay cheap, and are allowed where an operator has turned strict mode on.
-INDEXES: Final[dict[str, models.PayloadSchemaType | models.KeywordIndexParams]] = {
+INDEXES: Final[dict[str, models.PayloadFieldSchema]] = {
     "kind": models.PayloadSchemaType.KEYWORD,
     "tenant": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True),
     "partition": models.PayloadSchemaType.INTEGER,
@@ -30,13 +32,14 @@ INDEXES: Final[dict[str, models.PayloadSchemaType | models.KeywordIndexParams]] 
 _NO_OFFSET: Final = -1
 
 
-def of_tenant(tenant: str) -> models.Filter:
-    return models.Filter(must=[_equals("tenant", tenant)])
+def passages_of(filters: Filter | None, tenant: str | None) -> models.Filter | None:
+    """The passages of a tenant's documents, or of all, that pass the filter; for queries by vector."""
+    return models.Filter(must=[*conditions]) if (conditions := _asked(filters, tenant)) else None
 
 
 def ledger(tenant: str | None = None) -> models.Filter:
     """Ledger records, tombstones too, of one tenant or of all."""
-    return models.Filter(must=[_equals("kind", LEDGER), *_whose(tenant)])
+    return models.Filter(must=[_equals("kind", LEDGER), *_asked(None, tenant)])
 
 
 def passages() -> models.Filter:
@@ -55,9 +58,15 @@ def parts_before(number: int) -> models.Filter:
     return models.Filter(must=[_equals("kind", STATISTICS_PART), before])
 
 
-def alive(tenant: str | None = None) -> models.Filter:
-    """Ledger records of documents that have not ended, of one tenant or of all."""
-    return models.Filter(must=[_equals("kind", LEDGER), _equals("deleted", value=False), *_whose(tenant)])
+def documents(filters: Filter | None, tenant: str | None, *conditions: models.Condition) -> models.Filter:
+    """Ledger records of a tenant's documents, or of all, that have not ended and pass the filter."""
+    alive = [_equals("kind", LEDGER), _equals("deleted", value=False)]
+    return models.Filter(must=[*alive, *_asked(filters, tenant), *conditions])
+
+
+def searchable(**bounds: float) -> models.FieldCondition:
+    """What became searchable within these bounds."""
+    return models.FieldCondition(key="searchable_at", range=models.Range(**bounds))
 
 
 def stored_below(partition: int, below: int) -> models.Filter:
@@ -93,8 +102,11 @@ def displaced(items: Sequence[Displaced]) -> models.Filter:
     )
 
 
-def _whose(tenant: str | None) -> list[models.FieldCondition]:
-    return [] if tenant is None else [_equals("tenant", tenant)]
+def _asked(filters: Filter | None, tenant: str | None) -> list[models.Condition]:
+    conditions: list[models.Condition] = [] if tenant is None else [_equals("tenant", tenant)]
+    if filters is not None and not filters.is_nothing:
+        conditions.append(to_qdrant(filters))
+    return conditions
 
 
 def _at_most(rank: Rank) -> list[models.Condition]:

@@ -20,6 +20,7 @@ _KEY: Final = "check FRESHET_QDRANT__API_KEY"
 _NO_COLLECTION: Final = (
     "the collection is made by the worker at its start; check FRESHET_QDRANT__URL and the name of the index"
 )
+_NO_INDEX: Final = "a worker makes the payload indexes of FRESHET_FIELDS when it starts"
 _HINTS: Final = {401: _KEY, 403: f"{_KEY}: a read-only key cannot write", 404: _NO_COLLECTION}
 _AGAIN: Final = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY}
 _SHOWN: Final = 300  # characters of an answer that is not in Qdrant's own form
@@ -58,7 +59,7 @@ def _answered(operation: str, error: UnexpectedResponse) -> OutsideError:
         return DeniedError(operation, message, hint=_HINTS[status])
     if _qdrants(error) is None and status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return DeniedError(operation, message, hint=_UNREACHABLE)  # a proxy's word: no point is at fault
-    return PermanentError(operation, message)
+    return PermanentError(operation, message, hint=_NO_INDEX if "No appropriate index" in message else "")
 
 
 def _unanswered(operation: str, source: Exception) -> OutsideError:

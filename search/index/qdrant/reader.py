@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+import asyncio
+from collections.abc import Collection, Sequence
 
 from qdrant_client import models
 
+from freshet.schemas.filters import Filter
 from freshet.search.index.base import Query
-from freshet.search.index.qdrant.conditions import alive, ledger, of_tenant
+from freshet.search.index.qdrant.browsing import NEWEST_FIRST, browse
+from freshet.search.index.qdrant.conditions import documents, ledger, passages_of
 from freshet.search.index.qdrant.failures import translated
 from freshet.search.index.qdrant.lookup import Lookup
 from freshet.search.index.qdrant.payloads import DENSE, HIT, SPARSE, hit, ledger_record, sparse_vector
 from freshet.search.index.qdrant.statistics import newest_statistics
-from freshet.search.index.records import Hit, LedgerRecord
+from freshet.search.index.records import Hit, LedgerRecord, Place, ValueCount
 from freshet.search.sparse import SparseVector
 from freshet.search.statistics import TermStatistics
-
-_NEWEST_FIRST: Final = models.OrderBy(key="searchable_at", direction=models.Direction.DESC)
 
 
 class QdrantReader(Lookup):
     """`IndexReader` over one collection; a read-only key is enough."""
 
-    async def nearest(self, queries: Sequence[Query], *, limit: int, tenant: str | None = None) -> list[list[Hit]]:
-        condition = None if tenant is None else of_tenant(tenant)
+    async def nearest(
+        self, queries: Sequence[Query], *, limit: int, filters: Filter | None = None, tenant: str | None = None
+    ) -> list[list[Hit]]:
+        condition = passages_of(filters, tenant)
         requests = [
             models.QueryRequest(
                 query=sparse_vector(query) if isinstance(query, SparseVector) else query.tolist(),
@@ -41,12 +43,31 @@ class QdrantReader(Lookup):
 
     async def newest(self, *, tenant: str | None = None) -> LedgerRecord | None:
         with translated("read the newest ledger record"):
-            points, _ = await self._client.scroll(self._collection, ledger(tenant), limit=1, order_by=_NEWEST_FIRST)
+            points, _ = await self._client.scroll(self._collection, ledger(tenant), limit=1, order_by=NEWEST_FIRST)
         return ledger_record(points[0]) if points else None
 
-    async def documents(self, *, tenant: str | None = None) -> int:
+    async def count(self, filters: Filter | None = None, *, tenant: str | None = None) -> int:
         with translated("count documents"):
-            return (await self._client.count(self._collection, alive(tenant), exact=True)).count
+            return (await self._client.count(self._collection, documents(filters, tenant), exact=True)).count
+
+    async def facets(
+        self, keys: Collection[str], *, limit: int, filters: Filter | None = None, tenant: str | None = None
+    ) -> dict[str, list[ValueCount]]:
+        condition = documents(filters, tenant)
+        counts = await asyncio.gather(*(self._facet(key, condition, limit) for key in keys))
+        return dict(zip(keys, counts, strict=True))
+
+    async def browse(
+        self, filters: Filter | None = None, *, limit: int, tenant: str | None = None, after: Place | None = None
+    ) -> list[LedgerRecord]:
+        with translated("list documents"):
+            return await browse(self._client, self._collection, filters, tenant, limit=limit, after=after)
 
     async def statistics(self, known: TermStatistics | None = None) -> TermStatistics | None:
         return await newest_statistics(self._client, self._collection, known)
+
+    async def _facet(self, key: str, condition: models.Filter, limit: int) -> list[ValueCount]:
+        with translated("count values"):
+            answer = await self._client.facet(self._collection, key, condition, limit=limit, exact=True)
+        counts = [ValueCount(found.value, found.count) for found in answer.hits]
+        return sorted(counts, key=lambda each: (-each.count, each.value))

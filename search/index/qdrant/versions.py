@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
 from freshet.schemas.errors import PermanentError
+from freshet.schemas.fields import Kind
 from freshet.search.index.base import VersionInfo
 from freshet.search.index.qdrant.conditions import INDEXES
 from freshet.search.index.qdrant.failures import demand_completed, translated
+from freshet.search.index.qdrant.filters import data_type, declared_indexes
 from freshet.search.index.qdrant.payloads import DENSE, SPARSE
 
 
 class QdrantVersions:
     """`IndexVersions` of the index that searches know by the alias `index`."""
 
-    def __init__(self, client: AsyncQdrantClient, *, index: str) -> None:
+    def __init__(self, client: AsyncQdrantClient, *, index: str, fields: Mapping[str, Kind] | None = None) -> None:
+        """`fields` are declared: they get payload indexes in the versions that are made or met."""
         self._client = client
         self._index = index
+        self._fields = fields or {}
 
     async def describe(self, version: str) -> VersionInfo | None:
         with translated("describe an index version"):
@@ -38,10 +43,11 @@ class QdrantVersions:
         with translated("create an index version"):
             if not await self._client.collection_exists(info.name):
                 await self._create_collection(info)
-            # Whoever made the collection may have died before its payload indexes.
+            # Whoever made the collection may have died before its payload indexes; fields may be declared since.
             present = (await self._client.get_collection(info.name)).payload_schema
-            for field, schema in INDEXES.items():
-                if field not in present:
+            for field, schema in (INDEXES | declared_indexes(self._fields)).items():
+                if field not in present or present[field].data_type != data_type(schema):
+                    # Over an index of another kind it replaces that one, in one step.
                     result = await self._client.create_payload_index(info.name, field, schema, wait=True)
                     demand_completed("create a payload index", result)
 

@@ -8,16 +8,22 @@ from dataclasses import replace
 import pytest
 
 from freshet.schemas.errors import PermanentError, SettingsError
+from freshet.schemas.fields import Kind
+from freshet.schemas.filters import Filter
 from freshet.search.embedding.base import Model
 from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.conditions import INDEXES
+from freshet.search.index.qdrant.filters import declared_indexes
+from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.passages import Recipe
 from freshet.wiring.worker import prepare_index
 from tests.contract.index.making import DIMENSION, record
 from tests.contract.index.under_test import Index
+from tests.support.filtering import FIELDS
 
 ADDED_LATER = {"searchable_at", "deleted"}
+ALL = {*INDEXES, *declared_indexes(FIELDS)}
 
 
 @pytest.fixture
@@ -56,7 +62,7 @@ async def make_as_an_earlier_release_did(index: Index, *, live: bool) -> None:
 async def test_the_first_worker_makes_the_version_with_its_payload_indexes_and_puts_it_live(index: Index):
     await prepare(index)
     assert await index.versions.live() == identity(index).version
-    assert await payload_indexes(index) == set(INDEXES)
+    assert await payload_indexes(index) == ALL
 
 
 @pytest.mark.parametrize("live", [True, False], ids=["live", "not yet live"])
@@ -68,7 +74,7 @@ async def test_a_version_that_an_earlier_release_made_can_tell_how_fresh_it_is_o
         await index.reader_of(name).newest()
     for _ in range(2):
         await prepare(index)
-        assert await payload_indexes(index) == set(INDEXES)
+        assert await payload_indexes(index) == ALL
         assert await index.reader_of(name).newest() == written
     assert await index.versions.live() == name
 
@@ -80,3 +86,34 @@ async def test_a_version_of_another_model_is_left_as_it_is(index: Index):
     with pytest.raises(SettingsError, match="was built for words"):
         await prepare(index, replace(identity(index), model=Model("test", "letters", DIMENSION, 64)))
     assert await payload_indexes(index) == before
+
+
+async def prepare_with(index: Index, fields: dict[str, Kind]) -> None:
+    await prepare_index(QdrantVersions(index.client, index=index.alias, fields=fields), identity(index), "documents", 3)
+
+
+async def test_a_field_that_is_declared_later_is_counted_once_a_worker_has_started(index: Index):
+    await prepare(index)
+    name, reader = identity(index).version, index.reader_of(identity(index).version)
+    metadata = {"metadata": {"colour": "red"}}
+    await index.writer_of(name).commit([record("a", 1, **metadata), record("b", 2, **metadata)], partition=0, read=[])
+    with pytest.raises(PermanentError, match=r"metadata\.colour.*FRESHET_FIELDS"):
+        await reader.facets(["metadata.colour"], limit=9)
+    await prepare_with(index, {"colour": Kind.KEYWORD})
+    [found] = (await reader.facets(["metadata.colour"], limit=9))["metadata.colour"]
+    assert (found.value, found.count) == ("red", 2)
+    assert await payload_indexes(index) == {*ALL, "metadata.colour"}
+
+
+async def test_a_field_that_is_declared_of_another_kind_is_that_once_a_worker_has_started(index: Index):
+    name, reader = identity(index).version, index.reader_of(identity(index).version)
+    await prepare_with(index, {"size": Kind.KEYWORD})
+    records = [record("a", 1, metadata={"size": "4"}), record("b", 2, metadata={"size": 4})]
+    await index.writer_of(name).commit(records, partition=0, read=[])
+    facets = await reader.facets(["metadata.size"], limit=9)
+    assert [found.value for found in facets["metadata.size"]] == ["4"]
+    await prepare_with(index, {"size": Kind.INTEGER})
+    facets = await reader.facets(["metadata.size"], limit=9)
+    assert [found.value for found in facets["metadata.size"]] == [4]
+    at_least_four = Filter.model_validate({"must": [{"key": "metadata.size", "range": {"gte": 4}}]})
+    assert [found.id for found in await reader.browse(at_least_four, limit=9)] == ["b"]

@@ -156,18 +156,18 @@ async def test_an_index_without_documents_has_no_newest_record_even_where_passag
     assert await index.reader.newest() is None
     await index.writer.add([passage("not yet visible")], at_most=LONG_AGO)
     assert await index.reader.newest() is None
-    assert await index.reader.documents() == 0
+    assert await index.reader.count() == 0
 
 
 async def test_documents_are_counted_exactly_without_passages_and_tombstones(index: Index):
     await index.writer.add([passage(f"{n}") for n in range(7)], at_most=LONG_AGO)
     await index.writer.commit([record(f"doc {n}", n) for n in range(600)], partition=0, read=[])
     await index.writer.commit([record("never seen", 600, deleted=True)], partition=0, read=[])
-    assert await index.reader.documents() == 600
+    assert await index.reader.count() == 600
     await index.writer.commit([record("doc 5", 601, deleted=True)], partition=0, read=[5])
-    assert await index.reader.documents() == 599
+    assert await index.reader.count() == 599
     await index.writer.commit([record("doc 5", 602)], partition=0, read=[601])
-    assert await index.reader.documents() == 600
+    assert await index.reader.count() == 600
 
 
 async def test_a_tenant_has_a_newest_record_and_a_count_of_its_own(index: Index):
@@ -178,4 +178,4 @@ async def test_a_tenant_has_a_newest_record_and_a_count_of_its_own(index: Index)
     assert await index.reader.newest(tenant="acme") == gone
     assert await index.reader.newest(tenant="globex") == other
     assert await index.reader.newest(tenant="nosuch") is None
-    assert [await index.reader.documents(tenant=each) for each in ("acme", "globex", "nosuch", None)] == [1, 1, 0, 2]
+    assert [await index.reader.count(tenant=each) for each in ("acme", "globex", "nosuch", None)] == [1, 1, 0, 2]

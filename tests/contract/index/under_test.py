@@ -6,6 +6,7 @@ import uuid
 
 from qdrant_client import AsyncQdrantClient
 
+from freshet.schemas.filters import Filter
 from freshet.search.index.base import IndexReader, IndexVersions, IndexWriter, Query, StatisticsStore, VersionInfo
 from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.search.index.qdrant.statistics import QdrantStatistics
@@ -13,6 +14,7 @@ from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.qdrant.writer import QdrantWriter
 from freshet.search.index.records import Hit
 from tests.contract.index.making import DIMENSION
+from tests.support.filtering import FIELDS
 
 
 class Index:
@@ -40,11 +42,13 @@ class Index:
         return QdrantWriter(self.client, collection=collection, dimension=DIMENSION)
 
     def versions_of(self, alias: str) -> QdrantVersions:
-        return QdrantVersions(self.client, index=alias)
+        return QdrantVersions(self.client, index=alias, fields=FIELDS)
 
-    async def nearest(self, query: Query, *, limit: int, tenant: str | None = None) -> list[Hit]:
+    async def nearest(
+        self, query: Query, *, limit: int, filters: Filter | None = None, tenant: str | None = None
+    ) -> list[Hit]:
         """The list of a single query."""
-        [hits] = await self.reader.nearest([query], limit=limit, tenant=tenant)
+        [hits] = await self.reader.nearest([query], limit=limit, filters=filters, tenant=tenant)
         return hits
 
     async def make(self) -> None:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from freshet.schemas.filters import Filter
+from freshet.schemas.matching import matches
 from freshet.schemas.positions import Rank
 from freshet.search.index.base import Query
 from freshet.search.index.records import Hit, LedgerRecord, Passage, StoredPassage, Vector
 from freshet.search.sparse import SparseVector
 from freshet.search.statistics import TermStatistics
+from tests.support.ledger_reading import LedgerReading
 
 
 def toward(degrees: float) -> Vector:
@@ -41,15 +44,15 @@ def score(query: Query, passage: Passage) -> float:
     return query.dot(passage.terms) if isinstance(query, SparseVector) else float(query @ passage.vector)
 
 
-class EditedIndex:
+class EditedIndex(LedgerReading):
     """Passages and records with the three steps in which a worker changes a document.
 
     `before_read` is called before each read; it is where a test lets edits go on.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self.stored: dict[str, Passage] = {}
-        self.records: dict[str, LedgerRecord] = {}
         self.before_read: Callable[[], None] = lambda: None
         self.reads: list[str] = []
         self._offset = 0
@@ -76,9 +79,15 @@ class EditedIndex:
         for _ in self.edit(key, state):
             pass
 
-    async def nearest(self, queries: Sequence[Query], *, limit: int, tenant: str | None = None) -> list[list[Hit]]:
+    async def nearest(
+        self, queries: Sequence[Query], *, limit: int, filters: Filter | None = None, tenant: str | None = None
+    ) -> list[list[Hit]]:
         self._read("nearest")
-        items = [item for item in self.stored.values() if tenant is None or item.tenant == tenant]
+        items = [
+            item
+            for item in self.stored.values()
+            if tenant in (None, item.tenant) and (filters is None or matches(filters, item.metadata, self.fields))
+        ]
         lists = (
             [Hit(each.id, each.key, each.text, score(query, each), each.rank) for each in items] for query in queries
         )
@@ -100,17 +109,6 @@ class EditedIndex:
             )
             for item in found
         }
-
-    async def newest(self, *, tenant: str | None = None) -> LedgerRecord | None:
-        self._read("newest")
-        return max(self._of(tenant), key=lambda record: record.searchable_at, default=None)
-
-    async def documents(self, *, tenant: str | None = None) -> int:
-        self._read("documents")
-        return sum(not record.deleted for record in self._of(tenant))
-
-    def _of(self, tenant: str | None) -> list[LedgerRecord]:
-        return [record for record in self.records.values() if tenant in (None, record.tenant)]
 
     def _read(self, what: str) -> None:
         self.before_read()

@@ -6,12 +6,6 @@ from freshet.search.load import Shed
 from freshet.search.metrics import Degraded, SearchMetrics
 
 
-class Lacking(Degraded):
-    """What answers may lack one day."""
-
-    SPELLING = "spelling", "the query's words were taken as they are"
-
-
 def test_what_is_worked_on_and_who_was_sent_away_is_told_to_prometheus_and_to_people():
     registry = CollectorRegistry()
     metrics = SearchMetrics(registry)
@@ -30,5 +24,5 @@ def test_what_is_worked_on_and_who_was_sent_away_is_told_to_prometheus_and_to_pe
 def test_an_answer_that_lacks_something_is_counted_by_what_it_lacks():
     registry = CollectorRegistry()
     metrics = SearchMetrics(registry)
-    metrics.degraded(Lacking.SPELLING)
-    assert registry.get_sample_value("freshet_search_degraded_total", {"reason": "spelling"}) == 1
+    metrics.degraded(Degraded.RERANK_LATE)
+    assert registry.get_sample_value("freshet_search_degraded_total", {"reason": "rerank_late"}) == 1

@@ -84,6 +84,19 @@ async def test_the_newer_state_is_shown_with_its_own_score_when_the_document_cha
     assert candidate.score == pytest.approx(float(QUERY @ toward(5)), abs=1e-6)
 
 
+async def test_a_newer_state_that_passes_the_filter_no_more_is_not_shown():
+    for schedule in schedules(steps=3, reads=4):
+        if schedule[1] == 0:
+            continue  # committed before the search, whose filter then keeps it out
+        index = EditedIndex()
+        index.put("doc", FIRST)
+        follow(index, index.edit("doc", State("second", (10, 20))), schedule)
+        retrieved = await retrieve(index, [QUERY], length=100, passes=lambda record: record.title == "first")
+        assert {
+            each.title for each in retrieved.states.values() if each.key in {h.key for h in retrieved.lists[0]}
+        } <= {"first"}, schedule
+
+
 async def test_a_document_deleted_meanwhile_is_gone_or_whole():
     for schedule in schedules(steps=3, reads=3):
         index = EditedIndex()

@@ -6,12 +6,13 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from freshet.schemas.http import SearchRequest
+from freshet.search.asking import MAX_QUERY_CHARACTERS, InvalidSearch, SearchRules
 from freshet.search.live import LiveIndex
 from freshet.search.metrics import SearchMetrics
-from freshet.search.service import MAX_QUERY_CHARACTERS, InvalidSearch, Ranking, SearchService
+from freshet.search.service import SearchService
 from tests.unit.search.http.world import MemoryReader, Versions, WordEmbedder
 
-PASSAGES = Ranking().list_length
+PASSAGES = SearchRules().list_length
 
 
 def service_on(reader: MemoryReader, *, tenants: bool = False, registry: CollectorRegistry | None = None):
@@ -20,7 +21,7 @@ def service_on(reader: MemoryReader, *, tenants: bool = False, registry: Collect
         index=LiveIndex(versions=Versions(), open_reader=lambda _: reader),
         embedder=WordEmbedder(),
         metrics=SearchMetrics(registry or CollectorRegistry()),
-        tenants=tenants,
+        rules=SearchRules(tenants=tenants),
         clock=lambda: float(next(seconds)),
         new_id=lambda: f"query-{next(numbers)}",
     )
@@ -65,9 +66,17 @@ async def test_an_offset_that_no_list_reaches_is_refused_with_the_limit():
 
 async def test_a_query_of_the_greatest_length_is_answered_and_a_longer_one_is_not():
     service = service_on(MemoryReader())
-    await service.search(SearchRequest(query="x" * MAX_QUERY_CHARACTERS))
-    with pytest.raises(InvalidSearch) as caught:
-        await service.search(SearchRequest(query="x" * (MAX_QUERY_CHARACTERS + 1)))
+    await service.search(SearchRequest(query="x" * MAX_QUERY_CHARACTERS, mode="sparse"))
+    with pytest.raises(InvalidSearch, match=str(MAX_QUERY_CHARACTERS)) as caught:
+        await service.search(SearchRequest(query="x" * (MAX_QUERY_CHARACTERS + 1), mode="sparse"))
+    assert caught.value.field == "query"
+
+
+async def test_a_query_of_more_tokens_than_the_model_takes_is_refused_with_both_numbers():
+    service = service_on(MemoryReader())
+    await service.search(SearchRequest(query="x" * 510))
+    with pytest.raises(InvalidSearch, match="has 511 tokens, the model takes 510") as caught:
+        await service.search(SearchRequest(query="x" * 511))
     assert caught.value.field == "query"
 
 

@@ -11,6 +11,7 @@ from freshet.schemas.errors import OverloadedError, PermanentError, TransientErr
 from tests.unit.search.http.world import Answer, World
 
 JSON = {"Content-Type": "application/json"}
+LANG = {"key": "metadata.lang", "match": {"value": "en"}}
 LINES = {"Content-Type": "application/x-ndjson"}
 
 
@@ -123,6 +124,13 @@ async def test_an_unknown_path_is_a_problem(world):
         ({"query": "a", "mode": "lexical"}, "mode"),
         ({"query": "a", "explain": "yes"}, "explain"),
         ({"query": "a", "limt": 5}, "limt"),
+        ({"query": "a", "filters": {"must": [LANG, {"key": "k", "range": {"lt": "x"}}]}}, "filters.must[1].range.lt"),
+        ({"query": "a", "filters": {"should": [{"must": [{"is_null": {}}]}]}}, "filters.should[0].must[0].is_null.key"),
+        ({"query": "a", "filters": {"must": [LANG] * 65}}, "filters"),
+        ({"query": "a", "filters": "{}"}, "filters"),
+        ({"query": "a", "facets": ["metadata.lang", 5]}, "facets[1]"),
+        ({"query": "a", "facets": ["metadata.lang"] * 2}, "facets"),
+        ({"query": "a", "facet_limit": 0}, "facet_limit"),
         ([], "body"),
         ("text", "body"),
     ],
@@ -146,6 +154,10 @@ async def test_a_wrong_search_is_refused_by_the_name_of_the_field(world, body, f
         ("q=a&offset=100", "offset"),
         ("q=a&limt=5", "limt"),
         ("q=a&explain=perhaps", "explain"),
+        ("q=a&filters=%7B", "filters"),
+        ("q=a&filters=" + "%5B" * 1_000, "filters"),
+        ("q=a&filters=%7B%22must%22%3A%5B%7B%22key%22%3A5%7D%5D%7D", "filters.must[0].key"),
+        ("q=a&facets=", "facets[0]"),
     ],
 )
 async def test_a_wrong_address_is_refused_by_the_name_of_the_parameter(world, query, field):

@@ -28,7 +28,7 @@ async def test_a_search_finds_the_nearest_document_with_its_title_text_and_metad
 
 async def test_an_answer_says_what_it_was_read_from_and_where_the_time_went(world):
     answer = (await world.search("cat")).json
-    assert set(answer) == {"query_id", "results", "took_ms", "stages", "degraded", "index"}
+    assert set(answer) == {"query_id", "results", "reranked", "took_ms", "stages", "degraded", "index"}
     assert answer["index"] == {"version": VERSION}
     assert answer["degraded"] == []
     assert set(answer["stages"]) == {"resolve", "embed", "retrieve", "fuse"}
@@ -65,7 +65,8 @@ async def test_an_explanation_tells_places_in_the_lists_passages_and_the_event(w
 
 async def test_an_explanation_tells_what_was_asked_for_in_the_end(world):
     about = (await world.search("  The\x00 dogs  chased ", explain=True)).json["query"]
-    assert about == {"text": "The dogs chased", "terms": ["chase", "dog"], "statistics": None}
+    assert [each["step"] for each in about.pop("steps")] == ["control_characters", "whitespace"]
+    assert about == {"text": "The dogs chased", "terms": ["chase", "dog"], "statistics": None, "reranker": None}
     assert "query" not in (await world.search("dogs")).json
     assert "explanation" not in (await world.search("dogs")).json["results"][0]
 

@@ -14,8 +14,10 @@ from yarl import URL
 
 from freshet.schemas.decoding import Rules
 from freshet.schemas.events import Delete, Upsert
+from freshet.schemas.filters import Filter
 from freshet.schemas.keys import digest, document_key, passage_id
 from freshet.schemas.positions import FreshnessToken, Rank
+from freshet.search.asking import SearchRules
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedded, Model, Purpose
 from freshet.search.http.app import create_app
@@ -27,10 +29,12 @@ from freshet.search.limits.memory import MemoryLimiter
 from freshet.search.live import LiveIndex
 from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
-from freshet.search.service import SearchService
+from freshet.search.reranking import Reranking
+from freshet.search.service import NO_RERANKING, Ranking, SearchService
 from freshet.search.sparse import SparseVector
 from freshet.search.statistics import TermStatistics
 from freshet.search.watching import IndexWatch
+from tests.support.ledger_reading import LedgerReading
 
 DIMENSION = 256
 VERSION = "documents__abc"
@@ -70,11 +74,11 @@ def score_of(passage: StoredPassage, query: Query) -> float:
     return query.dot(passage.terms) if isinstance(query, SparseVector) else float(query @ passage.vector)
 
 
-class MemoryReader:
+class MemoryReader(LedgerReading):
     """Passages and ledger records in dictionaries."""
 
     def __init__(self) -> None:
-        self.records: dict[str, LedgerRecord] = {}
+        super().__init__()
         self.stored: dict[str, StoredPassage] = {}
         self.failure: Exception | None = None
         self.snapshot: TermStatistics | None = None
@@ -99,16 +103,18 @@ class MemoryReader:
             key, document_id, tenant, 0, rank, None, *times, "", "", title, metadata, ids, len(texts), deleted
         )
 
-    async def nearest(self, queries: Sequence[Query], *, limit: int, tenant: str | None = None) -> list[list[Hit]]:
+    async def nearest(
+        self, queries: Sequence[Query], *, limit: int, filters: Filter | None = None, tenant: str | None = None
+    ) -> list[list[Hit]]:
         if self.failure is not None:
             raise self.failure
-        return [self._list(query, tenant)[:limit] for query in queries]
+        return [self._list(query, filters, tenant)[:limit] for query in queries]
 
-    def _list(self, query: Query, tenant: str | None) -> list[Hit]:
+    def _list(self, query: Query, filters: Filter | None, tenant: str | None) -> list[Hit]:
         hits = [
             Hit(each.id, each.key, each.text, score_of(each, query), each.rank)
             for each in self.stored.values()
-            if tenant in (None, self.records[each.key].tenant)
+            if self.passes(each.key, filters, tenant)
         ]
         shown = [hit for hit in hits if hit.score > 0 or not isinstance(query, SparseVector)]
         return sorted(shown, key=lambda hit: -hit.score)
@@ -126,13 +132,7 @@ class MemoryReader:
     async def newest(self, *, tenant: str | None = None) -> LedgerRecord | None:
         if self.failure is not None:
             raise self.failure
-        return max(self._of(tenant), key=lambda record: record.searchable_at, default=None)
-
-    async def documents(self, *, tenant: str | None = None) -> int:
-        return sum(not record.deleted for record in self._of(tenant))
-
-    def _of(self, tenant: str | None) -> list[LedgerRecord]:
-        return [record for record in self.records.values() if tenant in (None, record.tenant)]
+        return await super().newest(tenant=tenant)
 
 
 class Versions:
@@ -202,6 +202,7 @@ class World:
     tenants: bool = False
     now: int = 0  # in microseconds, for what counts requests
     places: int = 64
+    reranking: Reranking = NO_RERANKING
     port: int = 0
     session: ClientSession | None = None
 
@@ -214,7 +215,8 @@ class World:
             index=live,
             embedder=self.embedder,
             metrics=self.metrics,
-            tenants=self.tenants,
+            rules=SearchRules(tenants=self.tenants, fields=self.reader.fields),
+            ranking=Ranking(reranking=self.reranking),
         )
 
     async def ask(self, method: str, path: str, **given: Any) -> Answer:
