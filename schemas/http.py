@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from freshet.schemas.events import MAX_TITLE_CHARACTERS, Metadata, Tenant, Version
+from freshet.schemas.events import MAX_TITLE_CHARACTERS, DocumentId, Metadata, Tenant, Version
 from freshet.schemas.positions import Order
 
 MAX_LIMIT: Final = 100
@@ -110,6 +110,12 @@ class SearchAnswer(_Answer):
     stages: dict[str, float] = Field(description="time of each stage, as in `freshet_search_stage_seconds`")
     degraded: list[str] = Field(description="what had to be left out; empty in this version")
     index: IndexState = Field(description="what was searched")
+
+
+class DocumentPath(_Request):
+    """What stands in the path of a document."""
+
+    id: DocumentId = Field(description="the document's id, percent-encoded as UTF-8; it may hold slashes")
 
 
 class DocumentBody(_Request):

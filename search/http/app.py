@@ -7,10 +7,12 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from freshet.search.health import Check
+from freshet.search.http.docs import DocsRoutes
 from freshet.search.http.edge import edge
 from freshet.search.http.guards import Guard
 from freshet.search.http.health import HealthRoutes
 from freshet.search.http.index_facts import IndexRoutes
+from freshet.search.http.operations import add_operations
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.pages import SEARCH_PAGE, AssetRoutes, SearchPageRoutes
 from freshet.search.http.publishing import PublishRoutes
@@ -35,10 +37,13 @@ def create_app(
     app = web.Application(middlewares=[meet], client_max_size=options.max_body_bytes)
     index = IndexRoutes(watch=watch, options=options, publishing=publisher is not None)
     app.on_shutdown.append(index.end_waits)
-    app.add_routes(SearchPageRoutes().table())
-    app.add_routes(AssetRoutes(SEARCH_PAGE).table())
-    app.add_routes(SearchRoutes(service=service, metrics=metrics).table())
-    app.add_routes(index.table())
-    app.add_routes(PublishRoutes(publisher=publisher, options=options).table())
-    app.add_routes(HealthRoutes(checks).table())
+    operations = [
+        *SearchPageRoutes().operations(),
+        *AssetRoutes(SEARCH_PAGE).operations(),
+        *SearchRoutes(service=service, metrics=metrics).operations(),
+        *index.operations(),
+        *PublishRoutes(publisher=publisher, options=options).operations(),
+        *HealthRoutes(checks).operations(),
+    ]
+    add_operations(app, [*operations, *DocsRoutes(operations).operations()])
     return app

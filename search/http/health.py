@@ -9,6 +9,7 @@ from aiohttp import web
 from freshet.schemas.http import Health
 from freshet.search.health import Check, run_checks
 from freshet.search.http.answers import json_response
+from freshet.search.http.operations import Operation
 
 
 class HealthRoutes:
@@ -17,8 +18,12 @@ class HealthRoutes:
     def __init__(self, checks: Mapping[str, Check]) -> None:
         self._checks = checks
 
-    def table(self) -> list[web.RouteDef]:
-        return [web.get("/livez", self.live), web.get("/readyz", self.ready), web.get("/health", self.ready)]
+    def operations(self) -> list[Operation]:
+        return [
+            Operation(method="GET", path="/livez", handler=self.live, answer=Health, head=True),
+            Operation(method="GET", path="/readyz", handler=self.ready, answer=Health, unwell=503, head=True),
+            Operation(method="GET", path="/health", handler=self.ready, answer=Health, unwell=503, head=True),
+        ]
 
     async def live(self, _: web.Request) -> web.Response:
         """200 while the process answers at all."""

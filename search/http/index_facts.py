@@ -10,6 +10,7 @@ from aiohttp import web
 
 from freshet.schemas.http import IndexFacts, IndexParameters
 from freshet.search.http.answers import json_response
+from freshet.search.http.operations import OUTSIDE, Operation
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.requests import read_parameters
 from freshet.search.watching import IndexWatch
@@ -33,8 +34,18 @@ class IndexRoutes:
         self._publishing = publishing
         self._now = now
 
-    def table(self) -> list[web.RouteDef]:
-        return [web.get("/index", self.get, allow_head=False)]
+    def operations(self) -> list[Operation]:
+        return [
+            Operation(
+                method="GET",
+                path="/index",
+                handler=self.get,
+                parameters=IndexParameters,
+                answer=IndexFacts,
+                problems=OUTSIDE,
+                scope="search",
+            )
+        ]
 
     async def get(self, request: web.Request) -> web.Response:
         """What the index holds and how fresh it is; with `wait_ms` a long poll. 503 while no version is live."""

@@ -13,6 +13,7 @@ from aiohttp import web
 from freshet.schemas.http import SearchAnswer, SearchRequest
 from freshet.search.http.answers import json_response
 from freshet.search.http.edge import is_late
+from freshet.search.http.operations import OUTSIDE, Operation
 from freshet.search.http.problems import Problem, field_error
 from freshet.search.http.requests import read_json, read_parameters
 from freshet.search.metrics import Outcome, SearchMetrics
@@ -31,8 +32,30 @@ class SearchRoutes:
         self._metrics = metrics
         self._clock = clock
 
-    def table(self) -> list[web.RouteDef]:
-        return [web.post("/search", self.post), web.get("/search", self.get, allow_head=False)]
+    def operations(self) -> list[Operation]:
+        return [
+            Operation(
+                method="POST",
+                path="/search",
+                handler=self.post,
+                body=SearchRequest,
+                example={"query": "router does not answer", "limit": 3},
+                answer=SearchAnswer,
+                problems=OUTSIDE,
+                scope="search",
+            ),
+            Operation(
+                method="GET",
+                path="/search",
+                handler=self.get,
+                parameters=SearchRequest,
+                names=_NAMES,
+                example={"q": "router does not answer", "limit": 3},
+                answer=SearchAnswer,
+                problems=OUTSIDE,
+                scope="search",
+            ),
+        ]
 
     async def post(self, request: web.Request) -> web.Response:
         """Search, for programs."""

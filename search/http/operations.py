@@ -1,0 +1,88 @@
+"""What the service can be asked. Each route is declared once; routers, the reference and OpenAPI are made from that."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+from pydantic import BaseModel
+
+from freshet.search.http.problems import Kind
+
+Model = type[BaseModel]
+
+ANYWHERE: Final = frozenset(
+    {Kind.BAD_REQUEST, Kind.FOREIGN_ORIGIN, Kind.FOREIGN_HOST, Kind.INTERNAL, Kind.UNAVAILABLE, Kind.DEADLINE}
+)
+OUTSIDE: Final = frozenset({Kind.REFUSED})  # beside what needs Qdrant, Kafka or the model
+_FIELDS: Final = frozenset({Kind.INVALID_REQUEST})
+_BODY: Final = frozenset({Kind.TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """A method on a path: what it takes and answers, as the models that its handler reads and writes.
+
+    The docstring of the handler says what it is for: a summary, and after an empty line the rest. `route` is the path
+    as the router has it, where that is more than `path`. `names` are the parameters that are called otherwise than
+    their fields. A body is one JSON value, or `lines` of them. `unwell` is a status under which the same answer tells
+    what is wrong. `problems` are those beside what every operation, and every one that reads fields or a body, may
+    answer. `scope` is what a caller must be allowed; without one everybody may ask. What has no `answer` is for
+    browsers.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    route: str = ""
+    in_path: Model | None = None
+    parameters: Model | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    body: Model | None = None
+    lines: tuple[Model, ...] = ()
+    example: Mapping[str, Any] | None = None
+    answer: Model | None = None
+    status: int = 200
+    unwell: int | None = None
+    problems: frozenset[Kind] = frozenset()
+    scope: str | None = None
+    head: bool = False
+
+    @property
+    def name(self) -> str:
+        """What people call it: `GET /search`."""
+        return f"{self.method} {self.path}"
+
+    @property
+    def about(self) -> str:
+        """What it is for."""
+        return inspect.getdoc(self.handler) or ""
+
+    @property
+    def kinds(self) -> list[Kind]:
+        """Every problem that it may answer, in the order of their statuses."""
+        found = ANYWHERE | self.problems
+        if self.in_path or self.parameters or self.body or self.lines:
+            found |= _FIELDS
+        if self.body or self.lines:
+            found |= _BODY
+        if self.body:
+            found |= {Kind.INVALID_JSON}
+        return [kind for kind in Kind if kind in found]
+
+
+OPERATIONS: Final = web.AppKey("operations", list[Operation])
+
+
+def add_operations(app: web.Application, operations: Iterable[Operation]) -> None:
+    """Let an application answer them, and remember them under OPERATIONS."""
+    found = list(operations)
+    app[OPERATIONS] = found
+    for each in found:
+        app.router.add_route(each.method, each.route or each.path, each.handler)
+        if each.head:
+            app.router.add_route("HEAD", each.route or each.path, each.handler)

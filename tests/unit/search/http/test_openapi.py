@@ -1,0 +1,113 @@
+"""The OpenAPI document: valid by the specification's own schema, and true to the service that serves it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from freshet.search.http.problems import Kind
+from tests.unit.search.http.world import World
+from tools.reference.operations import service_operations
+
+
+@pytest.fixture
+async def document(world: World) -> dict[str, Any]:
+    answer = await world.ask("GET", "/openapi.json")
+    assert answer.status == 200
+    return dict(answer.json)
+
+
+async def test_it_is_valid(document):
+    OpenAPIV31SpecValidator(document).validate()
+
+
+async def test_its_schemas_are_valid_and_lead_nowhere_else(document):
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    for reference in references(document):
+        assert reference.startswith("#/components/")
+        _, _, kind, name = reference.split("/")
+        assert name in document["components"][kind]
+
+
+async def test_it_has_every_route_that_answers_with_a_model(document):
+    found = {f"{method.upper()} {path}" for path, each in document["paths"].items() for method in each}
+    assert found == {each.name for each in service_operations() if each.answer}
+
+
+async def test_every_error_of_every_route_is_a_problem_of_a_stable_type(document):
+    for path in document["paths"].values():
+        for operation in path.values():
+            statuses = {int(status) for status in operation["responses"]}
+            assert {400, 403, 421, 500, 503, 504} <= statuses
+            for status in statuses:
+                response = operation["responses"][str(status)]
+                if status >= 400 and "$ref" in response:
+                    shown = document["components"]["responses"][response["$ref"].rpartition("/")[2]]
+                    schema = shown["content"]["application/problem+json"]["schema"]
+                    assert schema["$ref"] == "#/components/schemas/ProblemBody"
+                    assert schema["properties"]["status"] == {"const": status}
+                    assert set(schema["properties"]["type"]["enum"]) <= {k.type for k in Kind if k.status == status}
+
+
+@pytest.mark.parametrize(
+    "operation", [each for each in service_operations() if each.answer], ids=lambda each: each.name
+)
+async def test_every_example_is_answered_as_it_promises(world, operation):
+    path, given = operation.path.replace("{id}", "a%2Fb"), {}
+    if operation.body:
+        given = {"json": operation.example}
+    elif operation.lines:
+        given = {"data": json.dumps(operation.example), "headers": {"Content-Type": "application/x-ndjson"}}
+    elif operation.example:
+        path += "?" + urlencode(operation.example)
+    answer = await world.ask(operation.method, path, **given)
+    assert answer.status == operation.status
+    operation.answer.model_validate(answer.json)
+
+
+async def test_what_tells_events_apart_must_be_given_and_what_has_a_default_need_not(document):
+    schemas = document["components"]["schemas"]
+    assert schemas["Upsert"]["required"] == ["id", "text", "type"]
+    assert schemas["Delete"]["required"] == ["id", "type"]
+    assert schemas["SearchRequest"]["required"] == ["query"]
+
+
+async def test_requests_are_closed_and_answers_are_open(document):
+    schemas = document["components"]["schemas"]
+    assert schemas["SearchRequest"]["additionalProperties"] is False
+    assert "additionalProperties" not in schemas["SearchAnswer"]
+
+
+async def test_parameters_have_the_names_that_requests_use(document):
+    names = [each["name"] for each in document["paths"]["/search"]["get"]["parameters"]]
+    assert "q" in names
+    assert "query" not in names
+    [path, *_] = document["paths"]["/documents/{id}"]["delete"]["parameters"]
+    assert (path["name"], path["in"], path["required"]) == ("id", "path", True)
+    assert "slashes" in path["description"]
+
+
+async def test_caches_may_keep_it_and_ask_whether_it_is_still_the_same(world):
+    first = await world.ask("GET", "/openapi.json")
+    assert first.headers["Cache-Control"] == "no-cache"
+    again = await world.ask("GET", "/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
+    assert (again.status, again.body) == (304, b"")
+
+
+def references(of: Any) -> list[str]:
+    if isinstance(of, dict):
+        own = [of["$ref"]] if isinstance(of.get("$ref"), str) else []
+        return own + [each for value in of.values() for each in references(value)]
+    return [each for value in of for each in references(value)] if isinstance(of, list) else []
+
+
+def test_operations_have_a_docstring_and_a_name_of_their_own():
+    found = service_operations()
+    assert all(each.about for each in found)
+    assert len({each.name for each in found}) == len(found)
