@@ -113,6 +113,8 @@ class Search(_Group):
     )
     deadline_seconds: float = Field(10, gt=0, le=600, description="longest time for one request")
     max_body_bytes: int = Field(8_000_000, ge=1_000, description="largest request body")
+    max_connections: int = Field(500, ge=1, le=100_000, description="open connections; one more is answered with 503")
+    head_seconds: float = Field(10, gt=0, le=600, description="longest time for the head of a request to arrive")
 
 
 class Probes(_Group):

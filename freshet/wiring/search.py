@@ -13,6 +13,7 @@ from freshet.schemas.errors import SettingsError, TransientError
 from freshet.schemas.topics import Topics
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.http.app import create_app
+from freshet.search.http.connections import Limits
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.serving import serve
 from freshet.search.index.base import IndexReader, VersionInfo
@@ -89,7 +90,8 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
         board.lag = watcher.status
         watching = asyncio.create_task(watcher.run())
         stack.callback(watching.cancel)
-        serving = serve(app, host=settings.search.host, port=settings.search.port)
+        limits = Limits(settings.search.max_connections, settings.search.head_seconds)
+        serving = serve(app, host=settings.search.host, port=settings.search.port, limits=limits)
         yield SearchProcess(await stack.enter_async_context(serving), probe_port)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import uuid
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -16,6 +16,7 @@ from freshet.search.http.problems import explain
 REQUEST_ID: Final = "X-Request-ID"
 _DEADLINE: Final = web.RequestKey("deadline", asyncio.Timeout)
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+R = TypeVar("R", bound=web.StreamResponse)
 _HEADERS: Final = {"Cache-Control": "no-store", "Server": "freshet", "X-Content-Type-Options": "nosniff"}
 
 
@@ -32,13 +33,19 @@ def edge(*, deadline_seconds: float, guard: Guard | None = None) -> Middleware:
             async with deadline:
                 response = await handler(request)
         except Exception as error:  # noqa: BLE001 (whatever it is, it is answered in the one shape, and logged)
-            response = explain(error, late=deadline.expired(), request_id=request_id).response(request_id)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        response.headers[REQUEST_ID] = request_id
-        return response
+            late, unread = deadline.expired(), not request.content.is_eof()
+            response = explain(error, request_id=request_id, late=late, unread=unread).response(request_id)
+        return finish(response, request_id)
 
     return meet
+
+
+def finish(response: R, request_id: str) -> R:
+    """Give an answer the headers that every one has."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers[REQUEST_ID] = request_id
+    return response
 
 
 def is_late(request: web.Request) -> bool:

@@ -20,7 +20,7 @@ ANYWHERE: Final = frozenset(
 )
 OUTSIDE: Final = frozenset({Kind.REFUSED})  # beside what needs Qdrant, Kafka or the model
 _FIELDS: Final = frozenset({Kind.INVALID_REQUEST})
-_BODY: Final = frozenset({Kind.TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE})
+_BODY: Final = frozenset({Kind.SLOW_REQUEST, Kind.TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -83,7 +83,8 @@ class SearchRoutes:
             outcome = Outcome.REFUSED
             raise
         except asyncio.CancelledError:
-            outcome = Outcome.FAILED if is_late(request) else Outcome.CANCELLED
+            arrived = request.content.is_eof()
+            outcome = (Outcome.FAILED if arrived else Outcome.REFUSED) if is_late(request) else Outcome.CANCELLED
             raise
         finally:
             self._metrics.searched(outcome, self._clock() - start)

@@ -31,6 +31,7 @@ TYPES = {
     "/problems/foreign-origin": 403,
     "/problems/not-found": 404,
     "/problems/method-not-allowed": 405,
+    "/problems/slow-request": 408,
     "/problems/too-large": 413,
     "/problems/unsupported-media-type": 415,
     "/problems/foreign-host": 421,

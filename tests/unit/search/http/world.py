@@ -18,6 +18,7 @@ from freshet.schemas.keys import digest, document_key, passage_id
 from freshet.schemas.positions import FreshnessToken, Rank
 from freshet.search.embedding.base import Embedded, Model, Purpose
 from freshet.search.http.app import create_app
+from freshet.search.http.connections import Limits
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.serving import serve
 from freshet.search.index.base import VersionInfo
@@ -205,7 +206,9 @@ class World:
         return self.registry.get_sample_value(name, labels) or 0.0
 
     @asynccontextmanager
-    async def serving(self, *, publishes: bool = True, **options: Any) -> AsyncIterator[World]:
+    async def serving(
+        self, *, publishes: bool = True, limits: Limits | None = None, **options: Any
+    ) -> AsyncIterator[World]:
         options.setdefault("rules", Rules(tenants=self.tenants))
         app = create_app(
             service=self.service,
@@ -215,5 +218,6 @@ class World:
             metrics=self.metrics,
             options=HttpOptions(**options),
         )
-        async with serve(app, host="127.0.0.1", port=0) as self.port, ClientSession() as self.session:
+        serving = serve(app, host="127.0.0.1", port=0, limits=limits or Limits())
+        async with serving as self.port, ClientSession() as self.session:
             yield self
