@@ -9,7 +9,8 @@ from contextlib import asynccontextmanager
 import pytest
 
 from freshet.search.http.connections import Limits
-from tests.support.hostile import Hostile, Reply, send
+from tests.support.hostile import Reply, send
+from tests.support.hostile_inputs import Hostile
 from tests.support.waiting import wait_until
 from tests.unit.search.http.world import World
 
