@@ -44,9 +44,9 @@ _PAGE: Final = """\
 
 def docs_page(document: Json) -> str:
     """The whole page; put the address of the service in the place of HERE."""
-    operations = list(_operations(document))
+    operations, shared = list(_operations(document)), document["components"]["responses"]
     parts = [_text(document["info"]["description"])]
-    parts += [part for path, method, each in operations for part in _operation(path, method, each)]
+    parts += [part for path, method, each in operations for part in _operation(path, method, each, shared)]
     parts += ['<h2 id="bodies">Bodies</h2>']
     parts += [
         part for name, schema in sorted(document["components"]["schemas"].items()) for part in _schema(name, schema)
@@ -73,7 +73,7 @@ def _contents(operations: Sequence[tuple[str, str, Json]]) -> str:
     return f"<ul>{''.join(links)}{rest}</ul>"
 
 
-def _operation(path: str, method: str, operation: Json) -> Iterator[str]:
+def _operation(path: str, method: str, operation: Json, shared: Json) -> Iterator[str]:
     yield f'<h2 id="{escape(operation["operationId"])}"><code>{method} {escape(path)}</code></h2>'
     yield _text(operation["summary"])
     yield _text(operation.get("description", ""))
@@ -87,14 +87,22 @@ def _operation(path: str, method: str, operation: Json) -> Iterator[str]:
     example = _curl(path, method, operation)
     label = f"Example of {method} {escape(path)}"
     yield f'<pre tabindex="0" role="group" aria-label="{label}"><code>{escape(example)}</code></pre>'
-    yield _table(f"Answers of {method} {path}", ("Status", "Body"), _answers(operation["responses"]))
+    yield _table(f"Answers of {method} {path}", ("Status", "Body"), _answers(operation["responses"], shared))
 
 
-def _answers(responses: Json) -> Iterator[tuple[str, str]]:
+def _answers(responses: Json, shared: Json) -> Iterator[tuple[str, str]]:
     for status, response in sorted(responses.items()):
-        schemas = [content["schema"] for content in response.get("content", {}).values()]
-        kinds = [f"<code>{kind.type}</code> {escape(kind.title)}" for kind in Kind if str(kind.status) == status]
-        yield escape(status), "<br>".join(map(words, schemas)) if schemas else "<br>".join(kinds)
+        if "$ref" in response:
+            yield escape(status), _kinds(shared[response["$ref"].rpartition("/")[2]])
+        else:
+            schemas = [content["schema"] for content in response["content"].values()]
+            yield escape(status), " or ".join(map(words, schemas))
+
+
+def _kinds(response: Json) -> str:
+    [content] = response["content"].values()
+    types = content["schema"]["properties"]["type"]["enum"]
+    return "<br>".join(f"{_code(kind.type)} {escape(kind.title)}" for kind in Kind if kind.type in types)
 
 
 def _curl(path: str, method: str, operation: Json) -> str:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
+from itertools import groupby
 from typing import Any, Final
 
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
@@ -22,6 +23,7 @@ JSON: Final = "application/json"
 LINES: Final = "application/x-ndjson"
 PROBLEM: Final = "application/problem+json"
 _TAGS: Final = ("type", "kind")
+_RESPONSE: Final = "#/components/responses/"
 _REF: Final = "#/components/schemas/{model}"
 _ABOUT: Final = (
     "Search an index that is kept true to a Kafka topic, and publish to the topic. A request that names an unknown "
@@ -92,8 +94,7 @@ def _operation(of: Operation) -> Json:
     answers = {str(of.status): _answer(of, of.status)}
     if of.unwell:
         answers[str(of.unwell)] = _answer(of, of.unwell, {PROBLEM: {"schema": _reference(ProblemBody)}})
-    statuses = dict.fromkeys(str(kind.status) for kind in of.kinds)
-    problems = {status: {"$ref": f"#/components/responses/Problem{status}"} for status in statuses}
+    problems = {str(kinds[0].status): {"$ref": _RESPONSE + _name(kinds)} for kinds in _by_status(of)}
     return {**described, "responses": dict(sorted({**problems, **answers}.items()))}
 
 
@@ -151,16 +152,22 @@ def _answer(of: Operation, status: int, besides: Json | None = None) -> Json:
 
 
 def _problems(operations: Sequence[Operation]) -> Json:
-    kinds = {kind for each in operations for kind in each.kinds}
-    statuses = sorted({kind.status for kind in kinds})
+    found = {_name(kinds): kinds for each in operations for kinds in _by_status(each)}
     return {
-        f"Problem{status}": _problem([kind for kind in Kind if kind in kinds and kind.status == status])
-        for status in statuses
+        name: _problem(kinds) for name, kinds in sorted(found.items(), key=lambda each: (each[1][0].status, each[0]))
     }
 
 
+def _by_status(of: Operation) -> list[list[Kind]]:
+    return [list(kinds) for _, kinds in groupby(of.kinds, key=lambda kind: kind.status)]
+
+
+def _name(kinds: Sequence[Kind]) -> str:
+    return "_or_".join(kind.type.rpartition("/")[2] for kind in kinds)
+
+
 def _problem(kinds: Sequence[Kind]) -> Json:
-    """One answer for all kinds of a status: the body that all have, and which types it can be."""
+    """One answer for some kinds of a status: the body that all have, and which types it can be."""
     types = {"enum": [kind.type for kind in kinds]}
     status = {"const": kinds[0].status}
     schema = {**_reference(ProblemBody), "properties": {"type": types, "status": status}}

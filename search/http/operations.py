@@ -72,7 +72,7 @@ class Operation:
             found |= _BODY
         if self.body:
             found |= {Kind.INVALID_JSON}
-        return [kind for kind in Kind if kind in found]
+        return sorted((kind for kind in Kind if kind in found), key=lambda kind: kind.status)
 
 
 OPERATIONS: Final = web.AppKey("operations", list[Operation])
