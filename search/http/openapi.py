@@ -51,13 +51,13 @@ def openapi(operations: Iterable[Operation]) -> Json:
         },
         "servers": [{"url": "/"}],
         "paths": paths,
-        "components": {"schemas": schemas(_models(found)), "responses": _problems(found)},
+        "components": {"schemas": _inner(found) | schemas(_models(found)), "responses": _problems(found)},
     }
 
 
-def schemas(models: Iterable[tuple[Model, JsonSchemaMode]]) -> Json:
-    """JSON Schemas of models, and of those that stand in them, by name."""
-    _, found = models_json_schema(sorted(models, key=lambda each: each[0].__name__), ref_template=_REF)
+def schemas(models: Iterable[tuple[Model, JsonSchemaMode]], *, reference: str = _REF) -> Json:
+    """JSON Schemas of models, and of those that stand in them, by name; `reference` is where they will lie."""
+    _, found = models_json_schema(sorted(models, key=lambda each: each[0].__name__), ref_template=reference)
     definitions: Json = found["$defs"]
     for schema in definitions.values():
         _demand_tags(schema)
@@ -80,6 +80,16 @@ def _models(operations: Sequence[Operation]) -> set[tuple[Model, JsonSchemaMode]
         found |= {(model, "validation") for model in (each.body, *each.lines) if model}
         found |= {(model, "serialization") for model in (each.answer,) if model}
     return found
+
+
+def _inner(operations: Sequence[Operation]) -> Json:
+    """The models that stand in parameters."""
+    models = [model for each in operations for model in (each.in_path, each.parameters) if model]
+    return {name: each for model in models for name, each in _fields(model).get("$defs", {}).items()}
+
+
+def _fields(model: Model) -> Json:
+    return model.model_json_schema(ref_template=_REF)
 
 
 def _operation(of: Operation) -> Json:
@@ -106,7 +116,7 @@ def _id(of: Operation) -> str:
 def _parameters(model: Model | None, of: Operation, place: str) -> Iterator[Json]:
     if model is None:
         return
-    schema = model.model_json_schema()
+    schema = _fields(model)
     for name, given in schema["properties"].items():
         called = of.names.get(name, name)
         described = {key: value for key, value in given.items() if key not in ("title", "description")}

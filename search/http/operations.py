@@ -18,7 +18,7 @@ Model = type[BaseModel]
 ANYWHERE: Final = frozenset(
     {Kind.BAD_REQUEST, Kind.FOREIGN_ORIGIN, Kind.FOREIGN_HOST, Kind.INTERNAL, Kind.UNAVAILABLE, Kind.DEADLINE}
 )
-OUTSIDE: Final = frozenset({Kind.REFUSED})  # beside what needs Qdrant, Kafka or the model
+OUTSIDE: Final = frozenset({Kind.REFUSED})  # of what needs Qdrant, Kafka or the model
 _FIELDS: Final = frozenset({Kind.INVALID_REQUEST})
 _BODY: Final = frozenset({Kind.SLOW_REQUEST, Kind.TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE})
 

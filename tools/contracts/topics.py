@@ -34,11 +34,11 @@ def change_feed_schema() -> Json:
 
 def _union(title: str, models: tuple[Model, ...]) -> Json:
     choices = [{"$ref": f"#/$defs/{model.__name__}"} for model in models]
-    return {"$schema": _DIALECT, "title": title, "oneOf": choices, "$defs": _definitions(models)}
+    return {"$schema": _DIALECT, "title": title, "oneOf": choices, "$defs": _definitions(models, "#/$defs/")}
 
 
-def _definitions(models: tuple[Model, ...]) -> Json:
-    return schemas((model, "validation") for model in models)
+def _definitions(models: tuple[Model, ...], place: str) -> Json:
+    return schemas(((model, "validation") for model in models), reference=f"{place}{{model}}")
 
 
 def asyncapi() -> Json:
@@ -61,7 +61,7 @@ def asyncapi() -> Json:
             "bury": _operation("send", names.dead_letters, "The worker keeps events that can never be indexed."),
             "announce": _operation("send", names.indexed, "The worker tells what it has changed in the index."),
         },
-        "components": {"messages": _messages(), "schemas": _definitions(_EVENTS + _CHANGES)},
+        "components": {"messages": _messages(), "schemas": _definitions(_EVENTS + _CHANGES, _COMPONENT)},
     }
 
 

@@ -7,9 +7,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
+from aiohttp import web
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from pydantic import BaseModel
 
+from freshet.schemas.http import ProblemBody
+from freshet.search.http.openapi import openapi
+from freshet.search.http.operations import Operation
 from freshet.search.http.problems import Kind
 from tests.unit.search.http.world import World
 from tools.reference.operations import service_operations
@@ -98,6 +103,24 @@ async def test_caches_may_keep_it_and_ask_whether_it_is_still_the_same(world):
     assert first.headers["Cache-Control"] == "no-cache"
     again = await world.ask("GET", "/openapi.json", headers={"If-None-Match": first.headers["ETag"]})
     assert (again.status, again.body) == (304, b"")
+
+
+def test_models_that_stand_in_parameters_are_told_too():
+    class Inner(BaseModel):
+        a: int
+
+    class Outer(BaseModel):
+        inner: Inner | None = None
+
+    async def get(_: web.Request) -> web.Response:
+        """Something."""
+        raise NotImplementedError
+
+    operation = Operation(method="GET", path="/a", handler=get, parameters=Outer, answer=ProblemBody)
+    document = openapi([operation])
+    [parameter] = document["paths"]["/a"]["get"]["parameters"]
+    assert parameter["schema"] == {"$ref": "#/components/schemas/Inner"}
+    assert document["components"]["schemas"]["Inner"]["required"] == ["a"]
 
 
 def references(of: Any) -> list[str]:
