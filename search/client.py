@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
@@ -14,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import PydanticSerializationError, to_json
 from yarl import URL
 
-from freshet.schemas.errors import OverloadedError, PermanentError, TransientError
+from freshet.schemas.errors import OverloadedError, PermanentError, SettingsError, TransientError
 from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.http import BulkPublished, Health, IndexFacts, Mode, Published, SearchAnswer
 from freshet.search.client_errors import Reply, error_of
@@ -57,12 +58,13 @@ class SearchClient:
         async with SearchClient("http://127.0.0.1:8080") as client:
             answer = await client.search("router does not answer", limit=3)
 
-    Safe to use from many tasks of one event loop. Each call is answered within `timeout_seconds` or raises. While the
-    service is away or asks for patience (503, 429), what does no harm twice is asked again, as long as that takes no
-    longer than `retry_seconds` in all; sending many events is not. Raises, of freshet.schemas.errors: OverloadedError
+    Safe to use from many tasks of one event loop. Each request is answered within `timeout_seconds` or fails. While
+    the service is away or asks for patience (503, 429), what does no harm twice is asked again, with waits of no more
+    than `retry_seconds` in all; sending many events is not. Calls raise, of freshet.schemas.errors: OverloadedError
     when the service asked for patience, TransientError when it failed or does not answer, DeniedError when a key or a
     right is missing, PermanentError when it refused the request. Where the service has told what is wrong, `problem` of
-    the error has its words: a stable `type`, a `detail`, and the `errors` of fields.
+    the error has its words: a stable `type`, a `detail`, and the `errors` of fields. An address or a key that cannot be
+    is a SettingsError at once.
     """
 
     def __init__(
@@ -74,8 +76,8 @@ class SearchClient:
         retry_seconds: float = 10.0,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._url = URL(url.rstrip("/"))
-        self._headers = {"Accept": _JSON, **({"Authorization": f"Bearer {api_key}"} if api_key else {})}
+        self._url = _address(url)
+        self._headers = {"Accept": _JSON, **_authorization(api_key)}
         self._timeout = timeout_seconds
         self._patience = retry_seconds
         self._sleep = sleep
@@ -110,7 +112,7 @@ class SearchClient:
 
     async def delete(self, document_id: str, **options: Unpack[DeleteOptions]) -> Published:
         """Publish the end of a document; returns when Kafka has it."""
-        query = {name: str(value) for name, value in options.items()}
+        query = {name: str(value) for name, value in options.items() if value is not None}
         return await self._ask("publish an end", "DELETE", _path(document_id), Published, query=query)
 
     async def publish_many(self, events: Iterable[Upsert | Delete]) -> BulkPublished:
@@ -167,6 +169,26 @@ class SearchClient:
             raise PermanentError(operation, "the address is none") from error
         except aiohttp.ClientError as error:
             raise TransientError(operation, str(error) or type(error).__name__) from error
+
+
+def _address(url: str) -> URL:
+    try:
+        found = URL(url.rstrip("/"))
+    except ValueError:
+        found = URL()
+    if found.scheme not in ("http", "https") or not found.host or found.query_string or found.fragment:
+        raise SettingsError("url: is no address of a service; one is http://127.0.0.1:8080")
+    if found.raw_user is not None or found.raw_password is not None:
+        raise SettingsError("url: holds a name or a password; give the key as api_key")
+    return found
+
+
+def _authorization(api_key: str | None) -> dict[str, str]:
+    if api_key is None:
+        return {}
+    if not re.fullmatch(r"[!-~]+", api_key):
+        raise SettingsError("api_key: holds nothing, or what no header can; is there white space around it?")
+    return {"Authorization": f"Bearer {api_key}"}
 
 
 def _path(document_id: str) -> str:

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from freshet.local.processes import free_port
-from freshet.schemas.errors import DeniedError, OverloadedError, PermanentError, TransientError
+from freshet.schemas.errors import DeniedError, OverloadedError, PermanentError, SettingsError, TransientError
 from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.http import DeleteParameters, DocumentBody, SearchRequest
 from freshet.search.client import DeleteOptions, DocumentOptions, SearchClient, SearchOptions
@@ -278,6 +278,22 @@ async def test_what_cannot_be_written_is_told_before_anything_is_sent(client, wo
         with pytest.raises(PermanentError, match="write the request"):
             await call
     assert world.publisher.log == []
+
+
+@pytest.mark.parametrize(
+    "url", ["", "localhost:8080", "ftp://a", "http://", "http://[", "http://a/?q=1", "http://user:hidden@a", "//a"]
+)
+def test_an_address_that_cannot_be_is_told_at_once_and_without_its_secrets(url):
+    with pytest.raises(SettingsError, match=r"^url: ") as caught:
+        SearchClient(url)
+    assert "hidden" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", "hidden\n", " hidden", "hidden\r\nX: y", "hïdden"])
+def test_a_key_that_no_header_can_hold_is_told_at_once_and_not_shown(key):
+    with pytest.raises(SettingsError, match=r"^api_key: ") as caught:
+        SearchClient(api_key=key)
+    assert "dden" not in str(caught.value)
 
 
 async def test_it_is_used_in_a_context():

@@ -134,3 +134,11 @@ def test_operations_have_a_docstring_and_a_name_of_their_own():
     found = service_operations()
     assert all(each.about for each in found)
     assert len({each.name for each in found}) == len(found)
+
+
+def test_every_route_that_reads_or_writes_documents_says_which_right_it_needs():
+    scopes = {each.name: each.scope for each in service_operations()}
+    searching = {name for name, scope in scopes.items() if scope == "search"}
+    publishing = {name for name, scope in scopes.items() if scope == "publish"}
+    assert searching == {"GET /search", "POST /search", "GET /index"}
+    assert publishing == {"PUT /documents/{id}", "DELETE /documents/{id}", "POST /documents"}
