@@ -34,7 +34,7 @@ demo: setup  ## Kafka, the index, the worker and the search service on this mach
 bench: setup  ## Speed, freshness, quality; ARGS="--help" for options
 	@.venv/bin/python -m benchmarks $(ARGS)
 
-reference: setup  ## Write docs/reference/ from the code
+reference: setup  ## Write docs/reference/ and docs/contracts/ from the code
 	@.venv/bin/python -m tools.reference
 
 screenshots: setup programs  ## Take the README's pictures, of the demo at http://127.0.0.1:8080

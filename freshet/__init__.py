@@ -2,7 +2,7 @@
 
 What upstream code needs is here, imported when it is first used:
 
-    from freshet import Publisher
+    from freshet import Publisher, SearchClient
 """
 
 from __future__ import annotations
@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from freshet.schemas.decoding import BadEvent
-    from freshet.schemas.errors import FreshetError, OverloadedError, PermanentError, TransientError
+    from freshet.schemas.errors import DeniedError, FreshetError, OverloadedError, PermanentError, TransientError
     from freshet.schemas.events import Delete, Upsert
     from freshet.schemas.positions import FreshnessToken
+    from freshet.search.client import SearchClient
     from freshet.streams.publisher import Publisher
 
 __all__ = [
     "BadEvent",
     "Delete",
+    "DeniedError",
     "FreshetError",
     "FreshnessToken",
     "OverloadedError",
     "PermanentError",
     "Publisher",
+    "SearchClient",
     "TransientError",
     "Upsert",
     "__version__",
@@ -33,11 +36,13 @@ __all__ = [
 _HOMES = {
     "BadEvent": "schemas.decoding",
     "Delete": "schemas.events",
+    "DeniedError": "schemas.errors",
     "FreshetError": "schemas.errors",
     "FreshnessToken": "schemas.positions",
     "OverloadedError": "schemas.errors",
     "PermanentError": "schemas.errors",
     "Publisher": "streams.publisher",
+    "SearchClient": "search.client",
     "TransientError": "schemas.errors",
     "Upsert": "schemas.events",
 }

@@ -12,6 +12,7 @@ from freshet.schemas.status import Status
 from freshet.search.http.answers import json_response
 from freshet.search.http.edge import edge
 from freshet.search.http.health import HealthRoutes
+from freshet.search.http.operations import Operation, add_operations
 from freshet.search.http.pages import STATUS_PAGE, AssetRoutes, html_response
 from freshet.status.board import Board
 from freshet.status.page import status_page
@@ -22,11 +23,28 @@ _DEADLINE_SECONDS: Final = 10.0
 def create_probe_app(*, registry: CollectorRegistry, board: Board) -> web.Application:
     """`/metrics`, `/status`, `/livez`, `/readyz` and `/health`; hand it to `freshet.search.http.serving.serve`."""
     app = web.Application(middlewares=[edge(deadline_seconds=_DEADLINE_SECONDS)])
-    app.add_routes([web.get("/metrics", make_aiohttp_handler(registry))])
-    app.add_routes(StatusRoutes(board).table())
-    app.add_routes(AssetRoutes(STATUS_PAGE).table())
-    app.add_routes(HealthRoutes(board.checks).table())
+    operations = [
+        *MetricsRoutes(registry).operations(),
+        *StatusRoutes(board).operations(),
+        *AssetRoutes(STATUS_PAGE).operations(),
+        *HealthRoutes(board.checks).operations(),
+    ]
+    add_operations(app, operations)
     return app
+
+
+class MetricsRoutes:
+    """`GET /metrics`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._expose = make_aiohttp_handler(registry)
+
+    def operations(self) -> list[Operation]:
+        return [Operation(method="GET", path="/metrics", handler=self.get, scope=None, head=True)]
+
+    async def get(self, request: web.Request) -> web.StreamResponse:
+        """Every metric of the process, in Prometheus's text format."""
+        return await self._expose(request)
 
 
 class StatusRoutes:
@@ -35,8 +53,8 @@ class StatusRoutes:
     def __init__(self, board: Board) -> None:
         self._board = board
 
-    def table(self) -> list[web.RouteDef]:
-        return [web.get("/status", self.get)]
+    def operations(self) -> list[Operation]:
+        return [Operation(method="GET", path="/status", handler=self.get, scope=None, answer=Status, head=True)]
 
     async def get(self, request: web.Request) -> web.Response:
         """The process at a glance: a page for people, or what it is made of with `Accept: application/json`."""

@@ -172,6 +172,8 @@ class Search(_Group):
     max_body_bytes: int = Field(8_000_000, ge=1_000, description="largest request body")
     max_in_flight: int = Field(64, ge=1, le=10_000, description="searches that are worked on at once; others wait")
     max_wait_seconds: float = Field(1, ge=0, le=600, description="longest wait of a search for its turn; else a 503")
+    max_connections: int = Field(500, ge=1, le=100_000, description="open connections; one more is answered with 503")
+    head_seconds: float = Field(10, gt=0, le=600, description="longest time for the head of a request to arrive")
     log_requests: bool = Field(False, description="a line in the log for each request, without what was asked")
     log_queries: bool = Field(False, description="a line in the log for each search, with its query")
     list_length: int = Field(100, ge=10, le=1_000, description="passages that are looked at by meaning, and by words")

@@ -12,19 +12,26 @@ FreshetError
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from freshet.schemas.http import ProblemBody
+
 
 class FreshetError(Exception):
     """Root of everything that Freshet raises on purpose."""
 
 
 class OutsideError(FreshetError):
-    """A failure of Kafka, Qdrant, Redis or a model, with what was tried and what an operator can do.
+    """A failure of Kafka, Qdrant, Redis, a model or a service, with what was tried and what an operator can do.
 
     `operation` names what was attempted ("write to Qdrant"), `hint` what to look at; the driver's error is the cause.
+    `problem` is what a search service of ours answered, where it was one.
     """
 
-    def __init__(self, operation: str, message: str, *, hint: str = "") -> None:
+    def __init__(self, operation: str, message: str, *, hint: str = "", problem: ProblemBody | None = None) -> None:
         super().__init__(operation, message, hint)
+        self.problem = problem
         self.operation = operation
         self.message = message
         self.hint = hint
@@ -41,8 +48,16 @@ class TransientError(OutsideError):
 class OverloadedError(OutsideError):
     """It will work later: the server asked us to wait `retry_after` seconds."""
 
-    def __init__(self, operation: str, message: str, *, retry_after: float, hint: str = "") -> None:
-        super().__init__(operation, message, hint=hint)
+    def __init__(
+        self,
+        operation: str,
+        message: str,
+        *,
+        retry_after: float,
+        hint: str = "",
+        problem: ProblemBody | None = None,
+    ) -> None:
+        super().__init__(operation, message, hint=hint, problem=problem)
         self.retry_after = retry_after
 
 

@@ -32,8 +32,21 @@ def _demand_bounds(bounds: Mapping[str, Any]) -> None:
             raise ValueError(f"holds both {one} and {other}")
 
 
+def _undefaulted(schema: dict[str, Any]) -> None:
+    """What is not given is not there: the defaults of the fields stand for that, and are no values of theirs."""
+    for described in schema.get("properties", {}).values():
+        described.pop("default", None)
+
+
 class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, validate_by_name=True, validate_by_alias=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        validate_by_name=True,
+        validate_by_alias=True,
+        json_schema_extra=_undefaulted,
+    )
 
 
 class Match(_Part):

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic_core import from_json
 
-from freshet.schemas.events import MAX_TITLE_CHARACTERS, Metadata, Tenant, Version
+from freshet.schemas.events import MAX_TITLE_CHARACTERS, DocumentId, Metadata, Tenant, Version
 from freshet.schemas.filter_values import Key
 from freshet.schemas.filters import Filter
 from freshet.schemas.positions import Order
@@ -198,6 +198,12 @@ class SearchAnswer(_Answer):
         exclude_if=lambda facets: not facets,
         description="where `facets` asked for them: of each field its most frequent values, in all documents that pass",
     )
+
+
+class DocumentPath(_Request):
+    """What stands in the path of a document."""
+
+    id: DocumentId = Field(description="the document's id, percent-encoded as UTF-8; it may hold slashes")
 
 
 class DocumentBody(_Request):

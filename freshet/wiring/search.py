@@ -15,6 +15,7 @@ from freshet.search.asking import SearchRules
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.fusion import Fusion
 from freshet.search.http.app import create_app
+from freshet.search.http.connections import Limits
 from freshet.search.http.serving import serve
 from freshet.search.index.base import IndexReader, VersionInfo
 from freshet.search.index.identity import Identity, check_fingerprint
@@ -96,7 +97,8 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
         board.lag = watcher.status
         watching = asyncio.create_task(watcher.run())
         stack.callback(watching.cancel)
-        serving = serve(app, host=settings.search.host, port=settings.search.port)
+        limits = Limits(settings.search.max_connections, settings.search.head_seconds)
+        serving = serve(app, host=settings.search.host, port=settings.search.port, limits=limits)
         yield SearchProcess(await stack.enter_async_context(serving), probe_port)
 
 

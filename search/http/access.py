@@ -1,9 +1,8 @@
-"""Who may ask for what: the scope of each route, and what a request meets before its handler."""
+"""Who may ask: what a request meets before its handler, by the scope of its operation."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from aiohttp import web
@@ -11,24 +10,10 @@ from aiohttp.typedefs import Handler, Middleware
 
 from freshet.schemas.access import Scope
 from freshet.search.http.callers import CALLER, NOBODY, Caller, Keyring
+from freshet.search.http.operations import scope_of
 from freshet.search.http.problems import Kind, Problem
 from freshet.search.limits.base import Limit, Limiter, Taken
 from freshet.search.metrics import Refusal, SearchMetrics
-
-# What a key must be good for, by method and path; None is for everybody. A route that is not here cannot be served.
-SCOPES: Final[Mapping[str, Scope | None]] = {
-    "GET /": None,
-    "GET /assets/{name}": None,
-    "GET /livez": None,
-    "GET /readyz": None,
-    "GET /health": None,
-    "GET /search": Scope.SEARCH,
-    "POST /search": Scope.SEARCH,
-    "GET /index": Scope.SEARCH,
-    "PUT /documents/{id}": Scope.PUBLISH,
-    "DELETE /documents/{id}": Scope.PUBLISH,
-    "POST /documents": Scope.PUBLISH,
-}
 
 
 class _Counted(NamedTuple):
@@ -47,7 +32,7 @@ def access(keyring: Keyring, limiter: Limiter, metrics: SearchMetrics) -> Middle
     async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.match_info.http_exception is None:
             caller = request[CALLER] = keyring.caller(request.headers)
-            scope = SCOPES[name_of(request.match_info.route)]
+            scope = scope_of(request)
             if scope is not None:
                 await door.admit(request, caller, scope)
         return await handler(request)
@@ -58,19 +43,6 @@ def access(keyring: Keyring, limiter: Limiter, metrics: SearchMetrics) -> Middle
 def caller_of(request: web.Request) -> Caller:
     """Who asks."""
     return request[CALLER]
-
-
-def name_of(route: web.AbstractRoute) -> str:
-    """A route as it stands in SCOPES, such as `GET /search`."""
-    method = "GET" if route.method == "HEAD" else route.method
-    return f"{method} {route.resource.canonical if route.resource else ''}"
-
-
-def check_scopes(app: web.Application) -> None:
-    """Raise LookupError for routes whose scope nobody has decided."""
-    missing = {name_of(route) for route in app.router.routes()} - SCOPES.keys()
-    if missing:
-        raise LookupError(f"say in {__name__}.SCOPES who may ask for {', '.join(sorted(missing))}")
 
 
 async def tell_limit(request: web.Request, response: web.StreamResponse) -> None:

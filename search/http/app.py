@@ -8,13 +8,15 @@ from aiohttp import web
 
 from freshet.schemas.access import Scope
 from freshet.search.health import Check
-from freshet.search.http.access import access, caller_of, check_scopes, tell_limit
+from freshet.search.http.access import access, caller_of, tell_limit
 from freshet.search.http.callers import Keyring
 from freshet.search.http.cors import Cors
+from freshet.search.http.docs import DocsRoutes
 from freshet.search.http.edge import edge
 from freshet.search.http.guards import Guard
 from freshet.search.http.health import HealthRoutes
 from freshet.search.http.index_facts import IndexRoutes
+from freshet.search.http.operations import add_operations
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.pages import SEARCH_PAGE, AssetRoutes, SearchPageRoutes
 from freshet.search.http.publishing import PublishRoutes
@@ -55,11 +57,13 @@ def create_app(
     app.on_response_prepare.extend([cors.tell, tell_limit])
     index = IndexRoutes(watch=watch, options=options, publishing=publisher is not None)
     app.on_shutdown.append(index.end_waits)
-    app.add_routes(SearchPageRoutes().table())
-    app.add_routes(AssetRoutes(SEARCH_PAGE).table())
-    app.add_routes(SearchRoutes(service=service, admission=admission, metrics=metrics).table())
-    app.add_routes(index.table())
-    app.add_routes(PublishRoutes(publisher=publisher, options=options).table())
-    app.add_routes(HealthRoutes(checks, tells=lambda request: caller_of(request).may(Scope.ADMIN)).table())
-    check_scopes(app)
+    operations = [
+        *SearchPageRoutes().operations(),
+        *AssetRoutes(SEARCH_PAGE).operations(),
+        *SearchRoutes(service=service, admission=admission, metrics=metrics).operations(),
+        *index.operations(),
+        *PublishRoutes(publisher=publisher, options=options).operations(),
+        *HealthRoutes(checks, tells=lambda request: caller_of(request).may(Scope.ADMIN)).operations(),
+    ]
+    add_operations(app, [*operations, *DocsRoutes(operations).operations()])
     return app

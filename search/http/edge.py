@@ -8,7 +8,7 @@ import math
 import re
 import time
 import uuid
-from typing import Final
+from typing import Final, TypeVar
 
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
@@ -36,6 +36,7 @@ _HEADERS: Final = {
 }
 
 logger = logging.getLogger(__name__)
+R = TypeVar("R", bound=web.StreamResponse)
 
 
 def edge(
@@ -54,8 +55,9 @@ def edge(
             async with deadline:
                 return await handler(request)
         except Exception as error:  # noqa: BLE001 (whatever it is, it is answered in the one shape, and logged)
+            late, unread = deadline.expired(), not request.content.is_eof()
             unspoken = "" if log_queries else request.get(_QUERY, "")
-            problem = explain(error, late=deadline.expired(), request_id=request_id, unspoken=unspoken)
+            problem = explain(error, request_id=request_id, late=late, unread=unread, unspoken=unspoken)
             return problem.response(request_id)
 
     @web.middleware
@@ -69,12 +71,17 @@ def edge(
             if log_requests or (log_queries and _QUERY in request):
                 _log(request, status, time.perf_counter() - start, with_query=log_queries)
             REQUEST_ID.reset(bound)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        response.headers[REQUEST_ID_HEADER] = request_id
-        return response
+        return finish(response, request_id)
 
     return meet
+
+
+def finish(response: R, request_id: str) -> R:
+    """Give an answer the headers that every one has."""
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers[REQUEST_ID_HEADER] = request_id
+    return response
 
 
 def is_late(request: web.Request) -> bool:

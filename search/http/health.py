@@ -9,6 +9,7 @@ from aiohttp import web
 from freshet.schemas.http import CheckResult, Health
 from freshet.search.health import Check, run_checks
 from freshet.search.http.answers import json_response
+from freshet.search.http.operations import Operation
 
 
 class HealthRoutes:
@@ -21,8 +22,16 @@ class HealthRoutes:
         self._checks = checks
         self._tells = tells
 
-    def table(self) -> list[web.RouteDef]:
-        return [web.get("/livez", self.live), web.get("/readyz", self.ready), web.get("/health", self.ready)]
+    def operations(self) -> list[Operation]:
+        return [
+            Operation(method="GET", path="/livez", handler=self.live, scope=None, answer=Health, head=True),
+            Operation(
+                method="GET", path="/readyz", handler=self.ready, scope=None, answer=Health, unwell=503, head=True
+            ),
+            Operation(
+                method="GET", path="/health", handler=self.ready, scope=None, answer=Health, unwell=503, head=True
+            ),
+        ]
 
     async def live(self, _: web.Request) -> web.Response:
         """200 while the process answers at all."""

@@ -12,6 +12,7 @@ from freshet.schemas.access import Scope
 from freshet.schemas.http import IndexFacts, IndexParameters
 from freshet.search.http.access import caller_of
 from freshet.search.http.answers import json_response
+from freshet.search.http.operations import OUTSIDE, Operation
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.requests import read_parameters
 from freshet.search.watching import IndexWatch
@@ -35,8 +36,18 @@ class IndexRoutes:
         self._publishing = publishing
         self._now = now
 
-    def table(self) -> list[web.RouteDef]:
-        return [web.get("/index", self.get, allow_head=False)]
+    def operations(self) -> list[Operation]:
+        return [
+            Operation(
+                method="GET",
+                path="/index",
+                handler=self.get,
+                parameters=IndexParameters,
+                answer=IndexFacts,
+                problems=OUTSIDE,
+                scope=Scope.SEARCH,
+            )
+        ]
 
     async def get(self, request: web.Request) -> web.Response:
         """What the index holds and how fresh it is; with `wait_ms` a long poll. 503 while no version is live.

@@ -9,6 +9,8 @@ from typing import Final
 
 from aiohttp import ETag, web
 
+from freshet.search.http.operations import Operation
+
 _FILES: Final = files("freshet.search.http") / "page"
 _TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
 SEARCH_PAGE: Final = (
@@ -40,8 +42,8 @@ class AssetRoutes:
     def __init__(self, names: Iterable[str]) -> None:
         self._files = {name: (_FILES / name).read_bytes() for name in names}
 
-    def table(self) -> list[web.RouteDef]:
-        return [web.get("/assets/{name}", self.get)]
+    def operations(self) -> list[Operation]:
+        return [Operation(method="GET", path="/assets/{name}", handler=self.get, scope=None, head=True)]
 
     async def get(self, request: web.Request) -> web.Response:
         """A file of a page. Browsers keep it, and ask whether it is still the same."""
@@ -49,17 +51,7 @@ class AssetRoutes:
         content = self._files.get(name)
         if content is None:
             raise web.HTTPNotFound
-        tag = blake2b(content, digest_size=8).hexdigest()
-        known = request.if_none_match or ()
-        response = web.Response(headers={"Cache-Control": "no-cache"})
-        response.etag = tag
-        if ETag(tag) in known:
-            response.set_status(304)
-            return response
-        response.content_type = _TYPES[name.rpartition(".")[2]]
-        response.charset = "utf-8"
-        response.body = content
-        return response
+        return kept_response(request, content, _TYPES[name.rpartition(".")[2]])
 
 
 class SearchPageRoutes:
@@ -68,12 +60,26 @@ class SearchPageRoutes:
     def __init__(self) -> None:
         self._page = (_FILES / "index.html").read_text(encoding="utf-8")
 
-    def table(self) -> list[web.RouteDef]:
-        return [web.get("/", self.get)]
+    def operations(self) -> list[Operation]:
+        return [Operation(method="GET", path="/", handler=self.get, scope=None, head=True)]
 
     async def get(self, _: web.Request) -> web.Response:
         """The search page, for people."""
         return html_response(self._page)
+
+
+def kept_response(request: web.Request, content: bytes, content_type: str) -> web.Response:
+    """What browsers may keep, if they ask each time whether it is still the same: 304 when it is."""
+    tag = blake2b(content, digest_size=8).hexdigest()
+    response = web.Response(headers={"Cache-Control": "no-cache"})
+    response.etag = tag
+    if ETag(tag) in (request.if_none_match or ()):
+        response.set_status(304)
+        return response
+    response.content_type = content_type
+    response.charset = "utf-8"
+    response.body = content
+    return response
 
 
 def html_response(text: str) -> web.Response:

@@ -40,6 +40,7 @@ class Kind(Enum):
     MISSING_SCOPE = 403, "missing-scope", "The key is not for this"
     NOT_FOUND = 404, "not-found", "There is nothing here"
     METHOD_NOT_ALLOWED = 405, "method-not-allowed", "This is asked with another method"
+    SLOW_REQUEST = 408, "slow-request", "The request did not arrive in time"
     TOO_LARGE = 413, "too-large", "The request is too large"
     UNSUPPORTED_MEDIA_TYPE = 415, "unsupported-media-type", "The body has the wrong content type"
     FOREIGN_HOST = 421, "foreign-host", "This service does not go by that name"
@@ -113,10 +114,13 @@ def explain_validation(error: ValidationError, *, names: Mapping[str, str] | Non
     return Problem.invalid(*errors)
 
 
-def explain(error: Exception, *, late: bool, request_id: str, unspoken: str = "") -> Problem:
-    """What to answer when a handler raised; `late` when it was our own deadline that ended it.
+def explain(
+    error: Exception, *, request_id: str, late: bool = False, unread: bool = False, unspoken: str = ""
+) -> Problem:
+    """What to answer when a handler raised.
 
-    What goes to the log holds no word of `unspoken`.
+    `late` when it was our own deadline that ended it, `unread` when the body had not arrived by then. What goes to the
+    log holds no word of `unspoken`.
     """
     match error:
         case Problem():
@@ -133,6 +137,8 @@ def explain(error: Exception, *, late: bool, request_id: str, unspoken: str = ""
             problem = _later(error)
         case web.RequestPayloadError():
             problem = Problem(Kind.BAD_REQUEST, "the body ended early, or is not encoded as its headers say")
+        case TimeoutError() if late and unread:
+            problem = Problem(Kind.SLOW_REQUEST, "the body did not arrive before the deadline")
         case TimeoutError() if late:
             problem = Problem(Kind.DEADLINE, "no answer before the deadline")
         case _:

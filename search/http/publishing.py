@@ -9,14 +9,16 @@ from urllib.parse import unquote_to_bytes
 from aiohttp import web
 from pydantic_core import to_json
 
+from freshet.schemas.access import Scope
 from freshet.schemas.decoding import decode_body
 from freshet.schemas.events import Delete, Upsert
-from freshet.schemas.http import BulkPublished, DeleteParameters, DocumentBody, Published
+from freshet.schemas.http import BulkPublished, DeleteParameters, DocumentBody, DocumentPath, Published
 from freshet.schemas.positions import FreshnessToken
 from freshet.search.http.access import caller_of
 from freshet.search.http.answers import json_response
 from freshet.search.http.bulk import read_events
 from freshet.search.http.callers import Caller
+from freshet.search.http.operations import OUTSIDE, TENANT, Operation
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.problems import Kind, Problem, field_error
 from freshet.search.http.requests import read_json, read_parameters
@@ -36,13 +38,46 @@ class PublishRoutes:
         self._rules = options.rules
         self._max_bytes = options.max_body_bytes
 
-    def table(self) -> list[web.RouteDef]:
+    def operations(self) -> list[Operation]:
         # An id may hold any character, slashes too, whether they come encoded or not.
-        document = "/documents/{id:(?s:.+)}"
+        route = "/documents/{id:(?s:.+)}"
         return [
-            web.put(document, self.put),
-            web.delete(document, self.delete),
-            web.post("/documents", self.post),
+            Operation(
+                method="PUT",
+                path="/documents/{id}",
+                route=route,
+                handler=self.put,
+                in_path=DocumentPath,
+                body=DocumentBody,
+                example={"title": "Expenses", "text": "Keep the receipts of your journey.", "metadata": {"lang": "en"}},
+                answer=Published,
+                status=ACCEPTED,
+                problems=OUTSIDE | TENANT,
+                scope=Scope.PUBLISH,
+            ),
+            Operation(
+                method="DELETE",
+                path="/documents/{id}",
+                route=route,
+                handler=self.delete,
+                in_path=DocumentPath,
+                parameters=DeleteParameters,
+                answer=Published,
+                status=ACCEPTED,
+                problems=OUTSIDE | TENANT,
+                scope=Scope.PUBLISH,
+            ),
+            Operation(
+                method="POST",
+                path="/documents",
+                handler=self.post,
+                lines=(Upsert, Delete),
+                example={"type": "upsert", "id": "kb-17", "text": "Hold the button for ten seconds."},
+                answer=BulkPublished,
+                status=ACCEPTED,
+                problems=OUTSIDE | TENANT,
+                scope=Scope.PUBLISH,
+            ),
         ]
 
     async def put(self, request: web.Request) -> web.Response:

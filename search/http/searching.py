@@ -10,12 +10,14 @@ from typing import Final
 
 from aiohttp import web
 
+from freshet.schemas.access import Scope
 from freshet.schemas.http import SearchAnswer, SearchRequest
 from freshet.search.asking import MAX_QUERY_CHARACTERS, InvalidSearch
 from freshet.search.http.access import caller_of
 from freshet.search.http.answers import json_response
 from freshet.search.http.edge import is_late, keep_query, seconds_left
-from freshet.search.http.problems import Problem, field_error
+from freshet.search.http.operations import OUTSIDE, TENANT, Operation
+from freshet.search.http.problems import Kind, Problem, field_error
 from freshet.search.http.requests import read_json, read_parameters
 from freshet.search.load import Admission, ShedError
 from freshet.search.metrics import Outcome, SearchMetrics
@@ -40,8 +42,30 @@ class SearchRoutes:
         self._metrics = metrics
         self._clock = clock
 
-    def table(self) -> list[web.RouteDef]:
-        return [web.post("/search", self.post), web.get("/search", self.get, allow_head=False)]
+    def operations(self) -> list[Operation]:
+        return [
+            Operation(
+                method="POST",
+                path="/search",
+                handler=self.post,
+                body=SearchRequest,
+                example={"query": "router does not answer", "limit": 3},
+                answer=SearchAnswer,
+                problems=OUTSIDE | TENANT | {Kind.OVERLOADED},
+                scope=Scope.SEARCH,
+            ),
+            Operation(
+                method="GET",
+                path="/search",
+                handler=self.get,
+                parameters=SearchRequest,
+                names=_NAMES,
+                example={"q": "router does not answer", "limit": 3},
+                answer=SearchAnswer,
+                problems=OUTSIDE | TENANT | {Kind.OVERLOADED},
+                scope=Scope.SEARCH,
+            ),
+        ]
 
     async def post(self, request: web.Request) -> web.Response:
         """Search, for programs."""
@@ -77,7 +101,8 @@ class SearchRoutes:
             self._metrics.shed(error.reason)
             raise
         except asyncio.CancelledError:
-            outcome = Outcome.FAILED if is_late(request) else Outcome.CANCELLED
+            arrived = request.content.is_eof()
+            outcome = (Outcome.FAILED if arrived else Outcome.REFUSED) if is_late(request) else Outcome.CANCELLED
             raise
         finally:
             self._metrics.searched(outcome, self._clock() - start)

@@ -10,8 +10,10 @@ from typing import Final
 from aiohttp import http_exceptions, web
 
 from freshet.schemas.errors import SettingsError
+from freshet.search.http.connections import LimitedRunner, Limits
 
 _KEEPALIVE_SECONDS: Final = 75  # longer than a proxy before us keeps its connections (nginx: 60)
+_LIMITS: Final = Limits()
 _BODY_LINGER_SECONDS: Final = 1  # for the rest of a body that was refused half read
 
 
@@ -28,14 +30,17 @@ _logger.addFilter(_without_quotes)
 
 
 @asynccontextmanager
-async def serve(app: web.Application, *, host: str, port: int, grace_seconds: float = 5.0) -> AsyncIterator[int]:
+async def serve(
+    app: web.Application, *, host: str, port: int, grace_seconds: float = 5.0, limits: Limits = _LIMITS
+) -> AsyncIterator[int]:
     """Serve `app` and yield the port, which is a free one when `port` is 0.
 
     On leaving, no new request is taken and those in flight have `grace_seconds` to end. There is no access log: metrics
     count, and a line a request would cost more than the request. Raises SettingsError when the address cannot be had.
     """
-    runner = web.AppRunner(
+    runner = LimitedRunner(
         app,
+        limits=limits,
         access_log=None,
         logger=_logger,
         handler_cancellation=True,  # whoever has hung up costs nothing more

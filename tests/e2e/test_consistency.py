@@ -2,7 +2,6 @@
 
 import asyncio
 
-import aiohttp
 import pytest
 
 from tests.support.scale import count
@@ -31,11 +30,11 @@ async def test_every_search_finds_an_edited_document_in_exactly_one_of_its_state
         await road.found_first("eruption of a volcano", "v")
         done = 0
 
-        async def search(session):
+        async def search(client):
             nonlocal done
             while done < SEARCHES:
                 done += 1
-                results = await road.ask(session, "eruption of a volcano", limit=3)
+                results = await road.ask(client, "eruption of a volcano", limit=3)
                 hits = [result for result in results if result["id"] == "v"]
                 assert len(hits) == 1, f"search {done}: found {len(hits)} times among {[r['id'] for r in results]}"
                 seen.add(one_state(hits[0]))
@@ -46,10 +45,10 @@ async def test_every_search_finds_an_edited_document_in_exactly_one_of_its_state
                     await asyncio.sleep(0.001)
                 await publisher.publish(state(n))
 
-        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as tasks:
+        async with road.client() as client, asyncio.TaskGroup() as tasks:
             tasks.create_task(edit())
             for _ in range(CLIENTS):
-                tasks.create_task(search(session))
+                tasks.create_task(search(client))
     assert len(seen) > EDITS / 4, "the edits were collapsed, so the searches met too few of them"
     await road.caught_up()
     assert one_state((await road.find("eruption of a volcano", limit=1))[0]) == EDITS

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-import aiohttp
 import pytest
 
+from freshet import Upsert
 from tests.support.waiting import wait_until
 
 OLD = "Penguins huddle together to survive the antarctic winter."
@@ -93,25 +93,13 @@ async def test_from_a_folder_and_the_delete_command(running, tmp_path: Path):
 
 async def test_over_http(running):
     road, worker = running
-    async with aiohttp.ClientSession(road.url) as session:
+    async with road.client() as client:
 
         async def put(text):
-            async with session.put("/documents/a", json={"text": text}) as answer:
-                body = await answer.json()
-                assert answer.status == 202, body
-                assert body["token"].startswith(f"{road.topic}/")
-
-        async def delete():
-            async with session.delete("/documents/a", headers={"Content-Type": "application/json"}) as answer:
-                assert answer.status == 202, await answer.text()
+            assert (await client.put("a", text)).token.startswith(f"{road.topic}/")
 
         await put(OLD)
-        await expect_edit_and_end(road, lambda: put(NEW), delete)
-        lines = "".join(
-            json.dumps({"type": "upsert", "id": f"n{n}", "text": f"Number {n}. {OTHER}"}) + "\n" for n in "123"
-        )
-        headers = {"Content-Type": "application/x-ndjson"}
-        async with session.post("/documents", data=lines, headers=headers) as answer:
-            assert answer.status == 202, await answer.text()
+        await expect_edit_and_end(road, lambda: put(NEW), lambda: client.delete("a"))
+        await client.publish_many([Upsert(id=f"n{n}", text=f"Number {n}. {OTHER}") for n in "123"])
     await road.all_indexed(worker, 7)
     assert {result["id"] for result in await road.find("bread", limit=4)} == {"other", "n1", "n2", "n3"}

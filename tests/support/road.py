@@ -13,7 +13,7 @@ import aiohttp
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from prometheus_client.parser import text_string_to_metric_families
 
-from freshet import Publisher
+from freshet import OverloadedError, Publisher, SearchClient
 from freshet.local.processes import LOOPBACK, ChildProcess, free_port
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.writer import QdrantWriter
@@ -66,16 +66,19 @@ class Road:
 
     async def find(self, query: str, *, limit: int = 5) -> list[dict[str, Any]]:
         """The results of a search; none while no version is live."""
-        async with aiohttp.ClientSession() as session:
-            return await self.ask(session, query, limit=limit)
+        async with self.client() as client:
+            return await self.ask(client, query, limit=limit)
 
-    async def ask(self, session: aiohttp.ClientSession, query: str, *, limit: int = 5) -> list[dict[str, Any]]:
-        async with session.post(f"{self.url}/search", json={"query": query, "limit": limit}) as answer:
-            body = await answer.json()
-            if answer.status == 503:
-                return []
-            assert answer.status == 200, body
-            return list(body["results"])
+    def client(self) -> SearchClient:
+        """One that does not wait by itself: tests do."""
+        return SearchClient(self.url, retry_seconds=0)
+
+    async def ask(self, client: SearchClient, query: str, *, limit: int = 5) -> list[dict[str, Any]]:
+        try:
+            answer = await client.search(query, limit=limit)
+        except OverloadedError:
+            return []
+        return [result.model_dump(mode="json") for result in answer.results]
 
     async def found_first(self, query: str, document_id: str, *, deadline: float = 30) -> dict[str, Any]:
         """Wait until the best answer to a query is this document."""

@@ -6,29 +6,46 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from aiohttp import web
-from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric
 from pydantic import BaseModel
 
 from freshet import settings
-from freshet.probes import create_probe_app
 from freshet.schemas import http, status
 from freshet.search.embedding.metrics import EmbeddingMetrics
-from freshet.search.http.app import create_app
-from freshet.search.http.options import HttpOptions
+from freshet.search.http.problems import Kind
 from freshet.search.metrics import SearchMetrics
 from freshet.streams.lag import LagWatcher
 from freshet.streams.metrics import WorkerMetrics
 from freshet.wiring.parts import new_registry
-from tools import reference
+from tools import contracts, reference
 from tools.reference.commands import commands
-from tools.reference.routes import application
+from tools.reference.operations import probe_operations, service_operations
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 TESTS = ROOT / "tests"
+TYPES = {
+    "/problems/bad-request": 400,
+    "/problems/invalid-json": 400,
+    "/problems/no-key": 401,
+    "/problems/foreign-origin": 403,
+    "/problems/foreign-tenant": 403,
+    "/problems/missing-scope": 403,
+    "/problems/not-found": 404,
+    "/problems/method-not-allowed": 405,
+    "/problems/slow-request": 408,
+    "/problems/too-large": 413,
+    "/problems/unsupported-media-type": 415,
+    "/problems/foreign-host": 421,
+    "/problems/invalid-request": 422,
+    "/problems/too-many-requests": 429,
+    "/problems/internal": 500,
+    "/problems/refused": 502,
+    "/problems/overloaded": 503,
+    "/problems/unavailable": 503,
+    "/problems/deadline": 504,
+}
 HOMES = re.compile(r"(?<![\w.}/])/(?:home|Users|root)/[\w.-]+|\b[A-Z]:\\Users\\")
 
 
@@ -37,8 +54,21 @@ def test_the_reference_tells_what_the_code_says_now(name):
     assert (reference.FOLDER / name).read_text() == reference.pages()[name], "run: make reference"
 
 
-def test_no_page_of_the_reference_is_left_over():
+@pytest.mark.parametrize("name", contracts.files())
+def test_the_contracts_say_what_the_code_says_now(name):
+    assert (contracts.FOLDER / name).read_text() == contracts.files()[name], "run: make reference"
+
+
+def test_no_page_of_the_reference_and_no_contract_is_left_over():
     assert {file.name for file in reference.FOLDER.iterdir()} == set(reference.pages())
+    assert {file.name for file in contracts.FOLDER.iterdir()} == set(contracts.files())
+
+
+def test_every_problem_has_its_row_in_the_reference_and_its_types_are_those_of_before():
+    """Programs tell problems apart by their types, so one is never renamed nor taken away: here they may only grow."""
+    page = (reference.FOLDER / "http.md").read_text()
+    assert [kind for kind in Kind if f"| {kind.status} | `{kind.type}` | {kind.title} |" not in page] == []
+    assert {kind.type: kind.status for kind in Kind} == TYPES
 
 
 def test_every_setting_is_in_the_reference():
@@ -68,8 +98,8 @@ def test_every_metric_is_in_the_reference_and_every_metric_that_the_documentatio
 
 
 def test_every_route_is_in_the_reference_and_every_route_that_the_documentation_names_exists():
-    service = routes(application(create_app, options=HttpOptions()))
-    probes = routes(application(create_probe_app, registry=CollectorRegistry()))
+    service = {each.name for each in service_operations()}
+    probes = {each.name for each in probe_operations()}
     page = (reference.FOLDER / "http.md").read_text()
     assert {route for route in service | probes if f"\n### `{route}`\n" not in page} == set()
     for each in [ROOT / "README.md", DOCS / "http.md", DOCS / "operations.md"]:
@@ -142,11 +172,6 @@ def test_no_file_names_a_place_on_somebodys_machine():
 def exposed(metric: Metric) -> str:
     """The name under which Prometheus sees it."""
     return metric.name + {"counter": "_total", "info": "_info"}.get(metric.type, "")
-
-
-def routes(app: web.Application) -> set[str]:
-    found = [(route.method, route.resource) for route in app.router.routes()]
-    return {f"{method} {resource.canonical}" for method, resource in found if resource and method != "HEAD"}
 
 
 def anchors(page: Path) -> set[str]:

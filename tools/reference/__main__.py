@@ -1,9 +1,11 @@
-"""Writes the pages of docs/reference/."""
+"""Writes the pages of docs/reference/ and the documents of docs/contracts/."""
 
 from __future__ import annotations
 
+from tools import contracts
 from tools.reference import FOLDER, pages
 
-FOLDER.mkdir(exist_ok=True)
-for name, text in pages().items():
-    (FOLDER / name).write_text(text, encoding="utf-8")
+for folder, files in ((FOLDER, pages()), (contracts.FOLDER, contracts.files())):
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")

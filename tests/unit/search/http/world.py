@@ -21,6 +21,7 @@ from freshet.search.asking import SearchRules
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedded, Model, Purpose
 from freshet.search.http.app import create_app
+from freshet.search.http.connections import Limits
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.serving import serve
 from freshet.search.index.base import Query, VersionInfo
@@ -232,7 +233,9 @@ class World:
         return self.registry.get_sample_value(name, labels) or 0.0
 
     @asynccontextmanager
-    async def serving(self, *, publishes: bool = True, **options: Any) -> AsyncIterator[World]:
+    async def serving(
+        self, *, publishes: bool = True, limits: Limits | None = None, **options: Any
+    ) -> AsyncIterator[World]:
         options.setdefault("rules", Rules(tenants=self.tenants))
         app = create_app(
             service=self.service,
@@ -244,5 +247,6 @@ class World:
             options=HttpOptions(**options),
             limiter=MemoryLimiter(clock=lambda: self.now),
         )
-        async with serve(app, host="127.0.0.1", port=0) as self.port, ClientSession() as self.session:
+        serving = serve(app, host="127.0.0.1", port=0, limits=limits or Limits())
+        async with serving as self.port, ClientSession() as self.session:
             yield self

@@ -1,0 +1,36 @@
+"""The service keeps its OpenAPI, whatever it is asked: documents in memory here, the real ones in tests/e2e/."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.support.contract import exercise
+from tests.support.scale import count
+from tools.reference.operations import service_operations
+
+OPERATIONS = [each for each in service_operations() if each.answer]
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda each: each.name)
+async def test_what_it_answers_is_what_its_openapi_says(world, operation):
+    document = (await world.ask("GET", "/openapi.json")).json
+    url, examples = f"http://127.0.0.1:{world.port}", count(500)
+    await asyncio.to_thread(exercise, document, operation.method, operation.path, url=url, examples=examples)
+
+
+@pytest.mark.parametrize("broken", ["status", "schema", "negative"])
+async def test_a_service_that_does_not_is_found(world, broken):
+    document = (await world.ask("GET", "/openapi.json")).json
+    if broken == "status":
+        del document["paths"]["/search"]["post"]["responses"]["200"]
+    elif broken == "schema":
+        document["components"]["schemas"]["SearchAnswer"]["properties"]["took_ms"] = {"type": "string"}
+    else:
+        document["components"]["schemas"]["SearchRequest"]["properties"]["query"]["maxLength"] = 3
+    with pytest.raises(BaseExceptionGroup):
+        await asyncio.to_thread(
+            exercise, document, "POST", "/search", url=f"http://127.0.0.1:{world.port}", examples=400
+        )

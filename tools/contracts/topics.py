@@ -1,0 +1,100 @@
+"""What lies in the topics: JSON Schemas of their records, and AsyncAPI 3 of the topics that hold something.
+
+https://www.asyncapi.com/docs/reference/specification/v3.0.0
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Any, Final
+
+from freshet.schemas.events import Delete, Upsert
+from freshet.schemas.feed import Change, Watermark
+from freshet.schemas.topics import Topics, TopicSpec, topic_specs
+from freshet.search.http.openapi import schemas
+from freshet.search.http.operations import Model
+from freshet.settings import Topics as TopicSettings
+
+Json = dict[str, Any]
+_DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+_COMPONENT: Final = "#/components/schemas/"
+_EVENTS: Final[tuple[Model, ...]] = (Upsert, Delete)
+_CHANGES: Final[tuple[Model, ...]] = (Change, Watermark)
+
+
+def event_schema() -> Json:
+    """JSON Schema of a record's value in the documents topic."""
+    return _union("An event of the documents topic", _EVENTS)
+
+
+def change_feed_schema() -> Json:
+    """JSON Schema of a record's value in the change feed."""
+    return _union("A record of the change feed", _CHANGES)
+
+
+def _union(title: str, models: tuple[Model, ...]) -> Json:
+    choices = [{"$ref": f"#/$defs/{model.__name__}"} for model in models]
+    return {"$schema": _DIALECT, "title": title, "oneOf": choices, "$defs": _definitions(models, "#/$defs/")}
+
+
+def _definitions(models: tuple[Model, ...], place: str) -> Json:
+    return schemas(((model, "validation") for model in models), reference=f"{place}{{model}}")
+
+
+def asyncapi() -> Json:
+    """The topics by their default names, and what Freshet does with them."""
+    names = Topics()
+    held = {names.documents: _EVENTS, names.dead_letters: (), names.indexed: _CHANGES}
+    specs = [each for each in topic_specs(names, partitions=TopicSettings().partitions) if each.name in held]
+    return {
+        "asyncapi": "3.0.0",
+        "info": {
+            "title": "Freshet",
+            "version": version("freshet"),
+            "description": "The topics that Freshet reads and writes. The name of the first is a setting.",
+            "license": {"name": "Apache-2.0"},
+        },
+        "defaultContentType": "application/json",
+        "channels": {_id(each.name): _channel(each, held[each.name]) for each in specs},
+        "operations": {
+            "index": _operation("receive", names.documents, "The worker reads events, and the index follows them."),
+            "bury": _operation("send", names.dead_letters, "The worker keeps events that can never be indexed."),
+            "announce": _operation("send", names.indexed, "The worker tells what it has changed in the index."),
+        },
+        "components": {"messages": _messages(), "schemas": _definitions(_EVENTS + _CHANGES, _COMPONENT)},
+    }
+
+
+def _id(topic: str) -> str:
+    return topic.replace(".", "_").replace("-", "_")
+
+
+def _channel(topic: TopicSpec, models: tuple[Model, ...]) -> Json:
+    messages = [model.__name__ for model in models] or ["DeadLetter"]
+    cleanup = {"cleanup.policy": [str(topic.cleanup)]}
+    return {
+        "address": topic.name,
+        "description": topic.holds,
+        "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in messages},
+        "bindings": {"kafka": {"topic": topic.name, "partitions": topic.partitions, "topicConfiguration": cleanup}},
+    }
+
+
+def _operation(action: str, topic: str, summary: str) -> Json:
+    return {"action": action, "channel": {"$ref": f"#/channels/{_id(topic)}"}, "summary": summary}
+
+
+def _messages() -> Json:
+    found = {model.__name__: _message(model) for model in _EVENTS + _CHANGES}
+    about = "The original bytes of an event; headers tell its origin, the reason, the field and when."
+    return {**found, "DeadLetter": {"name": "DeadLetter", "contentType": "application/octet-stream", "summary": about}}
+
+
+def _message(model: Model) -> Json:
+    return {
+        "name": model.__name__,
+        "summary": " ".join((model.__doc__ or "").split("\n\n", maxsplit=1)[0].split()),
+        "contentType": "application/json",
+        "payload": {"$ref": f"{_COMPONENT}{model.__name__}"},
+        "bindings": {"kafka": {"key": {"type": "string", "description": "the document key"}}},
+    }
