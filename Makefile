@@ -3,6 +3,8 @@
 UV_VERSION := 0.13.8
 UV := .tools/uv-$(UV_VERSION)/bin/uv
 SLOWEST := --durations=15 --durations-min=1
+# Two tests at once; those of a group (xdist_group) one after the other: demos would take each other's ports.
+TOGETHER := --numprocesses=2 --dist=loadgroup
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -20,7 +22,7 @@ lint: setup  ## Style, types, the direction of imports
 	.venv/bin/lint-imports
 
 test: setup programs lint  ## Lint and all tests, against real servers that start by themselves; ARGS="-k name" for some
-	.venv/bin/pytest --ignore=tests/torch $(SLOWEST) $(ARGS)
+	.venv/bin/pytest --ignore=tests/torch $(TOGETHER) $(SLOWEST) $(ARGS)
 
 soak: setup programs  ## Twenty times as much of what tests of kills, outages and races do in `make test`; a quarter of an hour
 	FRESHET_TEST_SOAK=1 .venv/bin/pytest -m soak --timeout=3600 $(SLOWEST) $(ARGS)

@@ -94,7 +94,7 @@ async def test_a_search_is_answered_as_the_service_answers_it(client):
 
 
 async def test_a_filter_may_be_given_as_json_or_as_its_model(client, world):
-    world.reader.fields = {"lang": Kind.KEYWORD}
+    world.reader.fields["lang"] = Kind.KEYWORD
     given = {"must": [{"key": "metadata.lang", "match": {"any": ["en", "de"]}}]}
     for filters in (given, Filter.model_validate(given)):
         answer = await client.search("cat", filters=filters, facets=["metadata.lang"])
