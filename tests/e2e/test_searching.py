@@ -1,0 +1,48 @@
+"""Searches by meaning and by words, on a worker and a service that run as users run them."""
+
+import json
+
+from tests.support.waiting import wait_until
+
+TOPICS = ["reset the router", "expenses of a journey", "soup of carrots", "a lease of a flat", "repair a bicycle"]
+DOCUMENTS = [
+    {
+        "type": "upsert",
+        "id": f"{number:02}",
+        "title": f"Case {number}",
+        "text": f"How to: {TOPICS[number % 5]}. Reference code QX{number}Z.",
+        "metadata": {"team": f"team-{number % 3}", "lang": "en"},
+    }
+    for number in range(60)
+]
+
+
+async def test_words_find_what_meaning_cannot_and_both_together_find_either(make_road, started):
+    road = make_road(FRESHET_FIELDS=json.dumps({"team": "keyword"}))
+    await started(road.search())
+    await started(road.worker())
+    async with road.publisher() as publisher, road.client() as client:
+        await publisher.publish_many(DOCUMENTS)
+        await road.caught_up()
+
+        async def weighed():
+            answer = await client.search("QX17Z", mode="sparse", explain=True)
+            return answer if answer.query.statistics else None
+
+        answer = await wait_until(weighed, "the worker has made term statistics, and the service has taken them up")
+        assert [result.id for result in answer.results] == ["17"]
+        assert (await client.search("QX17Z", limit=1)).results[0].id == "17"
+        by_meaning = await client.search("my wifi does not work", mode="dense", limit=12)
+        assert {result.id for result in by_meaning.results} == {f"{number:02}" for number in range(0, 60, 5)}
+        assert (await client.search("my wifi does not work", mode="sparse")).results == []
+        assert (await client.search("my wifi does not work", limit=1)).results[0].text.startswith("How to: reset")
+
+        pages = [(await client.search("how to", limit=7, offset=at)).results for at in range(0, 63, 7)]
+        found = [result.id for page in pages for result in page]
+        assert sorted(found) == [document["id"] for document in DOCUMENTS]
+
+        only = {"must": [{"key": "metadata.team", "match": {"value": "team-2"}}]}
+        answer = await client.search("QX17Z", filters=only, facets=["metadata.team"], limit=60)
+        assert answer.results[0].id == "17"
+        assert {result.metadata["team"] for result in answer.results} == {"team-2"}
+        assert [(each.value, each.count) for each in answer.facets["metadata.team"]] == [("team-2", 20)]
