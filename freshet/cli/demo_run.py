@@ -17,6 +17,7 @@ from freshet.cli.demo_view import View, keep_showing, open_view
 from freshet.cli.output import print_json, warn
 from freshet.local.asking import ask
 from freshet.local.stack import LocalStack, together, until_done
+from freshet.local.stdlib_docs import FIELDS
 from freshet.schemas.topics import Topics
 from freshet.search.index.identity import is_group_of
 from freshet.streams.kafka.connection import KafkaConnection
@@ -63,7 +64,8 @@ class Demo:
 
 async def run(given: Demo, new_corpus: Callable[[Say], Corpus]) -> int:
     """The exit code. Raises CancelledError when it is told to stop before it serves, LocalPartError, TransientError."""
-    async with LocalStack(folder=given.data, jars=given.jars, port=given.port) as stack:
+    fields = FIELDS if given.followed is None else {}
+    async with LocalStack(folder=given.data, jars=given.jars, port=given.port, fields=fields) as stack:
         try:
             with open_view() as view:
                 corpus = new_corpus(view.say)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import sys
@@ -68,13 +69,20 @@ class LocalStack:
     `start_servers` starts Kafka and the engine, `start_processes` then the worker and the search service at `url`, and
     `start` all of it as early as it goes; `starts` tells how far each is. Data stay in `folder`, logs in its `logs`;
     hold `locked(folder)` meanwhile. Everything listens on loopback only. The worker and the service see nothing of the
-    user's own settings but how to compute.
+    user's own settings but how to compute; `fields` of the metadata are declared for filters, by their kinds.
     """
 
     def __init__(
-        self, *, folder: Path, jars: Sequence[Path], port: int, environ: Mapping[str, str] = os.environ
+        self,
+        *,
+        folder: Path,
+        jars: Sequence[Path],
+        port: int,
+        fields: Mapping[str, str] | None = None,
+        environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._folder = folder
+        self._fields = fields or {}
         # Temporary files of all parts, so that even those of killed ones go.
         self._scratch = folder / "tmp"
         self._environ = {**environ, "TMPDIR": str(self._scratch)}
@@ -169,6 +177,7 @@ class LocalStack:
             "QDRANT__URL": self.qdrant.url,
             "QDRANT__API_KEY": self.qdrant.api_key,
             "PROBES__PORT": str(probes),
+            "FIELDS": json.dumps(self._fields),
             **settings,
         }
         return ChildProcess(

@@ -21,6 +21,7 @@ from typing import Any, Final, Literal
 from freshet.schemas.keys import digest
 
 Kind = Literal["module", "class", "function", "method", "property"]
+FIELDS: Final = {"module": "keyword", "kind": "keyword"}  # of the metadata, for filters
 Definition = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 LEAST_CHARACTERS: Final = 20  # what is shorter ("Return self.") answers no question

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from itertools import cycle
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ FIELDS = {"kind": "keyword", "edition": "integer"}
 KIND = {"must": [{"key": "metadata.kind", "match": {"value": "volcano"}}]}
 ANY_EDITION = {"must": [{"key": "metadata.edition", "range": {"gte": 0}}]}
 # What is asked in turn; `facets` wherever there is a filter, for they must count one document whatever happens.
-WAYS = [
+WAYS: list[dict[str, Any]] = [
     {"query": QUERY},
     {"query": QUERY, "mode": "dense"},
     {"query": "volcano erupted lava", "mode": "sparse"},
