@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from freshet.cli import config, delete, demo, dev, doctor, lag, processes, publish, topics, version
+from freshet.cli import config, delete, demo, dev, doctor, evaluate, lag, processes, publish, topics, version
 from freshet.cli.exits import DONE, FAILED, INTERRUPTED, USAGE
 from freshet.schemas.errors import FreshetError, SettingsError
 
@@ -32,6 +32,7 @@ app.command("publish")(publish.publish)
 app.command("delete")(delete.delete)
 app.add_typer(topics.app, name="topics")
 app.command("lag")(lag.lag)
+app.command("evaluate")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)
 app.command("config")(config.config)
 app.command("version")(version.version)

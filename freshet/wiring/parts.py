@@ -47,6 +47,13 @@ async def open_embedder(
 ) -> Embedder:
     """The model with its cache; closed with the stack. Raises PermanentError or SettingsError."""
     embedder = await asyncio.to_thread(load_model, settings)
+    return with_cache(embedder, settings, metrics, stack, redis_timeout=redis_timeout)
+
+
+def with_cache(
+    embedder: Embedder, settings: Settings, metrics: EmbeddingMetrics, stack: AsyncExitStack, *, redis_timeout: float
+) -> Embedder:
+    """The embedder with the cache of the settings before it; both are closed with the stack."""
     cached = CachedEmbedder(embedder, _cache(settings, redis_timeout), metrics)
     stack.push_async_callback(cached.close)
     return cached
