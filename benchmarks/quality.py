@@ -1,7 +1,7 @@
 """How good searches are, held against the same searches done plainly, and against documents that are taken whole.
 
-The service's part is that of `freshet evaluate`. `plain` is exact over the same passages; `whole` takes each document as
-one, cut at the end of the model's window for its vector, as published figures do.
+The service's part is that of `freshet evaluate`. `plain` is exact over the same passages; `whole` takes each document
+as one, cut at the end of the model's window for its vector, as published figures do.
 """
 
 from __future__ import annotations

@@ -54,7 +54,6 @@ def evaluate(
     nothing of it, and Kafka is not needed. Where no Qdrant is set and none runs here, the local engine is used.
     """
     _check_packages()
-    interrupts = Interrupts()
     from freshet.evaluation.results import kept, load
     from freshet.evaluation.results import save as keep_result
     from freshet.evaluation.runs import choose
@@ -71,7 +70,7 @@ def evaluate(
         demand_comparable(earlier, judged.queries_digest)
     _fetch_model(given)
     try:
-        found = run_quietly(interrupts.run(_evaluate(given, judged, runs, keep=keep)))
+        found = run_quietly(Interrupts().run(_evaluate(given, judged, runs, keep=keep)))
     except asyncio.CancelledError:
         raise typer.Exit(INTERRUPTED) from None
     _print(found, earlier, json=json)

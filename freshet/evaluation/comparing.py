@@ -1,7 +1,7 @@
 """Whether one evaluation is better than another, or only happens to look so.
 
 A paired randomisation test (Smucker, Allan and Carterette 2007): were both the same, each query's difference might as
-well have the other sign. p is the share of such worlds whose mean difference is at least as large.
+well have the other sign. p is twice the share of such worlds whose mean difference goes at least as far to its side.
 """
 
 from __future__ import annotations
