@@ -65,7 +65,7 @@ async def test_words_find_codes_meaning_finds_paraphrases_and_both_together_find
     found = {run["name"]: run["queries"] for run in json.loads(output)["runs"]}
 
     def quality(run: str, kind: str) -> float:
-        return mean(scores["ndcg@10"] for query, scores in found[run].items() if query.startswith(kind))
+        return mean(float(scores["ndcg@10"]) for query, scores in found[run].items() if query.startswith(kind))
 
     assert quality("sparse", "code") > quality("dense", "code")
     assert quality("dense", "said") > quality("sparse", "said")

@@ -165,3 +165,48 @@ async def _listening(url: str) -> AsyncIterator[None]:
     server = await asyncio.start_server(lambda *_: None, LOOPBACK, int(url.rpartition(":")[2]))
     async with server:
         yield
+
+
+async def test_two_evaluations_at_once_do_not_meet(client: AsyncQdrantClient, judged: Judged):
+    before = await ours(client)
+    found = await asyncio.gather(*(run(client, judged, CountingEmbedder(), keep=False) for _ in range(2)))
+    assert [each.runs[0].measures["ndcg@10"] for each in found] == [1, 1]
+    assert await ours(client) == before
+
+
+async def test_a_kept_collection_that_is_half_full_is_completed(client: AsyncQdrantClient, judged: Judged):
+    """As somebody leaves it who is interrupted."""
+    before = await ours(client)
+    with pytest.raises(FolderError):
+        await run(client, judged, CountingEmbedder(poison="word9"), keep=True)
+    (kept,) = await ours(client) - before
+    try:
+        rest = CountingEmbedder()
+        found = await run(client, judged, rest, keep=True)
+        assert len(rest.texts) == 1
+        assert found.corpus.passages == len(DOCUMENTS)
+    finally:
+        await client.delete_collection(kept)
+
+
+async def test_another_corpus_never_gets_what_was_kept(client: AsyncQdrantClient, judged: Judged, tmp_path: Path):
+    before = await ours(client)
+    other = read_folder(
+        write_judged(tmp_path / "other", {**DOCUMENTS, "d3": "nothing of it"}, QUERIES, GRADES), rules=Rules()
+    )
+    try:
+        one = await run(client, judged, CountingEmbedder(), keep=True)
+        two = await run(client, other, CountingEmbedder(), keep=True)
+        assert len(await ours(client) - before) == 2
+        assert (one.runs[0].queries["q3"]["ndcg@10"], two.runs[0].queries["q3"]["ndcg@10"]) == (1, 0)
+    finally:
+        for name in await ours(client) - before:
+            await client.delete_collection(name)
+
+
+async def test_documents_that_would_be_dead_letters_are_told_before_anything_is_embedded(tmp_path: Path):
+    folder = write_judged(tmp_path / "long", {"a": ("t" * 2_001, "text")}, {"q": "t"}, {"q": {"a": 1}})
+    with pytest.raises(FolderError, match=r"corpus\.jsonl, line 1: title: "):
+        read_folder(folder, rules=Rules())
+    with pytest.raises(FolderError, match=r"corpus\.jsonl, line 1: the event has \d+ bytes, the limit is 1000"):
+        read_folder(folder, rules=Rules(max_bytes=1_000))

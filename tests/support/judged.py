@@ -4,12 +4,11 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+Text = str | tuple[str, str]
 Grades = Mapping[str, Mapping[str, int]]
 
 
-def write_judged(
-    folder: Path, documents: Mapping[str, str | tuple[str, str]], queries: Mapping[str, str], grades: Grades
-) -> Path:
+def write_judged(folder: Path, documents: Mapping[str, Text], queries: Mapping[str, str], grades: Grades) -> Path:
     """Documents are texts, or title and text, by their ids."""
     (folder / "qrels").mkdir(parents=True)
     titled = {id_: ("", each) if isinstance(each, str) else each for id_, each in documents.items()}

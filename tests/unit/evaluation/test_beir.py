@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from freshet.evaluation.beir import FolderError, Judged, read_folder
 from freshet.schemas.decoding import Rules
-from tests.support.judged import write_judged
+from tests.support.judged import Text, write_judged
 
-DOCUMENTS = {"d1": ("Router", "Hold the button."), "d2": "Bring the parcel."}
+DOCUMENTS: dict[str, Text] = {"d1": ("Router", "Hold the button."), "d2": "Bring the parcel."}
 QUERIES = {"q1": "reset", "q2": "parcel", "q3": "never judged"}
 GRADES = {"q1": {"d1": 2}, "q2": {"d2": 1, "d1": 0}}
 

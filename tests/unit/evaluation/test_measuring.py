@@ -3,6 +3,8 @@
 from math import log2
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from freshet.evaluation.measuring import mean, measure
 
@@ -49,3 +51,29 @@ def test_a_query_that_finds_nothing_counts_as_nothing_and_is_not_left_out():
     found = measure(GRADES | {"r": {"a": 1}}, {"q": ["a", "b"], "r": []})
     assert found["r"] == {"ndcg@10": 0, "recall@100": 0, "mrr@10": 0}
     assert mean(found) == pytest.approx({"ndcg@10": 0.5, "recall@100": 0.5, "mrr@10": 0.5})
+
+
+def by_hand(grades: dict[str, int], found: list[str]) -> dict[str, float]:
+    """From the definitions, without a thought for speed."""
+    gains = [max(grades.get(each, 0), 0) for each in found]
+    ideal = sorted((each for each in grades.values() if each > 0), reverse=True)
+    relevant = {each for each, grade in grades.items() if grade > 0}
+    best = discounted(ideal[:10])
+    first = next((rank for rank, each in enumerate(found[:10], 1) if each in relevant), None)
+    return {
+        "ndcg@10": discounted(gains[:10]) / best if best else 0.0,
+        "recall@100": len(relevant & set(found[:100])) / len(relevant) if relevant else 0.0,
+        "mrr@10": 1 / first if first else 0.0,
+    }
+
+
+def discounted(gains: list[int]) -> float:
+    return sum(gain / log2(rank + 1) for rank, gain in enumerate(gains, 1))
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdefghijklmnopqrst"), st.integers(0, 4), min_size=1),
+    st.lists(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), unique=True),
+)
+def test_every_ranking_has_what_the_definitions_say(grades, found):
+    assert measure({"q": grades}, {"q": found})["q"] == pytest.approx(by_hand(grades, found), abs=1e-6)
