@@ -14,7 +14,8 @@ from freshet.evaluation.runs import RUNS, Run
 from freshet.schemas.decoding import Rules
 from freshet.schemas.errors import TransientError
 from freshet.schemas.http import IndexState, SearchAnswer, SearchRequest, SearchResult
-from freshet.search.service import InvalidSearch, SearchService
+from freshet.search.asking import InvalidSearch
+from freshet.search.service import SearchService
 from tests.support.judged import write_judged
 
 
@@ -33,7 +34,9 @@ class Service:
         found = self._found[request.query]
         results = [SearchResult(id=id_, score=1, title="", text="", metadata={}) for id_ in found]
         index = IndexState(version="v")
-        return SearchAnswer(query_id="i", results=results, took_ms=0, stages={}, degraded=[], index=index)
+        return SearchAnswer(
+            query_id="i", results=results, took_ms=0, stages={}, degraded=[], reranked=False, index=index
+        )
 
 
 @pytest.fixture
