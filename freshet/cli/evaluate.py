@@ -67,15 +67,15 @@ def evaluate(
     if earlier is not None:
         from freshet.evaluation.comparing import demand_comparable
 
-        demand_comparable(earlier, judged.queries_digest)
+        demand_comparable(earlier, judged.queries_digest, [run.name for run in runs])
     _fetch_model(given)
     try:
         found = run_quietly(Interrupts().run(_evaluate(given, judged, runs, keep=keep)))
     except asyncio.CancelledError:
         raise typer.Exit(INTERRUPTED) from None
-    _print(found, earlier, json=json)
     if save is not None:
         warn(f"kept as {save}: {keep_result(found, save, results)}")
+    _print(found, earlier, json=json)
 
 
 def _check_packages() -> None:

@@ -6,7 +6,7 @@ well have the other sign. p is twice the share of such worlds whose mean differe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,21 +37,21 @@ class Change:
         return self.after - self.before
 
 
-def demand_comparable(earlier: Evaluation, queries_digest: str) -> None:
-    """Raise SettingsError unless the same was asked, and judged in the same way."""
+def demand_comparable(earlier: Evaluation, queries_digest: str, runs: Collection[str]) -> None:
+    """Raise SettingsError unless the same was asked there and judged in the same way, in one of these runs at least."""
     if earlier.corpus.queries_digest != queries_digest:
         there = f"{earlier.corpus.name}, {earlier.corpus.split}: {earlier.corpus.queries:,} queries"
         raise SettingsError(f"--against: other queries or other judgements were used there ({there})")
+    names = [run.name for run in earlier.runs]
+    if not set(names) & set(runs):
+        raise SettingsError(f"--against: there is only {', '.join(names) or 'nothing'} to compare with")
 
 
 def compare(before: Evaluation, after: Evaluation) -> list[Change]:
-    """Each measure of the runs that both have. Raises SettingsError where they share none, or ask other queries."""
-    demand_comparable(before, after.corpus.queries_digest)
+    """Each measure of the runs that both have. Raises SettingsError where they cannot be compared."""
+    demand_comparable(before, after.corpus.queries_digest, [run.name for run in after.runs])
     earlier = {run.name: run for run in before.runs}
-    pairs = [(earlier[run.name], run) for run in after.runs if run.name in earlier]
-    if not pairs:
-        raise SettingsError(f"--against: there is only {', '.join(earlier) or 'nothing'} to compare with")
-    return [change for old, new in pairs for change in _changes(old, new)]
+    return [change for run in after.runs if run.name in earlier for change in _changes(earlier[run.name], run)]
 
 
 def p_value(differences: Sequence[float]) -> float:

@@ -7,7 +7,9 @@ import pytest
 
 from freshet.cli import evaluate
 from freshet.cli.app import run
+from freshet.evaluation.beir import read_folder
 from freshet.evaluation.results import save
+from freshet.schemas.decoding import Rules
 from tests.support.judged import write_judged
 from tests.unit.evaluation.test_comparing import evaluation
 
@@ -64,6 +66,13 @@ def test_a_result_of_other_queries_is_refused_before_the_work(folder: Path, tmp_
     save(evaluation({"sparse": [0.5]}, queries_digest="others"), "yesterday", tmp_path / "data" / "evaluations")
     told = complaint(capsys, 2, str(folder), "--against", "yesterday")
     assert told == "--against: other queries or other judgements were used there (mini, test: 1 queries)"
+
+
+def test_a_result_of_other_ways_of_searching_is_refused_before_the_work(folder: Path, tmp_path: Path, capsys):
+    digest = read_folder(folder, rules=Rules()).queries_digest
+    save(evaluation({"dense": [0.5]}, queries_digest=digest), "yesterday", tmp_path / "data" / "evaluations")
+    told = complaint(capsys, 2, str(folder), "--against", "yesterday", "--modes", "sparse")
+    assert told == "--against: there is only dense to compare with"
 
 
 def test_settings_that_cannot_be_are_told(folder: Path, capsys, monkeypatch):
