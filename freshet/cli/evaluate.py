@@ -73,9 +73,10 @@ def evaluate(
         found = run_quietly(Interrupts().run(_evaluate(given, judged, runs, keep=keep)))
     except asyncio.CancelledError:
         raise typer.Exit(INTERRUPTED) from None
-    if save is not None:
-        warn(f"kept as {save}: {keep_result(found, save, results)}")
+    file = None if save is None else keep_result(found, save, results)
     _print(found, earlier, json=json)
+    if file is not None:
+        warn(f"kept as {save}: {file}")
 
 
 def _check_packages() -> None:

@@ -1,5 +1,8 @@
 """What the service is held against is right itself, and what is held against each other is told."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -66,3 +69,9 @@ def test_known_corpora_have_a_floor_and_others_none():
     assert named("ndcg10", 0.5, 0.5).reached is None
     assert named("ndcg10", 0.64, 0.64, corpus="scifact").reached
     assert not named("ndcg10", 0.63, 0.63, corpus="scifact").reached
+
+
+def test_quality_without_judgements_is_a_mistake_of_use():
+    done = subprocess.run([sys.executable, "-m", "benchmarks", "quality"], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "quality needs a folder with queries and judgements" in done.stderr
