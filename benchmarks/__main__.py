@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from benchmarks import freshness, indexing, start
+from benchmarks import freshness, indexing, quality, start
 from benchmarks.corpus import read_corpus
 from benchmarks.figures import Figure, merge, significant
 from benchmarks.stack import Given, scratch
@@ -21,8 +21,10 @@ from freshet.streams.kafka.logs import silence_client_logs
 BENCHMARKS: Final[Mapping[str, Callable[[Given], Coroutine[Any, Any, list[Figure]]]]] = {
     "indexing": indexing.run,
     "freshness": freshness.run,
+    "quality": quality.run,
     "start": start.run,
 }
+JUDGED: Final = {"quality"}  # what needs queries whose answers people have judged
 LATEST: Final = Path(__file__).with_name("latest.json")
 DOCUMENTS: Final = 4_000
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -31,19 +33,22 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 @app.command()
 def main(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]…", help=f"Of {', '.join(BENCHMARKS)}; all when none is given.")
+        list[str] | None,
+        typer.Argument(metavar="[NAME]…", help=f"Of {', '.join(BENCHMARKS)}; all but quality when none is given."),
     ] = None,
     corpus: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="A corpus in the format of BEIR, not the default."),
+        typer.Option(metavar="FOLDER", help="A corpus in the format of BEIR, not the default; quality needs one."),
     ] = None,
     documents: Annotated[int, typer.Option(min=1, help="How many documents to index.")] = DOCUMENTS,
     out: Annotated[Path, typer.Option(metavar="FILE", help="Where the latest figures are kept.")] = LATEST,
 ) -> None:
     """Measure Freshet on this machine: Kafka, the index, worker and search as processes of their own."""
-    chosen = names or list(BENCHMARKS)
+    chosen = names or [name for name in BENCHMARKS if name not in JUDGED]
     if unknown := sorted(set(chosen) - set(BENCHMARKS)):
         raise typer.BadParameter(f"no benchmark {', '.join(unknown)}; there are {', '.join(BENCHMARKS)}")
+    if corpus is None and JUDGED & set(chosen):
+        raise typer.BadParameter("quality needs a folder with queries and judgements", param_hint="--corpus")
     silence_client_logs()
     try:
         _run(chosen, corpus, documents, out)
@@ -65,8 +70,8 @@ def _run(names: Sequence[str], corpus: Path | None, documents: int, out: Path) -
     for name in names:
         warn(f"== {name}")
         with scratch() as folder:
-            figures = asyncio.run(BENCHMARKS[name](Given(jars, folder, events, documents)))
-        merge(out, name, [_rounded(each) for each in figures])
+            figures = asyncio.run(BENCHMARKS[name](Given(jars, folder, events, documents, corpus)))
+        merge(out, figures[0].benchmark, [_rounded(each) for each in figures])
         _print(figures)
 
 

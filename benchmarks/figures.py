@@ -30,6 +30,11 @@ class Figure:
     baseline: float | None = None
 
     @property
+    def benchmark(self) -> str:
+        """What it belongs to; figures of one are replaced together."""
+        return self.name.partition(".")[0]
+
+    @property
     def reached(self) -> bool | None:
         """Whether the goal is reached; None where there is none."""
         if self.goal is None:

@@ -28,12 +28,16 @@ WINDOW = 500
 
 @dataclass(frozen=True)
 class Given:
-    """What every benchmark gets: Kafka's class path, a folder for its data, the corpus, how many documents to index."""
+    """What every benchmark gets: Kafka's class path, a folder for its data, the corpus, how many documents to index.
+
+    `source` is the folder that the corpus was read from, None for the standard library.
+    """
 
     jars: Sequence[Path]
     folder: Path
     corpus: list[Event]
     documents: int
+    source: Path | None = None
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from freshet.cli import config, delete, demo, dev, doctor, keys, lag, processes, publish, topics, version
+from freshet.cli import config, delete, demo, dev, doctor, evaluate, keys, lag, processes, publish, topics, version
 from freshet.cli.exits import DONE, FAILED, INTERRUPTED, USAGE
 from freshet.schemas.errors import FreshetError, SettingsError
 
@@ -33,6 +33,7 @@ app.command("delete")(delete.delete)
 app.add_typer(topics.app, name="topics")
 app.command("lag")(lag.lag)
 app.add_typer(keys.app, name="keys")
+app.command("evaluate")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)
 app.command("config")(config.config)
 app.command("version")(version.version)

@@ -48,9 +48,16 @@ async def open_embedder(
     settings: Settings, metrics: EmbeddingMetrics, stack: AsyncExitStack, *, redis_timeout: float
 ) -> Embedder:
     """The model with its cache; closed with the stack. Raises PermanentError or SettingsError."""
-    model = await asyncio.to_thread(load_model, settings)
+    embedder = await asyncio.to_thread(load_model, settings)
+    return with_cache(embedder, settings, metrics, stack, redis_timeout=redis_timeout)
+
+
+def with_cache(
+    embedder: Embedder, settings: Settings, metrics: EmbeddingMetrics, stack: AsyncExitStack, *, redis_timeout: float
+) -> Embedder:
+    """The embedder with the cache of the settings before it; both are closed with the stack."""
     # A model of ours works on one call at a time; a server answers several.
-    together = TogetherEmbedder(model, at_once=_CALLS_TO_A_SERVER if settings.embedding.provider == "openai" else 1)
+    together = TogetherEmbedder(embedder, at_once=_CALLS_TO_A_SERVER if settings.embedding.provider == "openai" else 1)
     cached = CachedEmbedder(together, _cache(settings, redis_timeout), metrics)
     stack.push_async_callback(cached.close)
     return cached
