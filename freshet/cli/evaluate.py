@@ -35,8 +35,9 @@ def evaluate(
     ],
     *,
     modes: Annotated[
-        str, typer.Option(metavar="NAME,…", help="The ways of searching to compare.")
-    ] = "sparse,dense,hybrid",
+        str | None,
+        typer.Option(metavar="NAME,…", help="Of sparse, dense, hybrid and reranked; else all that the settings allow."),
+    ] = None,
     against: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="Compare with a result that was saved, or one of --json.")
     ] = None,
@@ -59,7 +60,8 @@ def evaluate(
     from freshet.evaluation.runs import choose
 
     results = _results_folder()
-    given, runs = settings(), choose(modes)
+    given = settings()
+    runs = choose(modes, reranks=given.rerank.provider != "off")
     if save is not None:
         kept(save, results)
     judged = _read(folder, split, given)
@@ -151,6 +153,9 @@ def _print_runs(found: Evaluation) -> None:
     ]
     numbers = (*MEASURES, "p50", "p95")
     print_table(("search", *numbers), rows, right=numbers)
+    for run in found.runs:
+        if run.degraded:
+            warn(f"{run.name}: {counted(run.degraded, 'answer')} of {len(run.queries):,} had to do without something")
 
 
 def _print_changes(changes: Sequence[Change], earlier: Evaluation, found: Evaluation) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from freshet.evaluation.beir import QUERIES, FolderError, Judged, Query
 from freshet.evaluation.runs import Run
+from freshet.schemas.http import SearchAnswer, SearchRequest
 from freshet.search.asking import InvalidSearch
 from freshet.search.service import SearchService
 
@@ -16,10 +17,14 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The documents that each query found, best first, and the seconds that each answer took."""
+    """The documents that each query found, best first, and the seconds that each answer took.
+
+    `degraded` counts answers that had to do without something.
+    """
 
     found: Mapping[str, Sequence[str]]
     seconds: Sequence[float]
+    degraded: int = 0
 
     def milliseconds(self, share: float) -> float:
         """What this share of the answers did not take longer than."""
@@ -36,19 +41,22 @@ async def ask_all(
     clock: Clock = time.perf_counter,
 ) -> Asked:
     """Ask all queries. Raises FolderError for one that cannot be asked, and what the service raises."""
-    await _ask(service, run, judged, judged.queries[0])  # opens connections, and reads the term statistics
-    found, seconds = {}, []
+    await _ask(service, judged, judged.queries[0], run.requests(judged.queries[0].text)[0])  # opens connections
+    found, seconds, degraded = {}, [], 0
     for query in judged.queries:
+        first, *others = run.requests(query.text)
         began = clock()
-        found[query.id] = await _ask(service, run, judged, query)
+        answer = await _ask(service, judged, query, first)
         seconds.append(clock() - began)
+        answers = [answer, *[await _ask(service, judged, query, each) for each in others]]
+        found[query.id] = list(dict.fromkeys(result.id for each in answers for result in each.results))
+        degraded += bool(answer.degraded)
         advance(1)
-    return Asked(found, seconds)
+    return Asked(found, seconds, degraded)
 
 
-async def _ask(service: SearchService, run: Run, judged: Judged, query: Query) -> list[str]:
+async def _ask(service: SearchService, judged: Judged, query: Query, request: SearchRequest) -> SearchAnswer:
     try:
-        answer = await service.search(run.request(query.text))
+        return await service.search(request)
     except InvalidSearch as error:
         raise FolderError(judged.folder / QUERIES, query.line, f"the {error.field} {error.message}") from error
-    return [result.id for result in answer.results]

@@ -29,6 +29,8 @@ from freshet.search.index.qdrant.statistics import QdrantStatistics
 from freshet.search.index.qdrant.writer import QdrantWriter
 from freshet.search.live import LiveIndex
 from freshet.search.metrics import SearchMetrics
+from freshet.search.rerank.base import RerankOff, TimedReranker
+from freshet.search.reranking import Reranking
 from freshet.search.service import Ranking, SearchService
 from freshet.settings import Settings
 from freshet.streams.indexer import Indexer
@@ -54,6 +56,7 @@ class Parts:
     client: AsyncQdrantClient
     passages: Embedder
     queries: Embedder
+    reranker: TimedReranker | RerankOff
     bar: Bar
 
 
@@ -110,14 +113,18 @@ def _service(wanted: Identity, info: VersionInfo, parts: Parts) -> SearchService
         embedder=parts.queries,
         metrics=SearchMetrics(CollectorRegistry()),
         rules=SearchRules(list_length=given.list_length),
-        ranking=Ranking(wanted.text, Fusion[given.fusion.upper()]),
+        ranking=Ranking(
+            wanted.text,
+            Fusion[given.fusion.upper()],
+            Reranking(parts.reranker, seconds=parts.settings.rerank.budget_ms / 1_000),
+        ),
     )
 
 
 def _result(run: Run, judged: Judged, asked: Asked) -> RunResult:
     scores = measure(judged.grades, asked.found)
     latency = Latency(p50=asked.milliseconds(0.5), p95=asked.milliseconds(0.95))
-    return RunResult(name=run.name, measures=mean(scores), latency_ms=latency, queries=scores)
+    return RunResult(name=run.name, degraded=asked.degraded, measures=mean(scores), latency_ms=latency, queries=scores)
 
 
 def _corpus(judged: Judged, passages: int) -> Corpus:

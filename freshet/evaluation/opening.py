@@ -19,10 +19,12 @@ from pydantic import SecretStr
 
 from freshet.evaluation.evaluating import Bar, Parts
 from freshet.local.processes import LocalPartError
-from freshet.schemas.errors import SettingsError
+from freshet.schemas.errors import SettingsError, TransientError
 from freshet.search.embedding.metrics import EmbeddingMetrics
+from freshet.search.rerank.base import RerankOff
 from freshet.settings import Qdrant, Settings
 from freshet.wiring.parts import load_model, qdrant_client, with_cache
+from freshet.wiring.rerank import open_rerank
 
 USUAL: Final = str(Qdrant.model_fields["url"].default)
 
@@ -41,7 +43,10 @@ async def open_parts(
         spent, timeout = EmbeddingMetrics(CollectorRegistry()), settings.redis.worker_timeout_seconds
         cached = with_cache(model, settings, spent, stack, redis_timeout=timeout)
         client = qdrant_client(settings, stack)
-        yield Parts(settings=settings, client=client, passages=cached, queries=model, bar=bar)
+        reranker = await open_rerank(settings, stack)
+        if isinstance(reranker, RerankOff) and reranker.wanted:
+            raise TransientError("open the reranker", reranker.reason)
+        yield Parts(settings=settings, client=client, passages=cached, queries=model, reranker=reranker, bar=bar)
 
 
 def needs_engine(settings: Settings) -> bool:

@@ -50,9 +50,13 @@ class Latency(_Part):
 
 
 class RunResult(_Part):
-    """One way of asking: the means of the measures, and by query each of them."""
+    """One way of asking: the means of the measures, and by query each of them.
+
+    `degraded` counts answers that had to do without something, such as a reranker that was late.
+    """
 
     name: str
+    degraded: int = 0
     measures: dict[str, float]
     latency_ms: Latency
     queries: dict[str, dict[str, _Share]]

@@ -45,7 +45,7 @@ def test_a_broken_line_is_told_with_its_file(folder: Path, capsys):
 
 def test_a_way_of_searching_that_does_not_exist_is_told_with_those_that_do(folder: Path, capsys):
     told = complaint(capsys, 2, str(folder), "--modes", "sparse,magic")
-    assert told == "--modes: there is no 'magic'; there are sparse, dense, hybrid"
+    assert told == "--modes: there is no 'magic'; there are sparse, dense, hybrid, reranked"
 
 
 @pytest.mark.parametrize("modes", ["", " , "])
@@ -112,6 +112,7 @@ def test_what_programs_read_has_these_fields(capsys):
         "runs": [
             {
                 "name": "sparse",
+                "degraded": 0,
                 "measures": {"ndcg@10": 0.75, "recall@100": 0.75, "mrr@10": 0.75},
                 "latency_ms": {"p50": 1, "p95": 2},
                 "queries": {

@@ -20,22 +20,26 @@ from tests.support.judged import write_judged
 
 
 class Service:
-    """Answers with the documents that it was told; a `failing` query raises."""
+    """Answers with the documents that it was told, late with `reranked` ones; a `failing` query raises."""
 
-    def __init__(self, found: dict[str, list[str]], *, failing: Exception | None = None) -> None:
+    def __init__(
+        self, found: dict[str, list[str]], *, reranked: list[str] | None = None, failing: Exception | None = None
+    ) -> None:
         self.requests: list[SearchRequest] = []
         self._found = found
+        self._reranked = reranked
         self._failing = failing
 
     async def search(self, request: SearchRequest) -> SearchAnswer:
         self.requests.append(request)
         if self._failing is not None:
             raise self._failing
-        found = self._found[request.query]
+        found = self._reranked if request.rerank and self._reranked else self._found[request.query]
+        degraded = ["rerank_late"] if request.rerank else []
         results = [SearchResult(id=id_, score=1, title="", text="", metadata={}) for id_ in found]
         index = IndexState(version="v")
         return SearchAnswer(
-            query_id="i", results=results, took_ms=0, stages={}, degraded=[], reranked=False, index=index
+            query_id="i", results=results, took_ms=0, stages={}, degraded=degraded, reranked=False, index=index
         )
 
 
@@ -59,11 +63,20 @@ async def test_what_each_query_found_is_kept_in_its_order(judged: Judged):
     assert asked.found == {"q1": ["a", "b"], "q2": []}
 
 
-@pytest.mark.parametrize("run", RUNS, ids=lambda run: run.name)
+@pytest.mark.parametrize("run", RUNS[:3], ids=lambda run: run.name)
 async def test_a_way_of_asking_is_a_mode_and_asks_for_as_much_as_one_may(judged: Judged, run: Run):
     service = Service({"one": [], "two": []})
     await ask(service, run, judged)
-    assert {(each.mode, each.limit, each.offset) for each in service.requests} == {(run.name, 100, 0)}
+    asked = {(each.mode, each.limit, each.offset, each.rerank) for each in service.requests}
+    assert asked == {(run.name, 100, 0, False)}
+
+
+async def test_a_reranked_page_is_followed_by_what_was_not_on_it(judged: Judged):
+    service = Service({"one": ["a", "b"], "two": ["c"]}, reranked=["b"])
+    asked = await ask(service, RUNS[3], judged)
+    assert asked.found == {"q1": ["b", "a"], "q2": ["b", "c"]}
+    assert [(each.limit, each.rerank) for each in service.requests[-2:]] == [(10, True), (100, False)]
+    assert asked.degraded == 2
 
 
 async def test_the_first_search_which_opens_connections_is_not_timed(judged: Judged):
