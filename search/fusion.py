@@ -65,8 +65,8 @@ class Match:
     scores: tuple[float | None, ...]
 
 
-def fuse(retrieved: Retrieved, fusion: Fusion = Fusion.MINMAX) -> list[Candidate]:
-    """The documents of all lists, best first; equal scores by document key.
+def fuse(retrieved: Retrieved, fusion: Fusion = Fusion.MINMAX, *, limit: int | None = None) -> list[Candidate]:
+    """The documents of all lists, or the first `limit` of them, best first; equal scores by document key.
 
     A single list keeps its own scores. Of several, one that has nothing to say weighs nothing, and the scores lie
     in 0…1.
@@ -78,7 +78,7 @@ def fuse(retrieved: Retrieved, fusion: Fusion = Fusion.MINMAX) -> list[Candidate
         scaled = [_SCALES[fusion](table) for table in tables]
         keys = {key for table in tables for key in table.best}
         fused = {key: sum(scores.get(key, 0.0) for scores in scaled) for key in keys}
-    order = sorted(fused, key=lambda key: (-fused[key], key))
+    order = sorted(fused, key=lambda key: (-fused[key], key))[:limit]
     return [_candidate(retrieved.states[key], fused[key], tables) for key in order]
 
 

@@ -25,7 +25,7 @@ from freshet.search.index.records import LedgerRecord, ValueCount, Vector
 from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.metrics import SearchMetrics, Stage
 from freshet.search.rerank.base import RerankOff
-from freshet.search.reranking import Reranked, Reranking
+from freshet.search.reranking import DEPTH, Reranked, Reranking
 from freshet.search.retrieval import retrieve
 from freshet.search.statistics import TermStatistics
 from freshet.search.timing import Timer
@@ -116,7 +116,7 @@ class SearchService:
                 passes=passes,
             )
         with timer.stage(Stage.FUSE):
-            return fuse(retrieved, self._ranking.fusion)
+            return fuse(retrieved, self._ranking.fusion, limit=max(asked.end, DEPTH * request.limit))
 
     async def _facets(self, asked: Asked, live: LiveVersion, timer: Timer) -> Mapping[str, Sequence[ValueCount]]:
         request = asked.request

@@ -130,7 +130,8 @@ async def test_a_question_that_cannot_be_answered_says_why(page: Page):
     await expect(page.locator(RESULTS)).to_have_count(3)  # where tenants are off the address may name one in vain
     await page.locator(QUERY).fill("\u200b")
     await expect(page.locator("#notice")).to_have_text(
-        "The request is not valid: query: is empty: ask with at least one visible character"
+        "The request is not valid: query: is empty: ask with at least one visible character, "
+        "or give filters to list what passes them"
     )
     await expect(page.locator(RESULTS)).to_have_count(0)
     await page.locator(QUERY).fill("router")

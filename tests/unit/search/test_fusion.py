@@ -51,6 +51,12 @@ def test_a_list_with_one_document_counts_it_in_full_and_an_empty_one_counts_noth
     assert order({}, {}) == {}
 
 
+def test_the_first_so_many_are_those_of_the_whole_order():
+    found = retrieved({"a": 0.9, "b": 0.5, "c": 0.1}, {"b": 30.0, "d": 20.0, "a": 10.0})
+    assert fuse(found, limit=2) == fuse(found)[:2]
+    assert fuse(found, limit=9) == fuse(found)
+
+
 def test_equal_scores_are_ordered_by_key():
     assert list(order({"b": 1.0, "a": 1.0, "c": 1.0}, {})) == ["a", "b", "c"]
 
