@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,7 +24,7 @@ class LiveVersion:
 
 
 class LiveIndex:
-    """What the alias points at, resolved anew for each request, which uses that version in all its calls.
+    """What the alias points at when a request asks, or after; the request uses that version in all its calls.
 
     `open_reader` is asked once for each version that comes to life, and may refuse one that it cannot serve.
     """
@@ -32,6 +33,7 @@ class LiveIndex:
         self._versions = versions
         self._open_reader = open_reader
         self._last: LiveVersion | None = None
+        self._looking: asyncio.Task[str | None] | None = None
 
     @property
     def name(self) -> str | None:
@@ -40,7 +42,7 @@ class LiveIndex:
 
     async def current(self) -> LiveVersion:
         """The live version. Raises TransientError when there is none, and what the index and `open_reader` raise."""
-        name = await self._versions.live()
+        name = await self._look()
         if name is None:
             hint = "a worker makes the first version when it starts"
             raise TransientError(_OPERATION, "no index version is live yet", hint=hint)
@@ -52,3 +54,12 @@ class LiveIndex:
         reader = self._open_reader(info)
         self._last = LiveVersion(name, reader, str(info.metadata.get("topic", "")), Snapshots(reader))
         return self._last
+
+    async def _look(self) -> str | None:
+        """The alias. Who comes while a question is under way waits for the next one, which all who wait share."""
+        under_way = self._looking
+        if under_way is not None and not under_way.done():
+            await asyncio.wait({under_way})
+        if self._looking is under_way or self._looking is None:
+            self._looking = asyncio.create_task(self._versions.live())
+        return await asyncio.shield(self._looking)

@@ -27,6 +27,7 @@ from freshet.settings import SEARCH_PROBE_PORT, WORKER_PROBE_PORT
 T = TypeVar("T")
 
 SEARCH_PORT: Final = 8080
+WORKER_NICE: Final = "10"
 START_SECONDS: Final = 120.0  # loading a model on a busy machine
 PROCESS_GRACE: Final = 8.0  # the worker's batch in flight has 5
 SERVER_GRACE: Final = 6.0
@@ -91,7 +92,8 @@ class LocalStack:
         self.qdrant = LocalQdrant(folder=folder / "qdrant", log=self._log("qdrant"))
         worker_probes, search_probes = usual_or_free(WORKER_PROBE_PORT), usual_or_free(SEARCH_PROBE_PORT)
         self.worker_url = f"http://{LOOPBACK}:{worker_probes}"
-        self.worker = self._process("worker", worker_probes, self.worker_url, {})
+        # Searches first: people wait for them.
+        self.worker = self._process("worker", worker_probes, self.worker_url, {"WORKER__NICE": WORKER_NICE})
         # One query at a time is short work, and the worker wants the cores.
         light = {"SEARCH__PORT": str(port), "EMBEDDING__THREADS": "1"}
         self.search = self._process("search", search_probes, self.url, light)

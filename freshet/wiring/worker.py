@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -77,6 +78,7 @@ class WorkerProcess:
 @asynccontextmanager
 async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
     """Build a worker: waits for Kafka and Qdrant, refuses to start over what it does not fit (SettingsError)."""
+    os.nice(settings.worker.nice)
     registry, weather = new_registry(), Weather()
     checks: dict[str, Check] = {"start": _starting}
     board = Board("worker", settings.index, checks)
