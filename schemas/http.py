@@ -8,6 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, 
 from pydantic_core import from_json
 
 from freshet.schemas.events import MAX_TITLE_CHARACTERS, DocumentId, Metadata, Tenant, Version
+from freshet.schemas.fields import Kind
 from freshet.schemas.filter_values import Key
 from freshet.schemas.filters import Filter
 from freshet.schemas.positions import Order
@@ -152,7 +153,8 @@ class IndexFacts(_Answer):
     `newest_event_at` is the event time of the document state that became searchable last, `changed_at` the moment when
     it did; both are null while nothing is indexed. `now` is the server's clock. `tenants` and `order` are the topic's
     settings; `publishing` tells whether the routes that publish work here, for this key. `tenant` is the one that the
-    key acts for, and of which documents and times are then told; null where it may name any.
+    key acts for, and of which documents and times are then told; null where it may name any. `fields` and `reranking`
+    are what searches can ask for.
     """
 
     index: str = Field(description="the name that searches use")
@@ -165,6 +167,8 @@ class IndexFacts(_Answer):
     order: Order = Field(description="what is newer: the later offset, or the higher version")
     publishing: bool = Field(description="whether the routes that publish work here, for this key")
     tenant: str | None = Field(description="the only tenant that the key acts for; null where it may name any")
+    fields: dict[str, Kind] = Field(description="what can be filtered, such as metadata.lang, and what each holds")
+    reranking: bool = Field(description="whether there is a reranker")
 
 
 class FacetCount(_Answer):

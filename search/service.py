@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from freshet.schemas.fields import Kind
 from freshet.schemas.http import IndexState, SearchAnswer, SearchRequest
 from freshet.schemas.matching import matches
 from freshet.search.answering import Telling, facet_counts
@@ -40,6 +41,14 @@ class Ranking:
     text: Bm25 = field(default_factory=Bm25)
     fusion: Fusion = Fusion.MINMAX
     reranking: Reranking = NO_RERANKING
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What searches can ask for that not every service has: declared fields by their paths, and a reranker."""
+
+    fields: Mapping[str, Kind]
+    reranking: bool
 
 
 class SearchService:
@@ -86,6 +95,11 @@ class SearchService:
             degraded=[] if ranked.degraded is None else [ranked.degraded.value],
             index=IndexState(version=live.name),
         )
+
+    @property
+    def offer(self) -> Offer:
+        """What can be asked for here."""
+        return Offer(self._rules.fields, reranking=self._ranking.reranking.model is not None)
 
     def checks(self) -> Mapping[str, Check]:
         """What must work before searches are sent here: a live version that can be reached, and the model."""

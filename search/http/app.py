@@ -55,7 +55,7 @@ def create_app(
     admit = access(Keyring(options.keys, limit=options.limit), limiter, metrics)
     app = web.Application(middlewares=[meet, cors.middleware(), admit], client_max_size=options.max_body_bytes)
     app.on_response_prepare.extend([cors.tell, tell_limit])
-    index = IndexRoutes(watch=watch, options=options, publishing=publisher is not None)
+    index = IndexRoutes(watch=watch, options=options, publishing=publisher is not None, offer=service.offer)
     app.on_shutdown.append(index.end_waits)
     operations = [
         *SearchPageRoutes().operations(),

@@ -9,12 +9,14 @@ from typing import Final
 from aiohttp import web
 
 from freshet.schemas.access import Scope
+from freshet.schemas.fields import PREFIX
 from freshet.schemas.http import IndexFacts, IndexParameters
 from freshet.search.http.access import caller_of
 from freshet.search.http.answers import json_response
 from freshet.search.http.operations import OUTSIDE, Operation
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.requests import read_parameters
+from freshet.search.service import Offer
 from freshet.search.watching import IndexWatch
 
 _MOST_SPARE_SECONDS: Final = 1.0  # between the end of a wait and the request's deadline
@@ -29,11 +31,13 @@ class IndexRoutes:
         watch: IndexWatch,
         options: HttpOptions,
         publishing: bool,
+        offer: Offer,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._watch = watch
         self._options = options
         self._publishing = publishing
+        self._offer = offer
         self._now = now
 
     def operations(self) -> list[Operation]:
@@ -71,6 +75,8 @@ class IndexRoutes:
             order=self._options.rules.order,
             publishing=self._publishing and caller.may(Scope.PUBLISH),
             tenant=caller.tenant,
+            fields={PREFIX + path: kind for path, kind in self._offer.fields.items()},
+            reranking=self._offer.reranking,
         )
         return json_response(answer)
 

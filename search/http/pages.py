@@ -16,15 +16,23 @@ _TYPES: Final = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+x
 SEARCH_PAGE: Final = (
     "access.js",
     "address.js",
+    "chips.js",
+    "choices.js",
     "elements.js",
+    "facets.js",
+    "filters.js",
     "freshness.js",
     "icon.svg",
     "keys.js",
     "publish.js",
+    "question.js",
+    "ranges.js",
+    "reasons.js",
     "results.js",
     "search.js",
     "service.js",
     "style.css",
+    "telling.js",
 )
 STATUS_PAGE: Final = ("icon.svg", "status.js", "style.css")
 _HEADERS: Final = {

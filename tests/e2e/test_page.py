@@ -1,5 +1,6 @@
 """The pages of real processes in a browser: what is published elsewhere is seen, and how the processes are."""
 
+import json
 import re
 
 import pytest
@@ -24,6 +25,32 @@ async def test_what_is_published_elsewhere_changes_and_leaves_the_page_by_itself
         await publisher.delete("kb-1")
         await expect(page.locator("h2")).to_have_text(["Router"])
         await expect(page.locator("#freshness")).to_contain_text("1 document · newest event")
+
+
+async def test_what_the_metadata_holds_is_counted_and_chosen_on_the_real_index(road, started, browser):
+    fields = json.dumps(
+        {"lang": "keyword", "year": "integer", "open": "bool", "price": "float", "published": "datetime"}
+    )
+    await started(road.worker(FRESHET_FIELDS=fields))
+    await started(road.search(FRESHET_FIELDS=fields))
+    async with road.publisher() as publisher, new_page(browser, road.url) as page:
+        for number, lang in enumerate(["en", "en", "de"]):
+            metadata = {"lang": lang, "year": 2024 + number, "open": number > 0, "price": number + 0.5}
+            metadata["published"] = f"2026-01-0{number + 1}T12:00:00Z"
+            await publisher.upsert(f"kb-{number}", "A router.", title=f"Router {number}", metadata=metadata)
+        await page.goto("/?q=router")
+        await expect(page.get_by_role("group", name="lang").locator("label")).to_have_text(["en2", "de1"])
+        await page.get_by_label(re.compile("^yes")).check()
+        await expect(page.locator(RESULTS)).to_have_count(2)
+        await page.get_by_role("group", name="price").get_by_label("From").fill("1.5")
+        await page.get_by_role("group", name="year").get_by_label("To").fill("2026")
+        await page.get_by_role("group", name="published").get_by_label("To").fill("2026-01-02")
+        await expect(page.locator("h2")).to_have_text(["Router 1"])
+        await page.get_by_label(re.compile("^no")).check()
+        await page.get_by_role("button", name="Remove the filter price: from 1.5").click()
+        await expect(page.locator(RESULTS)).to_have_count(2)
+        await page.locator("#q").fill("")
+        await expect(page.locator("#said")).to_have_text("Newest first: 2 documents")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -18,9 +18,17 @@ export function say(place, text) {
 }
 
 const numbers = new Intl.NumberFormat("en");
+const LONGEST_VALUE = 80;
+
+export const number = (count) => numbers.format(count);
+
+export function brief(value) {
+  const text = typeof value === "string" ? value : JSON.stringify(value);
+  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
+}
 
 export function counted(count, one) {
-  return `${numbers.format(count)} ${one}${count === 1 ? "" : "s"}`;
+  return `${number(count)} ${one}${count === 1 ? "" : "s"}`;
 }
 
 const UNITS = [

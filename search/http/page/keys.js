@@ -7,7 +7,7 @@ const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 export function listen() {
   addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-    const isTyping = event.target.matches("input, textarea, select");
+    const isTyping = event.target.matches("input:not([type=radio], [type=checkbox]), textarea, select");
     if (event.key === "/" && !isTyping) {
       event.preventDefault();
       byId("q").select();

@@ -1,13 +1,14 @@
 // The list of documents. What has not changed stays as it is, so that a new answer disturbs nobody who reads.
 
-import { byId, element } from "./elements.js";
+import { brief, byId, element } from "./elements.js";
+import { reasons } from "./reasons.js";
 
 const list = byId("results");
 const MOST_FIELDS = 8;
-const LONGEST_VALUE = 80;
 
-// `isNews` marks what the index has changed under a question that stayed the same.
-export function show(results, { isNews }) {
+// `query` is what the service made of the question; `isNews` marks what the index has changed under one that stayed the
+// same.
+export function show(results, { query, isNews }) {
   const before = new Map([...list.children].map((item) => [item.dataset.id, item]));
   const focused = document.activeElement;
   const focusedId = focused.closest("#results > li")?.dataset.id ?? "";
@@ -19,7 +20,7 @@ export function show(results, { isNews }) {
       item.content = content;
       if (isNews) item.className = "news";
     }
-    item.querySelector(".reasons").replaceChildren(...reasons(result));
+    item.querySelector(".reasons").replaceChildren(...reasons(result, query));
     if (before.get(result.id) !== item) before.get(result.id)?.remove();
     if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
   });
@@ -96,45 +97,4 @@ function metadata(fields) {
   if (!shown.length) return null;
   const pairs = shown.map(([name, value]) => element("div", {}, element("dt", {}, name), element("dd", {}, brief(value))));
   return element("dl", { class: "metadata" }, ...pairs);
-}
-
-function brief(value) {
-  const text = typeof value === "string" ? value : JSON.stringify(value);
-  return text.length > LONGEST_VALUE ? `${text.slice(0, LONGEST_VALUE)}…` : text;
-}
-
-function reasons(result) {
-  const characters = [...result.text];
-  const words = new Set(result.highlights.map(([start, end]) => characters.slice(start, end).join("").toLowerCase()));
-  const found = words.size
-    ? `The passage above holds words of your question: ${[...words].join(", ")}.`
-    : "The passage above holds none of your words: it was found by its meaning.";
-  const { dense, sparse, event, passages } = result.explanation;
-  const places = [place("by meaning", dense), place("by words", sparse)].filter(Boolean).join(", ");
-  const rows = passages.map(({ position, dense, sparse }) =>
-    element("tr", {}, ...[String(position + 1), figure(dense, 3), figure(sparse, 2)].map((cell) => element("td", {}, cell))),
-  );
-  const columns = ["Passage", "Meaning", "Words"].map((name) => element("th", { scope: "col" }, name));
-  const table = element(
-    "table",
-    { "aria-label": "Passages" },
-    element("thead", {}, element("tr", {}, ...columns)),
-    element("tbody", {}, ...rows),
-  );
-  const scores = "Its passages, by cosine similarity (1 would be the same) and by the weight of shared words (BM25):";
-  return [
-    element("p", {}, found),
-    element("p", {}, `It stands ${places}.`),
-    element("p", {}, scores),
-    table,
-    element("p", { class: "event" }, "Shown as of the event ", element("code", {}, event), "."),
-  ];
-}
-
-function place(how, standing) {
-  return standing && `at place ${standing.rank} ${how}`;
-}
-
-function figure(score, digits) {
-  return score === null ? "–" : score.toFixed(digits);
 }

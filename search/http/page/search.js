@@ -2,17 +2,21 @@
 
 import * as access from "./access.js";
 import * as address from "./address.js";
-import { byId, counted, say } from "./elements.js";
+import { byId } from "./elements.js";
+import * as filters from "./filters.js";
 import { ask, follow } from "./freshness.js";
 import * as keys from "./keys.js";
 import * as publishing from "./publish.js";
+import * as question from "./question.js";
 import * as results from "./results.js";
 import { search } from "./service.js";
+import * as telling from "./telling.js";
 
 const TYPING_MS = 80;
 const NEWS_MS = 500; // a busy index changes all the time, and nobody can read that fast
 const RETRY_MS = 2_000;
 const PATIENCE_MS = 250; // quick answers need no word about waiting
+const REFUSED = 502; // by a part that the service needs
 
 const form = byId("search");
 const list = byId("results");
@@ -24,61 +28,69 @@ let newsAt = 0; // when the last search for news began
 let isNewsWaiting = false; // the index changed while a search was in flight
 
 async function run({ isNews = false } = {}) {
+  stop();
+  const asked = question.asked(facts);
+  filters.show(asked);
+  const missing = question.missing(facts, asked);
+  const counting = facts && asked.tenant !== "" && filters.uncounted(facts, asked);
+  if (missing !== null) idle(missing);
+  if (missing === null || counting) await send({ ...asked, ...counting }, { isNews, isCounting: missing !== null });
+}
+
+// With `isCounting` nothing is looked for but what there is to choose.
+async function send(asked, { isNews, isCounting }) {
+  const { signal } = (running = new AbortController());
+  const known = facts; // they may be others when the answer comes
+  isNewsWaiting = false;
+  if (isNews) newsAt = Date.now();
+  if (!isCounting) wait(isNews);
+  filters.learn(known, asked, signal);
+  try {
+    const answer = await search(isCounting ? { ...asked, filters: {}, limit: 1 } : asked, signal);
+    filters.count(known, asked, answer);
+    if (!isCounting) answered(answer, isNews);
+  } catch (error) {
+    if (error.name !== "AbortError") failed(error, asked, known);
+  } finally {
+    if (running?.signal === signal) done();
+  }
+}
+
+function stop() {
   Object.values(timers).forEach(clearTimeout);
   running?.abort();
   running = null;
   isTyping = false;
-  const tenant = needsTenant() && byId("tenant").value;
-  const asked = { q: byId("q").value, limit: Number(byId("limit").value), tenant };
-  const missing = whatIsMissing(asked);
-  if (missing !== null) return idle(missing);
-  const mine = (running = new AbortController());
-  isNewsWaiting = false;
-  if (isNews) newsAt = Date.now();
+}
+
+function wait(isNews) {
   list.setAttribute("aria-busy", String(!isNews));
-  timers.patience = setTimeout(() => list.childElementCount || outcome("Searching…", ""), PATIENCE_MS);
-  try {
-    answered(await search(asked, mine.signal), isNews);
-  } catch (error) {
-    if (error.name !== "AbortError") failed(error);
-  } finally {
-    if (running === mine) done();
-  }
-}
-
-// A tenant's key names it by itself.
-function needsTenant() {
-  return Boolean(facts?.tenants && !facts.tenant);
-}
-
-// What to tell instead of searching; null when there is nothing to tell.
-function whatIsMissing({ q, tenant }) {
-  if (!facts) return q.trim() ? "Waiting for the search service…" : "";
-  if (needsTenant() && !tenant) return "Name the tenant whose documents you want to search.";
-  if (q.trim()) return null;
-  return facts.documents ? "Ask a question, or describe what you are looking for." : "Nothing is indexed yet.";
+  timers.patience = setTimeout(() => list.childElementCount || telling.outcome("Searching…"), PATIENCE_MS);
 }
 
 function idle(text) {
   if (facts) results.clear();
   list.setAttribute("aria-busy", "false");
-  outcome(text, "");
-  if (facts) notice("");
+  telling.nothing();
+  telling.outcome(text);
+  if (facts) telling.notice("");
 }
 
 function answered(answer, isNews) {
-  notice("");
-  results.show(answer.results, { isNews });
-  const found = answer.results.length ? counted(answer.results.length, "document") : "Nothing was found.";
-  outcome(found, ` in ${answer.took_ms.toFixed(0)} ms`);
+  results.show(answer.results, { query: answer.query, isNews });
+  telling.answered(answer);
 }
 
-function failed(error) {
+function failed(error, asked, known) {
   if (access.isRefusal(error)) return forget();
+  if (error.status === REFUSED && asked.facets) {
+    filters.refused(known);
+    return (timers.retry = setTimeout(run)); // without
+  }
   const willHeal = error.status === 0 || error.status === 429 || error.status >= 500;
   if (!willHeal) results.clear();
-  outcome("", "");
-  notice(error.message, willHeal);
+  telling.nothing();
+  telling.notice(error.message, willHeal);
   if (willHeal) timers.retry = setTimeout(run, RETRY_MS);
 }
 
@@ -89,12 +101,12 @@ function forget() {
 }
 
 function clear() {
-  Object.values(timers).forEach(clearTimeout);
-  running?.abort();
+  stop();
   facts = null;
+  filters.forget();
   results.clear();
-  outcome("", "");
-  notice("");
+  telling.nothing();
+  telling.notice("");
 }
 
 function done() {
@@ -112,16 +124,6 @@ function news() {
   timers.news = setTimeout(() => run({ isNews: true }), Math.max(0, newsAt + NEWS_MS - Date.now()));
 }
 
-function outcome(text, took) {
-  say(byId("said"), text);
-  say(byId("took"), took);
-}
-
-function notice(text, again = false) {
-  say(byId("notice"), again ? `${text.replace(/\.?$/, ".")} Trying again…` : text);
-  byId("notice").hidden = !text;
-}
-
 function typed() {
   address.write({ isDone: false });
   isTyping = true;
@@ -131,7 +133,7 @@ function typed() {
 }
 
 function decided(event) {
-  event.preventDefault();
+  event?.preventDefault();
   address.write({ isDone: true });
   run();
 }
@@ -145,6 +147,7 @@ addEventListener("popstate", () => {
 });
 keys.listen();
 access.listen({ forget });
+filters.listen({ changed: () => decided() });
 publishing.listen({ tenant: () => byId("tenant").value });
 address.read();
 follow({
@@ -152,14 +155,15 @@ follow({
     const isFirst = !facts;
     facts = now;
     access.open();
-    byId("tenant-field").hidden = !needsTenant();
+    question.offer(facts);
+    filters.offer(facts);
     publishing.offer(facts);
     if (isFirst) run();
     else news();
   },
   lost(error) {
     facts = null;
-    if (!access.isRefusal(error)) return notice(error.message, true);
+    if (!access.isRefusal(error)) return telling.notice(error.message, true);
     clear();
     return access.ask(error);
   },

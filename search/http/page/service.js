@@ -48,8 +48,7 @@ async function ask(path, options) {
   throw new Refused(`${body.title}: ${body.detail}`, response.status, body);
 }
 
-export function search({ q, limit, tenant }, signal) {
-  const asked = { query: q, limit, explain: true, ...(tenant && { tenant }) };
+export function search(asked, signal) {
   return ask("/search", {
     method: "POST",
     headers: { "Content-Type": "application/json" },

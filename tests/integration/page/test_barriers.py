@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import expect
 
 from freshet.schemas.errors import TransientError
+from freshet.search.rerank.base import RerankTooLate
 from tests.support.browser import DESK, PHONE, expect_no_barriers, expect_no_sideways_scrolling
 
 
@@ -34,6 +35,43 @@ async def test_no_state_of_the_page_has_barriers_or_scrolls_sideways(open_page, 
         world.embedder.failure = TransientError("embed", "the model is away")
         await page.locator("#q").fill("password")
         await expect(page.locator("#notice")).to_be_visible()
+        await check()
+
+
+@pytest.mark.parametrize("size", [PHONE, DESK], ids=["phone", "desk"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_filters_and_ways_of_searching_have_no_barriers(open_page, shelf, reranker, scheme, size):
+    async with open_page(shelf, color_scheme=scheme, viewport=size) as page:
+
+        async def check() -> None:
+            await expect_no_barriers(page)
+            await expect_no_sideways_scrolling(page)
+
+        shelf.reader.put("long", "A router.", lang="l" * 300, author={"name": "many words " * 20})
+        await page.goto("/")
+        await expect(page.locator("#filters")).to_be_visible()
+        await check()
+        if size == PHONE:
+            await page.locator("#filters summary").click()
+        await expect(page.locator("#facets label").first).to_be_visible()
+        await check()
+        reranker.failure = RerankTooLate("late")
+        await page.locator("#q").fill("light  router")
+        for box in await page.locator("#facets fieldset").first.get_by_role("checkbox").all():
+            await box.check()
+        await page.get_by_label("From").first.fill("0.5")
+        await expect(page.locator("#ranges [aria-invalid=true]")).to_be_visible()
+        await expect(page.locator("#degraded")).not_to_be_empty()
+        await expect(page.locator("#changed")).not_to_be_empty()
+        await check()
+        reranker.failure = None
+        await page.get_by_role("radio", name="Words").click()
+        await expect(page.locator("#degraded")).to_be_empty()
+        await page.locator(".why summary").first.click()
+        await check()
+        await page.get_by_role("button", name="Clear filters").click()
+        await page.locator("#q").fill("")
+        await expect(page.locator("#results > li")).to_have_count(0)
         await check()
 
 

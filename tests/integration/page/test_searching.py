@@ -73,7 +73,9 @@ async def test_why_a_result_is_one_can_be_read(page: Page):
     await expect(why.locator("tbody tr")).to_have_count(2)
     figures: list[str | re.Pattern[str]] = ["1", re.compile(r"0\.\d{3}"), re.compile(r"\d\.\d\d")]
     await expect(why.locator("tbody tr").first.locator("td")).to_have_text(figures)
-    await expect(why.locator("p").nth(1)).to_have_text("It stands at place 1 by meaning, at place 1 by words.")
+    await expect(why.locator("p").nth(1)).to_have_text("Words looked for, by their stems: router.")
+    standing = r"^It stands at place 1 by meaning \(0\.\d{3}\), at place 1 by words \(\d\.\d\d\). Both together: 1.00.$"
+    await expect(why.locator("p").nth(2)).to_have_text(re.compile(standing))
     await expect(why.locator(".event")).to_have_text(re.compile(r"^Shown as of the event documents/0@\d+\.$"))
     other = page.locator(RESULTS).nth(1).locator(".why")
     await other.locator("summary").click()

@@ -78,7 +78,8 @@ class Stand:
 
 
 FACTS = """{"index": "i", "version": "v", "documents": 1, "newest_event_at": null, "changed_at": null, "more": {"a": 1},
-    "now": "2026-11-20T12:00:00Z", "tenants": false, "order": "log", "publishing": true, "tenant": null}"""
+    "now": "2026-11-20T12:00:00Z", "tenants": false, "order": "log", "publishing": true, "tenant": null,
+    "fields": {"metadata.lang": "keyword"}, "reranking": true}"""
 
 
 def away(seconds: str | None) -> Told:

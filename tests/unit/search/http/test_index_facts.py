@@ -8,9 +8,13 @@ from aiohttp import ClientSession
 
 from freshet.schemas.decoding import Rules
 from freshet.schemas.errors import TransientError
+from freshet.schemas.fields import Kind
 from freshet.schemas.positions import Order
+from freshet.search.rerank.base import RerankOff
+from freshet.search.reranking import Reranking
 from tests.support.waiting import wait_until
-from tests.unit.search.http.world import VERSION, Answer, World
+from tests.unit.search.http.test_reranking import ByNumber
+from tests.unit.search.http.world import VERSION, Answer, MemoryReader, World
 
 LONG = 8000
 
@@ -44,6 +48,8 @@ async def test_the_index_tells_what_it_holds_and_how_fresh_it_is(world):
         "order": "log",
         "publishing": True,
         "tenant": None,
+        "fields": {},
+        "reranking": False,
     }
 
 
@@ -57,6 +63,21 @@ async def test_the_settings_of_the_topic_are_told_and_that_nothing_can_be_publis
     async with World().serving(publishes=False, rules=Rules(tenants=True, order=Order.VERSION)) as world:
         answer = await facts(world)
     assert (answer["tenants"], answer["order"], answer["publishing"]) == (True, "version", False)
+
+
+async def test_what_searches_can_ask_for_is_told():
+    reader = MemoryReader()
+    reader.fields = {"lang": Kind.KEYWORD, "author.name": Kind.TEXT}
+    world = World(reader=reader, reranking=Reranking(ByNumber(), seconds=1))
+    async with world.serving():
+        answer = await facts(world)
+    assert answer["fields"] == {"metadata.lang": "keyword", "metadata.author.name": "text"}
+    assert answer["reranking"] is True
+
+
+async def test_a_reranker_that_could_not_be_had_is_not_offered():
+    async with World(reranking=Reranking(RerankOff("no hub", wanted=True), seconds=1)).serving() as world:
+        assert (await facts(world))["reranking"] is False
 
 
 async def test_a_long_poll_is_answered_when_a_document_becomes_searchable(world):
