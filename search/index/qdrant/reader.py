@@ -36,10 +36,13 @@ class QdrantReader(Lookup):
                 with_payload=HIT,
             )
             for query in queries
+            if not _is_empty(query)
         ]
+        if not requests:
+            return [[] for _ in queries]
         with translated("search"):
-            answers = await self._client.query_batch_points(self._collection, requests)
-        return [[hit(point) for point in answer.points] for answer in answers]
+            answers = iter(await self._client.query_batch_points(self._collection, requests))
+        return [[] if _is_empty(query) else [hit(point) for point in next(answers).points] for query in queries]
 
     async def newest(self, *, tenant: str | None = None) -> LedgerRecord | None:
         with translated("read the newest ledger record"):
@@ -71,3 +74,8 @@ class QdrantReader(Lookup):
             answer = await self._client.facet(self._collection, key, condition, limit=limit, exact=True)
         counts = [ValueCount(found.value, found.count) for found in answer.hits]
         return sorted(counts, key=lambda each: (-each.count, each.value))
+
+
+def _is_empty(query: Query) -> bool:
+    """Whether a query holds no terms, and so finds nothing: Qdrant need not be asked."""
+    return isinstance(query, SparseVector) and not query

@@ -121,6 +121,7 @@ async def test_words_find_passages_by_descending_inner_product_and_only_where_on
     assert len(dense) == 3
     assert sparse == hits
     assert await index.nearest(SparseVector.of({}), limit=9) == []
+    assert await index.reader.nearest([SparseVector.of({}), query, SparseVector.of({})], limit=9) == [[], hits, []]
 
 
 async def test_the_words_of_a_passage_are_read_with_its_vector(index: Index):
