@@ -1,8 +1,10 @@
 """Searches over a quiet index, one at a time and from 32 clients at once, and while the worker indexes at full rate.
 
 Every query is asked once, so that nothing comes from a cache. The parts of a search are to embed the query, the two
-lists in one call and the ledger records of their documents, each made by the same code in this process while the
-service does nothing. The plain service (benchmarks/plain_service.py) answers the same queries from the same index.
+lists in one call and the ledger records of their documents, and where it is reranked to score the same pairs of query
+and passage: each made by the same code in this process while the service does nothing. The plain service
+(benchmarks/plain_service.py) answers the same queries from the same index. What reranks is a cross-encoder of the usual
+size that knows nothing (benchmarks/cross_encoder.py).
 """
 
 from __future__ import annotations
@@ -13,16 +15,29 @@ import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from itertools import islice
+from pathlib import Path
 
 import aiohttp
 
 from benchmarks.corpus import Event, take
+from benchmarks.cross_encoder import write_cross_encoder
 from benchmarks.encoder import REPOSITORY
 from benchmarks.figures import Figure, quantile
 from benchmarks.stack import Given, Log, log_of, new_stack
 from freshet.cli.output import warn
+from freshet.local.artifacts import Artifacts
+from freshet.local.folders import cache_folder
 from freshet.local.processes import LOOPBACK, LocalPartError, free_port
 from freshet.local.stack import LocalStack
+from freshet.search.bm25 import Bm25
+from freshet.search.embedding.openvino import OpenVINOEmbedder
+from freshet.search.fusion import fuse
+from freshet.search.index.qdrant.client import connect
+from freshet.search.index.qdrant.reader import QdrantReader
+from freshet.search.rerank.openvino import OpenVINOReranker
+from freshet.search.reranking import DEPTH, text_of
+from freshet.search.retrieval import Retrieved
+from freshet.settings import load_settings
 
 ONE_BY_ONE = 300
 AT_ONCE = 2_000
@@ -30,6 +45,9 @@ CLIENTS = 32
 ROUNDS = 3  # ours and the plain one take turns
 WHILE_INDEXING = 4_000  # documents that are published meanwhile
 QUERY_WORDS = 9
+LIMIT = 5
+RERANKED = 150
+RERANKED_DOCUMENTS = 1_000
 
 
 async def run(given: Given) -> list[Figure]:
@@ -38,7 +56,14 @@ async def run(given: Given) -> list[Figure]:
     async with new_stack(given, "searching") as stack:
         await stack.start_servers()
         await stack.start_processes()
-        return await stack.guard(_measure(stack, corpus, queries))
+        found = await stack.guard(_measure(stack, corpus, queries))
+    model = write_cross_encoder(Artifacts(cache_folder()).model_folder(), given.folder / "cross-encoder")
+    # A budget that no search exceeds, for what is not reranked in time would look fast.
+    settings = {"RERANK__PROVIDER": "openvino", "RERANK__MODEL": str(model), "RERANK__BUDGET_MS": "60000"}
+    async with new_stack(given, "reranking", search=settings) as stack:
+        await stack.start_servers()
+        await stack.start_processes()
+        return [*found, *await stack.guard(_measure_reranked(stack, corpus[:RERANKED_DOCUMENTS], queries, model))]
 
 
 def _queries(corpus: Sequence[Event]) -> Iterator[str]:
@@ -68,6 +93,23 @@ async def _measure(stack: LocalStack, corpus: Sequence[Event], queries: Iterator
     return figures(idle, parts, ours, plain, busy)
 
 
+async def _measure_reranked(
+    stack: LocalStack, corpus: Sequence[Event], queries: Iterator[str], model: Path
+) -> list[Figure]:
+    async with log_of(stack) as log, aiohttp.ClientSession() as session:
+        await log.publish(corpus)
+        await log.until_indexed()
+        service = Client(session, stack.url)
+        await service.one_by_one(islice(queries, 50))
+        warn("one reranked search at a time, and its parts")
+        whole = quantile(await service.one_by_one(islice(queries, RERANKED)), 0.5)
+        parts = quantile(await _parts(stack, list(islice(queries, RERANKED)), reranker=OpenVINOReranker(model)), 0.5)
+    return [
+        Figure("searching.reranked_p50", 1_000 * whole, "ms", baseline=1_000 * parts),
+        Figure("searching.reranked_ratio_to_parts", whole / parts, "ratio", goal="<=1.15", baseline=1),
+    ]
+
+
 def figures(
     idle: Sequence[float], parts: Sequence[float], ours: float, plain: float, busy: Sequence[float]
 ) -> list[Figure]:
@@ -94,7 +136,7 @@ class Client:
     async def ask(self, query: str) -> float:
         """Seconds until the answer was read. Raises LocalPartError for anything but an answer."""
         began = time.perf_counter()
-        async with self._session.post(f"{self._url}/search", json={"query": query, "limit": 5}) as answer:
+        async with self._session.post(f"{self._url}/search", json={"query": query, "limit": LIMIT}) as answer:
             content = await answer.read()
         if answer.status != 200:
             raise LocalPartError(f"the search service answers {answer.status}: {content.decode(errors='replace')}")
@@ -142,16 +184,8 @@ async def _plain(stack: LocalStack) -> AsyncIterator[str]:
         await process.wait()
 
 
-async def _parts(stack: LocalStack, queries: Sequence[str]) -> list[float]:
-    """Seconds of embedding, the two lists, and the ledger records, one after the other."""
-    from freshet.local.artifacts import Artifacts
-    from freshet.local.folders import cache_folder
-    from freshet.search.bm25 import Bm25
-    from freshet.search.embedding.openvino import OpenVINOEmbedder
-    from freshet.search.index.qdrant.client import connect
-    from freshet.search.index.qdrant.reader import QdrantReader
-    from freshet.settings import load_settings
-
+async def _parts(stack: LocalStack, queries: Sequence[str], *, reranker: OpenVINOReranker | None = None) -> list[float]:
+    """Seconds of embedding, the two lists, the ledger records and reranking, one after the other."""
     precision = load_settings().embedding.precision
     embedder = OpenVINOEmbedder(Artifacts(cache_folder()).model_folder(), threads=1, precision=precision)
     found = []
@@ -164,8 +198,14 @@ async def _parts(stack: LocalStack, queries: Sequence[str]) -> list[float]:
             began = time.perf_counter()
             vector = embedder.encode([query]).vectors[0]
             lists = await reader.nearest([vector, Bm25().query(query, statistics)], limit=100)
-            await reader.ledger({hit.key for hits in lists for hit in hits})
-            found.append(time.perf_counter() - began)
+            states = await reader.ledger({hit.key for hits in lists for hit in hits})
+            seconds = time.perf_counter() - began
+            if reranker is not None:
+                best = fuse(Retrieved(tuple(map(tuple, lists)), states), limit=DEPTH * LIMIT)
+                began = time.perf_counter()
+                await reranker.score(query, [text_of(each) for each in best])
+                seconds += time.perf_counter() - began
+            found.append(seconds)
     return found[50:]  # the first ones warm up model and connection
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,9 +67,9 @@ class Log:
         return sum(each.end - each.next for each in await self.offsets.positions(TOPIC, group))
 
 
-def new_stack(given: Given, name: str) -> LocalStack:
-    """Local parts that have nothing in them."""
-    return LocalStack(folder=given.folder / name, jars=given.jars, port=free_port())
+def new_stack(given: Given, name: str, *, search: Mapping[str, str] | None = None) -> LocalStack:
+    """Local parts that have nothing in them; `search` are further settings of the service."""
+    return LocalStack(folder=given.folder / name, jars=given.jars, port=free_port(), search=search)
 
 
 @asynccontextmanager

@@ -41,7 +41,7 @@ class Reranking:
             return Reranked(candidates, degraded=Degraded.RERANK_OFF if self._reranker.wanted else None)
         first = candidates[: DEPTH * limit]
         try:
-            scored = await self._reranker.rerank(query, [_text(each) for each in first], within=self._seconds)
+            scored = await self._reranker.rerank(query, [text_of(each) for each in first], within=self._seconds)
         except RerankTooLate:
             return Reranked(candidates, degraded=Degraded.RERANK_LATE)
         except OutsideError:
@@ -51,7 +51,7 @@ class Reranking:
         return Reranked([*ordered, *candidates[DEPTH * limit :]], scores)
 
 
-def _text(candidate: Candidate) -> str:
-    """As the passage was embedded: with its document's title before it."""
+def text_of(candidate: Candidate) -> str:
+    """What a reranker reads of a candidate: its passage as it was embedded, with its document's title before it."""
     title = candidate.record.title.strip()
     return f"{title}. {candidate.text}" if title else candidate.text

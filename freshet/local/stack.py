@@ -70,7 +70,8 @@ class LocalStack:
     `start_servers` starts Kafka and the engine, `start_processes` then the worker and the search service at `url`, and
     `start` all of it as early as it goes; `starts` tells how far each is. Data stay in `folder`, logs in its `logs`;
     hold `locked(folder)` meanwhile. Everything listens on loopback only. The worker and the service see nothing of the
-    user's own settings but how to compute; `fields` of the metadata are declared for filters, by their kinds.
+    user's own settings but how to compute; `fields` of the metadata are declared for filters, by their kinds,
+    and `search` are further settings of the service, by their names without the prefix.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class LocalStack:
         jars: Sequence[Path],
         port: int,
         fields: Mapping[str, str] | None = None,
+        search: Mapping[str, str] | None = None,
         environ: Mapping[str, str] = os.environ,
     ) -> None:
         self._folder = folder
@@ -95,7 +97,7 @@ class LocalStack:
         # Searches first: people wait for them.
         self.worker = self._process("worker", worker_probes, self.worker_url, {"WORKER__NICE": WORKER_NICE})
         # One query at a time is short work, and the worker wants the cores.
-        light = {"SEARCH__PORT": str(port), "EMBEDDING__THREADS": "1"}
+        light = {"SEARCH__PORT": str(port), "EMBEDDING__THREADS": "1", **(search or {})}
         self.search = self._process("search", search_probes, self.url, light)
         self._kafka_start = Start("Kafka", self.kafka.process)
         self._qdrant_start = Start("index engine", self.qdrant.process)
