@@ -3,8 +3,8 @@
 UV_VERSION := 0.13.8
 UV := .tools/uv-$(UV_VERSION)/bin/uv
 SLOWEST := --durations=15 --durations-min=1
-# Two tests at once; those of a group (xdist_group) one after the other: demos would take each other's ports.
-TOGETHER := --numprocesses=2 --dist=loadgroup
+# Two files of tests at once (tests/support/sharing.py says which never run beside each other).
+TOGETHER := --numprocesses=2 --no-loadscope-reorder
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

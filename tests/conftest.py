@@ -15,10 +15,14 @@ from freshet.local.folders import cache_folder
 from freshet.local.kafka import LocalKafka
 from tests.support.browser import running_browser
 from tests.support.servers import KafkaServer, LocalRedis, QdrantServer, Servers, given_qdrant
+from tests.support.sharing import scheduler
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports it: no test may ask a model hub
 
 SHARED = pytest.StashKey[Servers]()
+
+
+pytest_xdist_make_scheduler = scheduler
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

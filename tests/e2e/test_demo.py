@@ -15,8 +15,6 @@ from freshet.local.asking import ask
 from tests.support.demo import END_SECONDS, START_SECONDS, Demo, expect_nothing_left
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 MODULES = "json,csv,queue,threading"
 
 Start = Callable[..., Awaitable[Demo]]

@@ -8,8 +8,6 @@ import pytest
 from freshet.local.asking import ask
 from tests.support.demo import Demo, expect_nothing_left, index_facts, worker_metrics
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 FILES = {
     "garden/roses.md": "# Pruning roses\n\nCut them back in March, above an eye that looks outward.",
     "garden/compost.md": "# A compost heap\n\nGreen and brown in layers, turned every other week.",

