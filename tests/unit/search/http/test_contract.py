@@ -21,16 +21,14 @@ async def test_what_it_answers_is_what_its_openapi_says(world, operation):
     await asyncio.to_thread(exercise, document, operation.method, operation.path, url=url, examples=examples)
 
 
-@pytest.mark.parametrize("broken", ["status", "schema", "negative"])
+@pytest.mark.parametrize("broken", ["status", "schema"])
 async def test_a_service_that_does_not_is_found(world, broken):
-    document, method, path = (await world.ask("GET", "/openapi.json")).json, "POST", "/search"
+    document = (await world.ask("GET", "/openapi.json")).json
     if broken == "status":
         del document["paths"]["/search"]["post"]["responses"]["200"]
-    elif broken == "schema":
-        document["components"]["schemas"]["SearchAnswer"]["properties"]["took_ms"] = {"type": "string"}
     else:
-        method, path = "DELETE", "/documents/{id}"
-        [version] = [each for each in document["paths"][path]["delete"]["parameters"] if each["name"] == "version"]
-        version["schema"]["maximum"] = 3
+        document["components"]["schemas"]["SearchAnswer"]["properties"]["took_ms"] = {"type": "string"}
     with pytest.raises(BaseExceptionGroup):
-        await asyncio.to_thread(exercise, document, method, path, url=f"http://127.0.0.1:{world.port}", examples=200)
+        await asyncio.to_thread(
+            exercise, document, "POST", "/search", url=f"http://127.0.0.1:{world.port}", examples=50
+        )
