@@ -76,7 +76,9 @@ async def test_every_search_finds_an_edited_document_in_exactly_one_of_its_state
     await road.caught_up()
     async with road.client() as client:
         for way in WAYS:
-            assert one_state((await client.search(**way, limit=1)).results[0]) == EDITS
+            results = (await client.search(**way, limit=1)).results
+            assert results, f"at rest {way} finds nothing"
+            assert one_state(results[0]) == EDITS
 
 
 def one_state(hit):
