@@ -14,7 +14,14 @@ from qdrant_client import models
 from freshet.schemas.filters import Filter
 from freshet.schemas.positions import Rank
 from freshet.search.index.qdrant.filters import to_qdrant
-from freshet.search.index.qdrant.payloads import LEDGER, PASSAGE, STATISTICS, STATISTICS_PART, rank_payload
+from freshet.search.index.qdrant.payloads import (
+    LEDGER,
+    PASSAGE,
+    STATISTICS,
+    STATISTICS_PART,
+    microseconds,
+    rank_payload,
+)
 from freshet.search.index.records import Displaced
 
 # Payload indexes, so that conditions stay cheap, and are allowed where an operator has turned strict mode on.
@@ -25,7 +32,7 @@ INDEXES: Final[dict[str, models.PayloadFieldSchema]] = {
     "offset": models.PayloadSchemaType.INTEGER,
     "rank_high": models.PayloadSchemaType.INTEGER,
     "rank_low": models.PayloadSchemaType.INTEGER,
-    "searchable_at": models.PayloadSchemaType.FLOAT,
+    "searchable_at": models.PayloadSchemaType.INTEGER,
     "deleted": models.PayloadSchemaType.BOOL,
     "number": models.PayloadSchemaType.INTEGER,
 }
@@ -65,8 +72,9 @@ def documents(filters: Filter | None, tenant: str | None, *conditions: models.Co
 
 
 def searchable(**bounds: float) -> models.FieldCondition:
-    """What became searchable within these bounds."""
-    return models.FieldCondition(key="searchable_at", range=models.Range(**bounds))
+    """What became searchable within these bounds, moments in seconds since the epoch."""
+    exact = {name: microseconds(moment) for name, moment in bounds.items()}
+    return models.FieldCondition(key="searchable_at", range=models.Range(**exact))
 
 
 def stored_below(partition: int, below: int) -> models.Filter:

@@ -24,11 +24,19 @@ RANK: Final = ("rank_high", "rank_low", "offset")
 HIT: Final = ["key", "text", *RANK]  # what is read of a point; the client takes lists only
 STORED: Final = [*HIT, "partition"]
 _WORD: Final = 32
+# Floats of a payload may come back with another last digit than the index compares, so moments that are compared are
+# whole microseconds.
+_MICROSECONDS: Final = 1_000_000
 
 
 def rank_payload(rank: Rank) -> dict[str, int]:
     high, low = divmod(rank.version, 1 << _WORD)
     return {"rank_high": high, "rank_low": low, "offset": rank.offset}
+
+
+def microseconds(moment: float) -> int:
+    """A moment, in seconds since the epoch, as it is stored and compared."""
+    return round(moment * _MICROSECONDS)
 
 
 def passage_point(passage: Passage) -> models.PointStruct:
@@ -72,7 +80,7 @@ def ledger_point(record: LedgerRecord) -> models.PointStruct:
         **rank_payload(record.rank),
         "version": record.version,
         "event_time": record.event_time,
-        "searchable_at": record.searchable_at,
+        "searchable_at": microseconds(record.searchable_at),
         "content_digest": record.content_digest,
         "metadata_digest": record.metadata_digest,
         "title": record.title,
@@ -94,7 +102,7 @@ def ledger_record(point: models.Record) -> LedgerRecord:
         rank=_rank(payload),
         version=payload["version"],
         event_time=payload["event_time"],
-        searchable_at=payload["searchable_at"],
+        searchable_at=payload["searchable_at"] / _MICROSECONDS,
         content_digest=payload["content_digest"],
         metadata_digest=payload["metadata_digest"],
         title=payload["title"],

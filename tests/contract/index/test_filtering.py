@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import uuid
+from random import Random
 from typing import Any
 
 from hypothesis import HealthCheck, given, settings
@@ -101,6 +102,18 @@ async def test_many_documents_of_one_moment_are_listed_page_by_page(index: Index
     first = await index.reader.browse(limit=40)
     second = await index.reader.browse(limit=90, after=Place.of(first[-1]))
     assert [*first, *second] == await oracle.browse(limit=EVERYTHING)
+
+
+async def test_a_page_may_end_at_any_moment(index: Index):
+    random = Random(1)
+    moments = [1_795_000_000 + random.random() * 1e6 for _ in range(200)]
+    for n, moment in enumerate(moments):
+        written = [record(f"{n}/{m}", 10 * n + m, tenant=str(n), searchable_at=moment + m) for m in range(3)]
+        await index.writer.commit(written, partition=0, read=[])
+        pages: list[LedgerRecord] = []
+        while page := await index.reader.browse(limit=1, tenant=str(n), after=Place.of(pages[-1]) if pages else None):
+            pages += page
+        assert [each.key for each in pages] == [f"{n}/2", f"{n}/1", f"{n}/0"], moment
 
 
 async def test_a_place_is_right_though_its_document_has_moved_on(index: Index):
