@@ -22,7 +22,7 @@ from freshet.evaluation.beir import Judged, read_folder
 from freshet.evaluation.evaluating import Parts, evaluate, rules
 from freshet.evaluation.measuring import MEASURES, NDCG, mean, measure
 from freshet.evaluation.opening import open_parts
-from freshet.evaluation.runs import RUNS
+from freshet.evaluation.runs import choose
 from freshet.schemas.events import Upsert
 from freshet.schemas.http import MAX_LIMIT
 from freshet.search.bm25 import Bm25
@@ -32,6 +32,7 @@ from freshet.search.terms import content_stems
 from freshet.settings import Search, load_settings
 from freshet.wiring.parts import identity
 
+MODES = ("sparse", "dense", "hybrid")  # what the plain search can do, too
 NEAR: Final = 0.005
 BELOW: Final = 0.01
 CACHE_BYTES: Final = 4 << 30  # both sides embed the same passages, which is to be done once
@@ -63,7 +64,10 @@ async def run(given: Given) -> list[Figure]:
         raise ValueError("quality needs a folder")
     judged = read_folder(given.source, rules=rules(settings))
     async with open_parts(settings, bar=progress_bar, say=warn) as parts:
-        service = {each.name: each.measures for each in (await evaluate(judged, RUNS, parts)).runs}
+        service = {
+            each.name: each.measures
+            for each in (await evaluate(judged, choose(",".join(MODES), reranks=False), parts)).runs
+        }
         text = identity(parts.settings, parts.passages.model).text
         passages = _passages(judged, parts)
         plain = await _plainly(judged, passages, text, parts)
@@ -98,11 +102,11 @@ async def _plainly(judged: Judged, given: Texts, text: Bm25, parts: Parts) -> di
     asked = [normalise(query.text) for query in judged.queries]
     queries = (await parts.queries.embed(asked, purpose="query")).vectors
     words, length = Words(given.texts, text), parts.settings.search.list_length
-    found: dict[str, dict[str, list[str]]] = {"sparse": {}, "dense": {}, "hybrid": {}}
+    found: dict[str, dict[str, list[str]]] = {mode: {} for mode in MODES}
     for query, vector, each in zip(judged.queries, queries, asked, strict=True):
         dense = best((vectors @ vector).astype(np.float64), given.owners, length=length)
         sparse = best(words.scores(each), given.owners, length=length, above=0.0)
-        for name, scores in (("sparse", sparse), ("dense", dense), ("hybrid", fused([dense, sparse]))):
+        for name, scores in zip(MODES, (sparse, dense, fused([dense, sparse])), strict=True):
             found[name][query.id] = ranked(scores, length=MAX_LIMIT)
     return {name: mean(measure(judged.grades, rankings)) for name, rankings in found.items()}
 

@@ -155,7 +155,7 @@ class SearchClient:
         patience = self._patience if again else 0.0
         while True:
             reply = await self._send(operation, method, url, self._timeout + seconds, data=body, headers=headers)
-            if reply.is_good or (reply.status == unwell and not reply.is_problem):
+            if reply.is_good or (reply.status == unwell and reply.media == _JSON):
                 return _parse(operation, model, reply.body)
             error = error_of(operation, reply)
             if not isinstance(error, OverloadedError) or error.retry_after > patience:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from http import HTTPStatus
 from typing import Final, NamedTuple
 
@@ -10,6 +9,7 @@ from pydantic import ValidationError
 
 from freshet.schemas.errors import DeniedError, OutsideError, OverloadedError, PermanentError, TransientError
 from freshet.schemas.http import ProblemBody
+from freshet.search.retry_after import retry_after
 
 RETRY_SECONDS: Final = 1.0  # where the answer does not say
 _LEAST_SECONDS: Final = 0.1
@@ -40,7 +40,9 @@ def error_of(operation: str, reply: Reply) -> OutsideError:
     status, problem = reply.status, _problem(reply)
     message = _told(problem) if problem else _phrase(status)
     if status in _PATIENCE:
-        return OverloadedError(operation, message, retry_after=_seconds(reply.retry_after), problem=problem)
+        wait = retry_after({"retry-after": reply.retry_after or ""})
+        seconds = RETRY_SECONDS if wait is None else max(_LEAST_SECONDS, wait)
+        return OverloadedError(operation, message, retry_after=seconds, problem=problem)
     if status in _DENIED:
         return DeniedError(operation, message, problem=problem)
     if status == HTTPStatus.REQUEST_TIMEOUT or (status >= 500 and not (status == _REFUSED and problem)):
@@ -66,11 +68,3 @@ def _phrase(status: int) -> str:
         return f"the answer was {status} {HTTPStatus(status).phrase}"
     except ValueError:
         return f"the answer was {status}"
-
-
-def _seconds(retry_after: str | None) -> float:
-    try:
-        seconds = float(retry_after or "")
-    except ValueError:  # absent, or a date
-        return RETRY_SECONDS
-    return max(_LEAST_SECONDS, seconds) if math.isfinite(seconds) else RETRY_SECONDS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -21,4 +22,4 @@ def retry_after(headers: Mapping[str, str], *, now: Callable[[], datetime] = lam
             wait = float(headers["retry-after"])
     except (KeyError, ValueError, TypeError):
         return None
-    return min(max(wait, 0.0), _LONGEST_WAIT)
+    return None if math.isnan(wait) else min(max(wait, 0.0), _LONGEST_WAIT)

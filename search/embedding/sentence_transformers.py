@@ -6,7 +6,6 @@ import asyncio
 import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -15,7 +14,7 @@ from freshet.schemas.errors import PermanentError, SettingsError, TransientError
 from freshet.search.embedding.base import Embedded, Model, Purpose, Vectors
 from freshet.search.embedding.folder import ModelFolder
 from freshet.search.embedding.vectors import unit
-from freshet.search.models.folder import Precision
+from freshet.search.models.folder import Precision, folder_of
 from freshet.search.models.hub import identity
 from freshet.search.models.tokens import bare, estimated_ends, exact_ends, not_unicode
 
@@ -40,8 +39,10 @@ class SentenceTransformersEmbedder:
         threads: int = 0,
         precision: Precision = "auto",
     ) -> None:
-        folder = ModelFolder.read(Path(model)) if Path(model).is_dir() else None
-        self._encoder = _load(model, revision=revision, device=device, threads=threads, precision=precision)
+        path = folder_of(model)
+        folder = None if path is None else ModelFolder.read(path)
+        where = model if path is None else str(path)
+        self._encoder = _load(where, revision, device, threads, precision, is_folder=path is not None)
         backend = getattr(self._encoder.tokenizer, "backend_tokenizer", None)
         self._tokenizer = None if backend is None else bare(backend)
         prompt = self._prompt("index")
@@ -105,7 +106,9 @@ class SentenceTransformersEmbedder:
         return next((prompts[name] for name in names if prompts.get(name)), "")
 
 
-def _load(model: str, *, revision: str | None, device: str | None, threads: int, precision: Precision) -> Any:
+def _load(
+    model: str, revision: str | None, device: str | None, threads: int, precision: Precision, *, is_folder: bool
+) -> Any:
     try:
         import torch
         from sentence_transformers import SentenceTransformer
@@ -122,7 +125,7 @@ def _load(model: str, *, revision: str | None, device: str | None, threads: int,
             revision=revision,
             device=device,
             trust_remote_code=False,
-            local_files_only=Path(model).is_dir(),  # else the hub is asked even for a folder
+            local_files_only=is_folder,  # else the hub is asked even for a folder
             model_kwargs={"dtype": dtype, "use_safetensors": True},
         )
     except (OSError, ValueError) as error:

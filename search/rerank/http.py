@@ -45,7 +45,7 @@ class RerankServer:
     model: str
     api_key: str | None = None
     batch: int | None = None
-    timeout: float = 10.0
+    timeout: float = 60.0  # a bound for whoever gives none of their own: the largest budget of the settings
 
 
 class HTTPReranker:

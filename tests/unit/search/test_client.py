@@ -209,7 +209,7 @@ async def test_its_patience_has_an_end_and_what_the_service_asks_for_beyond_it_i
     assert len(waits.seconds) == 2
 
 
-@pytest.mark.parametrize("given_header", ["0", "-5", "nonsense", "inf", "Wed, 21 Oct 2026 07:28:00 GMT"])
+@pytest.mark.parametrize("given_header", ["0", "-5", "nonsense", "inf", "-nan", "Wed, 21 Oct 2026 07:28:00 GMT"])
 async def test_whatever_retry_after_says_it_does_not_ask_without_end(given_header):
     waits = Waits()
     stand = Stand(away(given_header))
@@ -218,6 +218,15 @@ async def test_whatever_retry_after_says_it_does_not_ask_without_end(given_heade
             await client.search("a")
     assert 1 <= len(waits.seconds) <= 50
     assert sum(waits.seconds) <= 5
+
+
+async def test_a_proxy_that_says_the_service_is_away_is_no_answer_of_its_checks():
+    waits = Waits()
+    stand = Stand(away("1"))
+    async with stand.asked_by(sleep=waits, retry_seconds=2) as client:
+        with pytest.raises(OverloadedError):
+            await client.health()
+    assert waits.seconds == [1.0, 1.0]
 
 
 async def test_many_events_are_sent_once():
