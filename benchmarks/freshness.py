@@ -18,13 +18,14 @@ import aiohttp
 
 from benchmarks import parts
 from benchmarks.corpus import Event, take
-from benchmarks.figures import Figure, quantile
+from benchmarks.figures import Figure
 from benchmarks.stack import Given, Log, log_of, new_stack
 from freshet.cli.output import warn
 from freshet.cli.progress import progress_bar
 from freshet.local.processes import LocalPartError
 from freshet.local.stack import LocalStack, together
 from freshet.schemas.http import SearchAnswer
+from freshet.search.recent import quantile
 
 BACKGROUND = 500
 CHANGES = 300

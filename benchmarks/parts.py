@@ -16,7 +16,6 @@ from aiokafka import AIOKafkaConsumer
 
 from benchmarks import encoder
 from benchmarks.corpus import Event
-from benchmarks.figures import quantile
 from freshet.local.stack import LocalStack
 from freshet.schemas.decoding import Record, Rules, decode
 from freshet.schemas.positions import Order
@@ -27,6 +26,7 @@ from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.qdrant.writer import QdrantWriter
 from freshet.search.index.records import Vector
 from freshet.search.passages import Piece
+from freshet.search.recent import quantile
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.kafka.topics import create_topics

@@ -22,7 +22,7 @@ import aiohttp
 from benchmarks.corpus import Event, take
 from benchmarks.cross_encoder import write_cross_encoder
 from benchmarks.encoder import REPOSITORY
-from benchmarks.figures import Figure, quantile
+from benchmarks.figures import Figure
 from benchmarks.stack import Given, Log, log_of, new_stack
 from freshet.cli.output import warn
 from freshet.local.artifacts import Artifacts
@@ -34,6 +34,7 @@ from freshet.search.embedding.openvino import OpenVINOEmbedder
 from freshet.search.fusion import fuse
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.reader import QdrantReader
+from freshet.search.recent import quantile
 from freshet.search.rerank.openvino import OpenVINOReranker
 from freshet.search.reranking import DEPTH, text_of
 from freshet.search.retrieval import Retrieved

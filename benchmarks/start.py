@@ -19,12 +19,13 @@ from typing import Final
 
 from playwright.async_api import Page
 
-from benchmarks.figures import Figure, quantile
+from benchmarks.figures import Figure
 from benchmarks.stack import Given
 from freshet.cli.demo_text import DOCUMENT, DOCUMENT_ID, DOCUMENT_QUERY
 from freshet.cli.output import warn
 from freshet.cli.progress import progress_bar
 from freshet.local.processes import LocalPartError
+from freshet.search.recent import quantile
 from tests.support.browser import PROGRAM, new_page, running_browser
 from tests.support.demo import Demo
 

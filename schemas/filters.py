@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Final, Self
+from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 from freshet.schemas.filter_values import EXACT, MAX_VALUE_CHARACTERS, Bound, Key, Value, Values, checked_text
 
+B = TypeVar("B")
 MAX_DEPTH: Final = 5
 MAX_CONDITIONS: Final = 64
 _LISTS: Final = ("must", "should", "must_not")
@@ -21,6 +22,10 @@ _LISTS: Final = ("must", "should", "must_not")
 def _one_of(part: BaseModel, names: str) -> None:
     if len(part.model_fields_set) != 1:
         raise ValueError(f"must hold exactly one of {names}")
+
+
+def _bounds(**given: B | None) -> dict[str, B]:
+    return {name: bound for name, bound in given.items() if bound is not None}
 
 
 def _demand_bounds(bounds: Mapping[str, Any]) -> None:
@@ -88,8 +93,7 @@ class Range(_Part):
 
     @property
     def bounds(self) -> dict[str, float | datetime]:
-        given = {"lt": self.lt, "lte": self.lte, "gt": self.gt, "gte": self.gte}
-        return {name: bound for name, bound in given.items() if bound is not None}
+        return _bounds(lt=self.lt, lte=self.lte, gt=self.gt, gte=self.gte)
 
 
 class ValuesCount(_Part):
@@ -107,8 +111,7 @@ class ValuesCount(_Part):
 
     @property
     def bounds(self) -> dict[str, int]:
-        given = {"lt": self.lt, "lte": self.lte, "gt": self.gt, "gte": self.gte}
-        return {name: bound for name, bound in given.items() if bound is not None}
+        return _bounds(lt=self.lt, lte=self.lte, gt=self.gt, gte=self.gte)
 
 
 class GeoPoint(_Part):

@@ -56,9 +56,8 @@ def _holds(condition: Condition, metadata: Mapping[str, Any], fields: Mapping[st
 
 
 def _field_holds(condition: FieldCondition, metadata: Mapping[str, Any], fields: Mapping[str, Kind]) -> bool:
-    found = list(_found(condition.key, metadata))
     if condition.values_count is not None:
-        return _within(sum(map(_count, found)), condition.values_count.bounds)
+        return _within(sum(map(_count, _found(condition.key, metadata))), condition.values_count.bounds)
     values = values_of(condition.key, metadata, fields)
     if condition.match is not None:
         return _matched(condition.match, values)

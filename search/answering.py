@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from freshet.schemas.http import (
@@ -22,27 +22,22 @@ from freshet.search.index.records import ValueCount
 from freshet.search.languages import language_of
 from freshet.search.live import LiveVersion
 from freshet.search.statistics import TermStatistics
-from freshet.search.terms import asked_terms
 
 
 @dataclass(frozen=True, slots=True)
 class Telling:
-    """What is told of one search: who was asked, from which version, and the scores of a reranker by document key."""
+    """What is told of one search: what was asked, its stems, of which version, and a reranker's scores by document."""
 
     asked: Asked
     live: LiveVersion
     languages: Sequence[str]
+    stems: frozenset[str]
     statistics: TermStatistics | None = None
     reranked: Mapping[str, float] = field(default_factory=dict)
 
-    @property
-    def stems(self) -> frozenset[str]:
-        return asked_terms(self.asked.query.text, self.languages)
-
     def results(self, page: Sequence[Candidate]) -> list[SearchResult]:
         """The documents as they are shown."""
-        stems = self.stems
-        return [self._result(candidate, stems) for candidate in page]
+        return [self._result(candidate) for candidate in page]
 
     def query(self, reranker: str | None) -> QueryExplanation | None:
         """What was asked for in the end, where that was asked for."""
@@ -57,14 +52,14 @@ class Telling:
             reranker=reranker if self.reranked else None,
         )
 
-    def _result(self, candidate: Candidate, stems: Collection[str]) -> SearchResult:
+    def _result(self, candidate: Candidate) -> SearchResult:
         record, text = candidate.record, candidate.text
         return SearchResult(
             id=record.id,
             score=self.reranked.get(candidate.key, candidate.score),
             title=record.title,
             text=text,
-            highlights=highlights(stems, text, language_of(record.metadata, self.languages)),
+            highlights=highlights(self.stems, text, language_of(record.metadata, self.languages)),
             metadata=dict(record.metadata),
             explanation=self._explained(candidate) if self.asked.request.explain else None,
         )

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 
 from freshet.schemas.filters import Filter
 from freshet.search.fusion import Candidate, Match
 from freshet.search.index.base import IndexReader
 from freshet.search.index.records import LedgerRecord, StoredPassage
-from freshet.search.retrieval import Passes
-
-_LOOKS: Final = 5  # how often a document that keeps changing is read again
+from freshet.search.retrieval import Passes, look_again
 
 
 async def newest(
@@ -22,29 +19,19 @@ async def newest(
     `passes` says the same of a record as the filter does. Raises what the reader raises.
     """
     records = await reader.browse(filters, limit=limit, tenant=tenant)
-    texts = await reader.passages(_first(records))
-    states = [await _whole(reader, record, texts) for record in records]
-    return [_candidate(*state) for state in states if state is not None and passes(state[0])]
+    texts = await reader.passages({record.passages[0] for record in records if record.passages})
+    displaced = {each.key: each for each in records if each.passages and each.passages[0] not in texts}
+    newer = {record.key: (record, passages) for record, passages in await look_again(reader, displaced)}
+    shown = []
+    for record in records:
+        if record.key not in displaced:
+            shown.append(_candidate(record, [texts[id_] for id_ in record.passages[:1]]))
+        elif record.key in newer and passes(newer[record.key][0]):
+            shown.append(_candidate(*newer[record.key]))
+    return shown
 
 
-async def _whole(
-    reader: IndexReader, record: LedgerRecord | None, texts: dict[str, StoredPassage]
-) -> tuple[LedgerRecord, str] | None:
-    """A state with the text of its first passage; a newer one where that passage was displaced meanwhile."""
-    for _ in range(_LOOKS):
-        if record is None or record.deleted:
-            return None
-        if all(id_ in texts for id_ in _first([record])):
-            return record, "".join(texts[id_].text for id_ in _first([record]))
-        record = (await reader.ledger([record.key])).get(record.key)
-        texts = await reader.passages(_first([record] if record else []))
-    return None if record is None or record.deleted else (record, "")
-
-
-def _first(records: Sequence[LedgerRecord]) -> list[str]:
-    return [record.passages[0] for record in records if record.passages]
-
-
-def _candidate(record: LedgerRecord, text: str) -> Candidate:
-    first = record.passages[0] if record.passages else ""
-    return Candidate(record, 0.0, (), (Match(first, text, ()),))
+def _candidate(record: LedgerRecord, passages: Sequence[StoredPassage]) -> Candidate:
+    """With the first of its passages that are there."""
+    first = Match(passages[0].id, passages[0].text, ()) if passages else Match("", "", ())
+    return Candidate(record, 0.0, (), (first,))

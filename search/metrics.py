@@ -68,9 +68,8 @@ class SearchMetrics:
         self._shed = Counter("freshet_search_shed_total", told, ["reason"], registry=registry)
         self._sheds: Mapping[Shed, Counter] = {reason: self._shed.labels(reason) for reason in Shed}
         told = "Answers that had to do without something, by what that was"
-        self._degraded = Counter("freshet_search_degraded_total", told, ["reason"], registry=registry)
-        for reason in Degraded:
-            self._degraded.labels(reason)
+        degraded = Counter("freshet_search_degraded_total", told, ["reason"], registry=registry)
+        self._degraded: Mapping[Degraded, Counter] = {reason: degraded.labels(reason) for reason in Degraded}
         self._latency = Histogram(
             "search_latency_seconds",
             "Time to answer or fail a search; refused, shed and cancelled ones are not in it",
@@ -109,7 +108,7 @@ class SearchMetrics:
 
     def degraded(self, reason: Degraded) -> None:
         """An answer had to do without something."""
-        self._degraded.labels(reason).inc()
+        self._degraded[reason].inc()
 
     def stage(self, stage: Stage, seconds: float) -> None:
         """Time one stage of a search."""

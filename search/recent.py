@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from prometheus_client import Counter, Gauge
@@ -51,10 +51,10 @@ class Spread:
     def status(self) -> SpreadStatus | None:
         """Nearest-rank percentiles; None when nothing was measured."""
         _forget(self._seen, self._clock() - SPREAD_SECONDS)
-        values = sorted(value for _, value in self._seen)
+        values = [value for _, value in self._seen]
         if not values:
             return None
-        return SpreadStatus(count=len(values), p50=_percentile(values, 50), p99=_percentile(values, 99))
+        return SpreadStatus(count=len(values), p50=quantile(values, 0.5), p99=quantile(values, 0.99))
 
 
 def counted(counter: Counter, label: str) -> dict[str, int]:
@@ -68,8 +68,10 @@ def level(gauge: Gauge) -> float:
     return next(sample.value for family in gauge.collect() for sample in family.samples)
 
 
-def _percentile(values: list[float], percent: int) -> float:
-    return values[-(-len(values) * percent // 100) - 1]
+def quantile(values: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of the values does not exceed."""
+    ordered = sorted(values)
+    return ordered[max(0, -int(-len(ordered) * share // 1) - 1)]
 
 
 def _forget(seen: deque[tuple[float, Any]], before: float) -> None:

@@ -8,11 +8,28 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+
+from freshet.schemas.errors import SettingsError
 
 Answer = TypeVar("Answer")
 
 PAUSE: Final = 2.0
+
+
+def connect(url: str, *, timeout: float) -> Redis:
+    """A client: `timeout` seconds to connect, and no retries, because doing without is cheaper than waiting.
+
+    Raises SettingsError, without a word of the address, which may hold a password.
+    """
+    try:
+        return Redis.from_url(url, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
+    except ValueError as error:
+        form = "redis://host:6379/0, rediss://… or unix://…"
+        raise SettingsError(f"FRESHET_REDIS__URL is no address of the form {form}") from error
 
 
 class Breaker:

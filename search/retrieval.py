@@ -72,7 +72,7 @@ async def _check(
     states = _alive(await reader.ledger({hit.key for hits in found for hit in hits}))
     listed = {key: set(record.passages) for key, record in states.items()}
     doubtful = {hit.key for hits in found for hit in hits if hit.key in states and hit.id not in listed[hit.key]}
-    again = await _look_again(reader, {key: states.pop(key) for key in doubtful}) if doubtful else []
+    again = await look_again(reader, {key: states.pop(key) for key in doubtful}) if doubtful else []
     newer = [(record, passages) for record, passages in again if passes(record)]
     lists = []
     for query, hits in zip(queries, found, strict=True):
@@ -85,7 +85,7 @@ async def _check(
     return Retrieved(tuple(lists), states | {record.key: record for record, _ in newer})
 
 
-async def _look_again(
+async def look_again(
     reader: IndexReader, states: Mapping[str, LedgerRecord]
 ) -> list[tuple[LedgerRecord, list[StoredPassage]]]:
     """Each document's state with all of its passages; a document that ended meanwhile is left out.

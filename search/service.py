@@ -9,6 +9,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from freshet.schemas.fields import Kind
@@ -29,6 +30,7 @@ from freshet.search.rerank.base import RerankOff
 from freshet.search.reranking import DEPTH, Reranked, Reranking
 from freshet.search.retrieval import retrieve
 from freshet.search.statistics import TermStatistics
+from freshet.search.terms import asked_terms
 from freshet.search.timing import Timer
 
 NO_RERANKING = Reranking(RerankOff("there is none", wanted=False), seconds=0)
@@ -83,7 +85,8 @@ class SearchService:
             self._find(asked, live, self._queries(asked, vector, statistics), timer), self._facets(asked, live, timer)
         )
         ranked = await self._rerank(asked, found, timer)
-        telling = Telling(asked, live, self._ranking.text.languages, statistics, ranked.scores)
+        languages = self._ranking.text.languages
+        telling = Telling(asked, live, languages, asked_terms(asked.query.text, languages), statistics, ranked.scores)
         return SearchAnswer(
             query_id=self._new_id(),
             query=telling.query(self._ranking.reranking.model),
@@ -144,11 +147,9 @@ class SearchService:
     async def _rerank(self, asked: Asked, found: Sequence[Candidate], timer: Timer) -> Reranked:
         if not asked.request.rerank or asked.query.is_empty or not found:
             return Reranked(found)
-        if self._ranking.reranking.model is None:
-            ranked = await self._ranking.reranking.order(asked.query.text, found, limit=asked.request.limit)
-        else:
-            with timer.stage(Stage.RERANK):
-                ranked = await self._ranking.reranking.order(asked.query.text, found, limit=asked.request.limit)
+        reranking = self._ranking.reranking
+        with nullcontext() if reranking.model is None else timer.stage(Stage.RERANK):
+            ranked = await reranking.order(asked.query.text, found, limit=asked.request.limit)
         if ranked.degraded is not None:
             self._metrics.degraded(ranked.degraded)
         return ranked

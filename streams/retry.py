@@ -16,6 +16,11 @@ LONGEST_STEP: Final = 1.0
 logger = logging.getLogger(__name__)
 
 
+def always() -> bool:
+    """Of work that nobody can take over: it is wanted until it is done."""
+    return True
+
+
 class AbandonedError(FreshetError):
     """The work is no longer ours to do: its partitions went to somebody else, or the process is ending."""
 

@@ -13,7 +13,7 @@ import numpy as np
 from freshet.search.index.base import StatisticsStore
 from freshet.search.sparse import SparseVector
 from freshet.search.statistics import TermStatistics
-from freshet.streams.retry import Retry
+from freshet.streams.retry import Retry, always
 
 SAMPLE: Final = 100_000  # passages that a snapshot looks at: beyond, the share of each term is known well enough
 CHANGE: Final = 0.25  # of the number of passages, after which a snapshot is renewed
@@ -36,7 +36,7 @@ async def keep_statistics(
     while True:
         began = clock()
         try:
-            await retry("renew term statistics", lambda: renew_statistics(store, sleep=sleep), _always)
+            await retry("renew term statistics", lambda: renew_statistics(store, sleep=sleep), always)
         except Exception:
             logger.exception("cannot renew the term statistics; searches go on with those that they have")
         await sleep(max(LOOK_SECONDS, (clock() - began) / SHARE))
@@ -91,7 +91,3 @@ async def _count(store: StatisticsStore, sleep: Sleep) -> _Tally:
         await sleep(PAUSE_SECONDS)
     await asyncio.to_thread(tally.add, waiting)
     return tally
-
-
-def _always() -> bool:
-    return True

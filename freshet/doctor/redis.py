@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from freshet.doctor.findings import CHECK_SECONDS, Finding, Mark
-from freshet.search.embedding.redis import RedisFacts, connect, describe_server
+from freshet.search.embedding.redis import RedisFacts, describe_server
+from freshet.search.redis import connect
 from freshet.settings import Settings
 
 _REFUSES_WHEN_FULL: Final = "noeviction"

@@ -10,6 +10,7 @@ from freshet.evaluation.beir import QUERIES, FolderError, Judged, Query
 from freshet.evaluation.runs import Run
 from freshet.schemas.http import SearchAnswer, SearchRequest
 from freshet.search.asking import InvalidSearch
+from freshet.search.recent import quantile
 from freshet.search.service import SearchService
 
 Clock = Callable[[], float]
@@ -28,8 +29,7 @@ class Asked:
 
     def milliseconds(self, share: float) -> float:
         """What this share of the answers did not take longer than."""
-        ordered = sorted(self.seconds)
-        return round(1_000 * ordered[max(0, -int(-len(ordered) * share // 1) - 1)], 2)
+        return round(1_000 * quantile(self.seconds, share), 2)
 
 
 async def ask_all(

@@ -21,7 +21,6 @@ from freshet.schemas.decoding import Rules
 from freshet.schemas.positions import Order
 from freshet.search.asking import SearchRules
 from freshet.search.embedding.base import Embedder
-from freshet.search.fusion import Fusion
 from freshet.search.index.base import VersionInfo
 from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.reader import QdrantReader
@@ -30,13 +29,13 @@ from freshet.search.index.qdrant.writer import QdrantWriter
 from freshet.search.live import LiveIndex
 from freshet.search.metrics import SearchMetrics
 from freshet.search.rerank.base import RerankOff, TimedReranker
-from freshet.search.reranking import Reranking
-from freshet.search.service import Ranking, SearchService
+from freshet.search.service import SearchService
 from freshet.settings import Settings
 from freshet.streams.indexer import Indexer
 from freshet.streams.retry import Retry, Weather
 from freshet.streams.statistics import renew_statistics
 from freshet.wiring.parts import identity
+from freshet.wiring.rerank import ranking
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
@@ -113,11 +112,7 @@ def _service(wanted: Identity, info: VersionInfo, parts: Parts) -> SearchService
         embedder=parts.queries,
         metrics=SearchMetrics(CollectorRegistry()),
         rules=SearchRules(list_length=given.list_length),
-        ranking=Ranking(
-            wanted.text,
-            Fusion[given.fusion.upper()],
-            Reranking(parts.reranker, seconds=parts.settings.rerank.budget_ms / 1_000),
-        ),
+        ranking=ranking(parts.settings, wanted, parts.reranker),
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 
 from freshet.schemas.errors import SettingsError
-from freshet.search.http.guards import is_loopback
 from freshet.search.http.options import HttpOptions
 from freshet.search.limits.base import Limit, Limiter
 from freshet.search.limits.memory import MemoryLimiter
+from freshet.search.loopback import is_loopback
 from freshet.settings import Settings
 
 
@@ -50,8 +50,8 @@ def _limiter(settings: Settings) -> Limiter:
     alone = MemoryLimiter()
     if settings.redis.url is None or not settings.search.keys:
         return alone
-    from freshet.search.embedding.redis import connect
     from freshet.search.limits.redis import RedisLimiter
+    from freshet.search.redis import connect
 
     timeout = settings.redis.timeout_seconds
     client = connect(settings.redis.url.get_secret_value(), timeout=timeout)

@@ -137,8 +137,9 @@ def _cache(settings: Settings, redis_timeout: float) -> EmbeddingCache:
     near = MemoryEmbeddingCache(max_bytes=settings.embedding.cache_bytes)
     if settings.redis.url is None:
         return near
-    from freshet.search.embedding.redis import RedisEmbeddingCache, connect
+    from freshet.search.embedding.redis import RedisEmbeddingCache
     from freshet.search.embedding.tiered import TieredEmbeddingCache
+    from freshet.search.redis import connect
 
     redis = connect(settings.redis.url.get_secret_value(), timeout=redis_timeout)
     far = RedisEmbeddingCache(redis, timeout=redis_timeout, ttl=settings.embedding.cache_seconds)

@@ -1,4 +1,4 @@
-"""The reranker that the settings name, or why there is none."""
+"""The order of documents by the settings: the reranker that they name, or why there is none."""
 
 from __future__ import annotations
 
@@ -7,7 +7,11 @@ import logging
 from contextlib import AsyncExitStack
 
 from freshet.schemas.errors import DeniedError, SettingsError, TransientError
+from freshet.search.fusion import Fusion
+from freshet.search.index.identity import Identity
 from freshet.search.rerank.base import RerankOff, TimedReranker
+from freshet.search.reranking import Reranking
+from freshet.search.service import Ranking
 from freshet.settings import Settings, variable
 
 logger = logging.getLogger(__name__)
@@ -52,3 +56,9 @@ def load_rerank(settings: Settings) -> TimedReranker:
     except SettingsError as error:
         culprit = "base_url" if given.provider == "http" else "model"
         raise SettingsError(f"{variable(('rerank', culprit))}: {error}") from error
+
+
+def ranking(settings: Settings, version: Identity, reranker: TimedReranker | RerankOff) -> Ranking:
+    """How the searches of these settings put documents in order."""
+    fusion = Fusion[settings.search.fusion.upper()]
+    return Ranking(version.text, fusion, Reranking(reranker, seconds=settings.rerank.budget_ms / 1_000))

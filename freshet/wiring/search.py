@@ -13,7 +13,6 @@ from freshet.schemas.errors import SettingsError, TransientError
 from freshet.schemas.topics import Topics
 from freshet.search.asking import SearchRules
 from freshet.search.embedding.metrics import EmbeddingMetrics
-from freshet.search.fusion import Fusion
 from freshet.search.http.app import create_app
 from freshet.search.http.connections import Limits
 from freshet.search.http.serving import serve
@@ -24,8 +23,7 @@ from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.live import LiveIndex
 from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
-from freshet.search.reranking import Reranking
-from freshet.search.service import Ranking, SearchService
+from freshet.search.service import SearchService
 from freshet.search.watching import IndexWatch
 from freshet.settings import SEARCH_PROBE_PORT, Settings
 from freshet.status.board import Board
@@ -34,7 +32,7 @@ from freshet.streams.lag import LagWatcher
 from freshet.streams.publisher import Publisher
 from freshet.wiring.access import check_exposure, http_options, open_limiter
 from freshet.wiring.parts import identity, kafka_connection, new_registry, open_embedder, qdrant_client
-from freshet.wiring.rerank import open_rerank
+from freshet.wiring.rerank import open_rerank, ranking
 
 
 @dataclass(frozen=True)
@@ -66,13 +64,13 @@ async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
             versions=QdrantVersions(client, index=settings.index),
             open_reader=lambda info: _open(wanted, info, QdrantReader(client, collection=info.name)),
         )
-        reranking = Reranking(await open_rerank(settings, stack), seconds=settings.rerank.budget_ms / 1000)
+        reranker = await open_rerank(settings, stack)
         service = SearchService(
             index=live,
             embedder=embedder,
             metrics=metrics,
             rules=SearchRules(settings.tenants, settings.fields, settings.search.list_length),
-            ranking=Ranking(wanted.text, Fusion[settings.search.fusion.upper()], reranking),
+            ranking=ranking(settings, wanted, reranker),
         )
         board = Board("search", settings.index, service.checks(), version=lambda: live.name, search=metrics.status)
         admission = Admission(

@@ -40,7 +40,7 @@ from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.kafka.topics import prepare_topics
 from freshet.streams.lag import LagWatcher
 from freshet.streams.metrics import WorkerMetrics
-from freshet.streams.retry import Retry, Weather
+from freshet.streams.retry import Retry, Weather, always
 from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
@@ -93,9 +93,9 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
         sink = await _kafka(settings, connection, at_start, stack)
         client = qdrant_client(settings, stack)
         versions = QdrantVersions(client, index=settings.index, fields=settings.fields)
-        partitions = await at_start("describe topics", partial(sink.partitions, topics.documents), _always)
+        partitions = await at_start("describe topics", partial(sink.partitions, topics.documents), always)
         make = partial(prepare_index, versions, version, topics.documents, partitions)
-        await at_start("prepare the index", make, _always)
+        await at_start("prepare the index", make, always)
         metrics = WorkerMetrics(registry)
         writer = QdrantWriter(client, collection=version.version, dimension=embedder.model.dimension)
         worker = Worker(
@@ -124,7 +124,7 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
         bootstrap = settings.kafka.bootstrap_servers
         new_app = partial(build_app, name=version.agents_group, bootstrap_servers=bootstrap, folder=folder)
         start = partial(_start, new_app, worker, topics.dead_letters, metrics)
-        app, documents = await at_start("start Faust", start, _always)
+        app, documents = await at_start("start Faust", start, always)
         stack.push_async_callback(app.stop)
         watcher = _watch_lag(connection, topics, version, registry, stack)
         board.version, board.lag = lambda: version.version, watcher.status
@@ -144,7 +144,7 @@ async def _kafka(settings: Settings, connection: KafkaConnection, retry: Retry, 
     """Wait for Kafka, make or check the topics, and connect the producer."""
     await prepare_topics(connection, settings.topic_specs, retry=retry, create=settings.topics.create)
     sink = KafkaProducer(connection)
-    await retry("connect to Kafka", sink.start, _always)
+    await retry("connect to Kafka", sink.start, always)
     # What is not announced is not committed either, so at the end nobody needs to wait for it.
     stack.push_async_callback(sink.stop, within=1.0)
     return sink
@@ -226,7 +226,3 @@ async def _start(
 
 async def _sweep(writer: QdrantWriter, partition: int, below: int) -> int:
     return await sweep(writer, partition, below=below)
-
-
-def _always() -> bool:
-    return True

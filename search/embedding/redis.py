@@ -12,11 +12,9 @@ from typing import Any, Final
 
 import numpy as np
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoPermissionError, RedisError, ResponseError
 
-from freshet.schemas.errors import DeniedError, SettingsError, TransientError
+from freshet.schemas.errors import DeniedError, TransientError
 from freshet.search.embedding.cache import CachedVector
 from freshet.search.redis import PAUSE, Breaker
 
@@ -26,18 +24,6 @@ _HEADER: Final = struct.Struct("<4sHHI16s")  # magic, format, dimension, tokens,
 _MAGIC: Final = b"FRV\x00"
 _FORMAT: Final = 1
 _CHUNK: Final = 128  # keys in one command: 200 kB at 384 dimensions, so that others get their turn in between
-
-
-def connect(url: str, *, timeout: float) -> Redis:
-    """A client for a cache: `timeout` seconds to connect, and no retries, because a miss is cheaper than waiting.
-
-    Raises SettingsError, without a word of the address, which may hold a password.
-    """
-    try:
-        return Redis.from_url(url, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
-    except ValueError as error:
-        form = "redis://host:6379/0, rediss://… or unix://…"
-        raise SettingsError(f"FRESHET_REDIS__URL is no address of the form {form}") from error
 
 
 @dataclass(frozen=True, slots=True)

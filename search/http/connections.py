@@ -106,16 +106,20 @@ class _Connection(web.RequestHandler):
         """What the parser refused, and what failed outside of handlers, in the one shape of errors."""
         if request.writer.output_size > 0:
             raise ConnectionError("an answer has been begun already")
-        request_id = uuid.uuid4().hex
         if status < 500:
             # Not the error itself, which quotes the bytes, and so what somebody asked.
             logger.debug("bytes that are no request", extra={"action": "bytes_refused", "error": type(exc).__name__})
-            response = Problem(Kind.BAD_REQUEST, _told(exc)).response(request_id)
+            response = _answer(Problem(Kind.BAD_REQUEST, _told(exc)))
         else:
-            failure = exc if isinstance(exc, Exception) else RuntimeError(message or "")
-            response = explain(failure, request_id=request_id).response(request_id)
+            response = _answer(exc if isinstance(exc, Exception) else RuntimeError(message or ""))
         response.force_close()
-        return finish(response, request_id)
+        return response
+
+
+def _answer(error: Exception) -> web.Response:
+    """What an error is answered with, under an id of its own: nothing was read that could have one."""
+    request_id = uuid.uuid4().hex
+    return finish(explain(error, request_id=request_id).response(request_id), request_id)
 
 
 def _told(error: BaseException | None) -> str:
@@ -134,19 +138,17 @@ def _explained(handler: Callable[[Any], Awaitable[web.StreamResponse]]) -> Any:
         try:
             return await handler(request)
         except web.HTTPException as error:
-            request_id = uuid.uuid4().hex
-            return finish(explain(error, request_id=request_id).response(request_id), request_id)
+            return _answer(error)
 
     return handle
 
 
 def _too_many() -> bytes:
     """The whole answer, for a connection that gets no parser."""
-    request_id = uuid.uuid4().hex
-    problem = Problem(Kind.UNAVAILABLE, "the service has as many connections as it takes; try again later")
-    response = finish(problem.response(request_id), request_id)
+    told = "the service has as many connections as it takes; try again later"
+    response = _answer(Problem(Kind.UNAVAILABLE, told, headers={"Retry-After": _RETRY_SECONDS}))
     body = response.body if isinstance(response.body, bytes) else b""
-    response.headers.update({"Content-Length": str(len(body)), "Connection": "close", "Retry-After": _RETRY_SECONDS})
+    response.headers.update({"Content-Length": str(len(body)), "Connection": "close"})
     head = [f"HTTP/1.1 {response.status} {response.reason}"]
     head += [f"{name}: {value}" for name, value in response.headers.items()]
     return "\r\n".join([*head, "", ""]).encode() + body

@@ -7,12 +7,12 @@ no browser adds a key by itself; then any name will do, unless some are configur
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Final
 
 from freshet.search.http.problems import Kind, Problem
+from freshet.search.loopback import is_loopback
 
 _AUTHORITY: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]@/\s]+)(:[0-9]{1,5})?")
 _ORIGIN: Final = re.compile(r"https?://(\S+)")
@@ -49,13 +49,3 @@ class Guard:
     def _known(self, authority: str) -> bool:
         match = _AUTHORITY.fullmatch(authority.lower())
         return match is not None and (match[1] in self._allowed or is_loopback(match[1]))
-
-
-def is_loopback(name: str) -> bool:
-    """Whether a host's name or address, brackets allowed, is this machine's to itself."""
-    if name.removesuffix(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(name.strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from aiohttp import http_exceptions, web
+from aiohttp import web
 
 from freshet.schemas.errors import SettingsError
 from freshet.search.http.connections import LimitedRunner, Limits
@@ -17,16 +17,7 @@ _LIMITS: Final = Limits()
 _BODY_LINGER_SECONDS: Final = 1  # for the rest of a body that was refused half read
 
 
-def _without_quotes(record: logging.LogRecord) -> bool:
-    """Of what cannot be read as HTTP the server's log would quote lines, in which a query may stand."""
-    error = record.exc_info[1] if record.exc_info else None
-    if isinstance(error, http_exceptions.HttpProcessingError):
-        record.msg, record.exc_info = f"{record.msg}: {type(error).__name__}", None
-    return True
-
-
 _logger = logging.getLogger(__name__)
-_logger.addFilter(_without_quotes)
 
 
 @asynccontextmanager

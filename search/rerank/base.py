@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -45,6 +47,16 @@ class Reranker(Protocol):
 
 class RerankTooLate(FreshetError):  # noqa: N818 (what it is, not a failure)
     """There is no time to rerank: serve the order that is there, and say so."""
+
+
+@asynccontextmanager
+async def in_time(within: float) -> AsyncIterator[None]:
+    """Raise RerankTooLate where what happens inside takes longer than so many seconds."""
+    try:
+        async with asyncio.timeout(within):
+            yield
+    except TimeoutError:
+        raise RerankTooLate(f"not reranked within {within * 1000:.0f} ms") from None
 
 
 class TimedReranker(Protocol):

@@ -19,6 +19,7 @@ from freshet.schemas.errors import (
     SettingsError,
     TransientError,
 )
+from freshet.search.loopback import is_loopback
 from freshet.search.rerank.base import RerankModel, Scores
 from freshet.search.rerank.dialects import DIALECTS, OPERATION, Api, scores_of
 from freshet.search.retry_after import retry_after
@@ -27,7 +28,6 @@ _AT_ONCE: Final = 4
 _DEFAULT_WAIT: Final = 1.0
 _LARGEST_ANSWER: Final = 8_000_000  # some servers send the texts back
 _LONGEST_MESSAGE: Final = 300
-_LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 _DENIED: Final = {
     401: "check the API key",
     403: "the API key has no right to this model",
@@ -109,7 +109,7 @@ def _client(server: RerankServer) -> httpx.AsyncClient:
     except httpx.InvalidURL as error:
         raise SettingsError(f"is no address: {error}") from error
     # A proxy of the environment must never see what stays on this machine.
-    return httpx.AsyncClient(headers=headers, timeout=server.timeout, trust_env=host not in _LOOPBACK)
+    return httpx.AsyncClient(headers=headers, timeout=server.timeout, trust_env=not is_loopback(host))
 
 
 async def _read(answer: httpx.Response) -> bytes:

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from freshet.schemas.errors import TransientError
-from freshet.search.rerank.base import Reranker, RerankModel, RerankTooLate, Scores
+from freshet.search.rerank.base import Reranker, RerankModel, RerankTooLate, Scores, in_time
 from freshet.search.rerank.pace import Pace, work_of
 
 # Pairs that are scored at once. A pair costs the same from 4 up (MiniLM of 6 layers, two cores), so searches that wait
@@ -70,10 +70,8 @@ class RerankQueue:
 
     async def _result(self, job: _Job, within: float) -> Scores:
         try:
-            async with asyncio.timeout(within):
+            async with in_time(within):
                 return await job.result
-        except TimeoutError:
-            raise RerankTooLate(f"not reranked within {within * 1000:.0f} ms") from None
         finally:
             job.leave()
             if job in self._jobs:

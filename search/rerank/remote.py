@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -10,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from freshet.schemas.errors import DeniedError, OutsideError, OverloadedError, PermanentError, TransientError
-from freshet.search.rerank.base import Reranker, RerankModel, RerankTooLate, Scores
+from freshet.search.rerank.base import Reranker, RerankModel, RerankTooLate, Scores, in_time
 
 _PAUSE: Final = 1.0
 AT_ONCE: Final = 16
@@ -46,10 +45,8 @@ class RemoteRerank:
             raise RerankTooLate(f"{self._at_once} searches are being reranked")
         self._under_way += 1
         try:
-            async with asyncio.timeout(within):
+            async with in_time(within):
                 return await self._reranker.score(query, texts)
-        except TimeoutError:
-            raise RerankTooLate(f"not reranked within {within * 1000:.0f} ms") from None
         except OutsideError as error:
             self._failed(error)
             raise

@@ -2,10 +2,8 @@
 
 import json
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,59 +13,26 @@ from freshet.search.rerank.base import Reranker
 from freshet.search.rerank.openvino import OpenVINOReranker
 from freshet.search.rerank.sentence_transformers import SentenceTransformersReranker
 from tests.contract.rerank.suite import LONG, QUERY, TEXTS, RerankerSuite
-from tests.support.tiny_model import DIMENSION, write_tiny_tokenizer
-
-WINDOW = 40
+from tests.torch.tiny_bert import add_graph, hosts_asked, tiny_config, tiny_tokenizer
 
 
-def write_tiny_cross_encoder(folder: Path, *, labels: int = 1) -> Path:
+def write_tiny_bert(folder: Path, *, labels: int = 1) -> Path:
     """A BERT of one layer that tells labels apart, with random weights, saved as hubs hold it."""
     import torch
-    from transformers import BertConfig, BertForSequenceClassification, PreTrainedTokenizerFast
+    from transformers import BertForSequenceClassification
 
     torch.manual_seed(0)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=write_tiny_tokenizer(folder / "bare"),
-        model_max_length=WINDOW,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token="[MASK]",
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-    )
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=DIMENSION,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=WINDOW,
-        num_labels=labels,
-        initializer_range=0.7,  # far from 0, so that the scores of different texts differ
-    )
+    tokenizer = tiny_tokenizer(folder)
+    # Far from 0, so that the scores of different texts differ.
+    config = tiny_config(tokenizer, num_labels=labels, initializer_range=0.7)
     BertForSequenceClassification(config).save_pretrained(folder / "model")
     tokenizer.save_pretrained(folder / "model")
     return folder / "model"
 
 
-def add_graph(folder: Path) -> None:
-    """The same model as an OpenVINO graph beside its weights, as hubs publish both."""
-    import openvino
-    import torch
-    from transformers import BertForSequenceClassification
-
-    ov: Any = openvino
-    ids = torch.ones((2, 8), dtype=torch.int64)
-    inputs = {"input_ids": ids, "attention_mask": ids, "token_type_ids": ids * 0}
-    bert = BertForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
-    graph = ov.convert_model(bert, example_input=inputs, input=[(name, [-1, -1], np.int64) for name in inputs])
-    ov.save_model(graph, folder / "openvino_model.xml", compress_to_fp16=False)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_tiny_cross_encoder(tmp_path_factory.mktemp("cross"))
+    return write_tiny_bert(tmp_path_factory.mktemp("cross"))
 
 
 class TestSentenceTransformers(RerankerSuite):
@@ -80,8 +45,11 @@ class TestSentenceTransformers(RerankerSuite):
 
 @pytest.mark.filterwarnings("ignore")  # those of the exporter
 async def test_both_runtimes_give_the_same_scores(tmp_path: Path):
-    folder = write_tiny_cross_encoder(tmp_path)
-    add_graph(folder)
+    from transformers import BertForSequenceClassification
+
+    folder = write_tiny_bert(tmp_path)
+    bert = BertForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
+    add_graph(bert, folder)
     torch = SentenceTransformersReranker(str(folder), device="cpu")
     openvino = OpenVINOReranker(folder, precision="f32")
     texts = [*TEXTS, "", LONG, *(f"{'rat ' * n}{n}" for n in range(40))]
@@ -101,15 +69,7 @@ async def test_bfloat16_gives_nearly_the_scores_of_float32(folder: Path):
 
 
 async def test_a_folder_asks_no_hub(folder: Path, monkeypatch: pytest.MonkeyPatch):
-    asked: list[str] = []
-
-    def note(host: str, *arguments: Any, **options: Any) -> list[Any]:
-        asked.append(host)
-        raise socket.gaierror("no network here")
-
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(socket, "getaddrinfo", note)
+    asked = hosts_asked(monkeypatch)
     reranker = SentenceTransformersReranker(str(folder), device="cpu")
     await reranker.score(QUERY, TEXTS)
     assert asked == []
@@ -117,7 +77,7 @@ async def test_a_folder_asks_no_hub(folder: Path, monkeypatch: pytest.MonkeyPatc
 
 def test_a_model_that_tells_three_labels_apart_is_refused(tmp_path: Path):
     with pytest.raises(SettingsError, match="3 labels"):
-        SentenceTransformersReranker(str(write_tiny_cross_encoder(tmp_path, labels=3)), device="cpu")
+        SentenceTransformersReranker(str(write_tiny_bert(tmp_path, labels=3)), device="cpu")
 
 
 def test_pickled_weights_are_refused(folder: Path, tmp_path: Path):

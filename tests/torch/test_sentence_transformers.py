@@ -3,12 +3,9 @@
 import importlib.resources
 import json
 import shutil
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from freshet.schemas.errors import SettingsError
@@ -17,10 +14,10 @@ from freshet.search.embedding.load import load_embedder
 from freshet.search.embedding.openvino import OpenVINOEmbedder
 from freshet.search.embedding.sentence_transformers import SentenceTransformersEmbedder
 from tests.contract.embedding.suite import TEXTS, EmbedderSuite
-from tests.support.tiny_model import DIMENSION, write_tiny_tokenizer
+from tests.support.tiny_model import DIMENSION
+from tests.torch.tiny_bert import WINDOW, add_graph, hosts_asked, tiny_config, tiny_tokenizer
 
 ABSTRACT = "Measles vaccination of infants lowers mortality in low income countries. "
-WINDOW = 40
 
 
 @pytest.fixture(scope="session")
@@ -39,27 +36,11 @@ def write_tiny_bert(folder: Path, *, pooling: str = "mean", prompts: dict[str, s
     import torch
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
-    from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
+    from transformers import BertModel
 
     torch.manual_seed(0)
-    tokenizer = PreTrainedTokenizerFast(
-        tokenizer_object=write_tiny_tokenizer(folder / "bare"),
-        model_max_length=WINDOW,
-        pad_token="[PAD]",
-        unk_token="[UNK]",
-        cls_token="[CLS]",
-        sep_token="[SEP]",
-        mask_token="[MASK]",
-        model_input_names=["input_ids", "token_type_ids", "attention_mask"],
-    )
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=DIMENSION,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=WINDOW,
-    )
+    tokenizer = tiny_tokenizer(folder)
+    config = tiny_config(tokenizer)
     BertModel(config).save_pretrained(folder / "raw")
     tokenizer.save_pretrained(folder / "raw")
     transformer = Transformer(str(folder / "raw"), max_seq_length=WINDOW)
@@ -68,20 +49,6 @@ def write_tiny_bert(folder: Path, *, pooling: str = "mean", prompts: dict[str, s
     )
     model.save(str(folder / "model"))
     return folder / "model"
-
-
-def add_graph(folder: Path) -> None:
-    """The transformer of a folder as an OpenVINO graph beside its weights, as hubs publish both."""
-    import openvino
-    import torch
-    from transformers import BertModel
-
-    ov: Any = openvino
-    ids = torch.ones((2, 8), dtype=torch.int64)
-    inputs = {"input_ids": ids, "attention_mask": ids, "token_type_ids": ids * 0}
-    bert = BertModel.from_pretrained(folder, attn_implementation="eager").eval()
-    graph = ov.convert_model(bert, example_input=inputs, input=[(name, [-1, -1], np.int64) for name in inputs])
-    ov.save_model(graph, folder / "openvino_model.xml", compress_to_fp16=False)
 
 
 class TestSentenceTransformersWithATinyModel(EmbedderSuite):
@@ -119,8 +86,10 @@ async def test_bfloat16_gives_nearly_the_vectors_of_float32(torch_folder: Path):
 @pytest.mark.filterwarnings("ignore")  # those of the exporter
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
 async def test_a_graph_beside_the_weights_gives_the_same_vectors(tmp_path: Path, pooling: str):
+    from transformers import BertModel
+
     folder = write_tiny_bert(tmp_path, pooling=pooling, prompts={"query": "q ", "document": "d "})
-    add_graph(folder)
+    add_graph(BertModel.from_pretrained(folder, attn_implementation="eager").eval(), folder)
     torch = SentenceTransformersEmbedder(str(folder), device="cpu", name="tiny")
     openvino = OpenVINOEmbedder(folder, precision="f32", name="tiny")
     for purpose in ("index", "query"):
@@ -132,15 +101,7 @@ async def test_a_graph_beside_the_weights_gives_the_same_vectors(tmp_path: Path,
 
 
 async def test_a_folder_asks_no_hub(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch):
-    asked: list[str] = []
-
-    def note(host: str, *arguments: Any, **options: Any) -> list[Any]:
-        asked.append(host)
-        raise socket.gaierror("no network here")
-
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
-    monkeypatch.setattr(socket, "getaddrinfo", note)
+    asked = hosts_asked(monkeypatch)
     embedder = SentenceTransformersEmbedder(str(tiny_folder), device="cpu")
     await embedder.embed(["abc"])
     assert asked == []

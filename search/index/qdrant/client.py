@@ -12,9 +12,9 @@ import httpx
 from qdrant_client import AsyncQdrantClient
 
 from freshet.schemas.errors import SettingsError
+from freshet.search.loopback import is_loopback
 
 DEFAULT_TIMEOUT: Final = 10.0
-_LOOPBACK: Final = {"localhost", "127.0.0.1", "::1"}
 # The client's own default opens a connection for every request to this machine. Servers close idle connections after
 # some seconds (Actix: 5), and a request that meets the closing fails, so ours are given up before.
 _LIMITS: Final = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=2.0)
@@ -32,7 +32,7 @@ def connect(
     options: dict[str, Any] = {"limits": _LIMITS}
     if ca_file is not None:
         options["verify"] = _trust(ca_file)
-    if host in _LOOPBACK:
+    if is_loopback(host):
         options["trust_env"] = False  # a proxy of the environment must never see the key of a local part
     return AsyncQdrantClient(
         url=url,

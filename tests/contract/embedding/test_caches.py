@@ -8,8 +8,9 @@ import pytest
 
 from freshet.search.embedding.cache import CachedVector, EmbeddingCache
 from freshet.search.embedding.memory import MemoryEmbeddingCache
-from freshet.search.embedding.redis import RedisEmbeddingCache, connect
+from freshet.search.embedding.redis import RedisEmbeddingCache
 from freshet.search.embedding.tiered import TieredEmbeddingCache
+from freshet.search.redis import connect
 
 
 def entry(seed: int, dimension: int = 384) -> CachedVector:

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from freshet.search.embedding.redis import connect
 from freshet.search.limits.base import Limit, Limiter, Taken
 from freshet.search.limits.memory import MemoryLimiter
 from freshet.search.limits.redis import RedisLimiter
+from freshet.search.redis import connect
 from tests.support.waiting import wait_until
 
 HARDLY = 0.001  # a second: so slow that nothing is earned while a test runs

@@ -11,7 +11,8 @@ from redis.asyncio import Redis
 
 from freshet.local.processes import free_port
 from freshet.search.embedding.cache import CachedVector
-from freshet.search.embedding.redis import RedisEmbeddingCache, connect
+from freshet.search.embedding.redis import RedisEmbeddingCache
+from freshet.search.redis import connect
 from tests.support.servers import LocalRedis
 
 LOGGER = "freshet.search.embedding.redis"

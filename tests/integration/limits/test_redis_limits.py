@@ -11,10 +11,10 @@ import pytest
 from redis.asyncio import Redis
 
 from freshet.schemas.access import key_hash
-from freshet.search.embedding.redis import connect
 from freshet.search.limits.base import Limit
 from freshet.search.limits.memory import MemoryLimiter
 from freshet.search.limits.redis import RedisLimiter
+from freshet.search.redis import connect
 from freshet.settings import load_settings
 from freshet.wiring.access import open_limiter
 from tests.support.waiting import wait_until

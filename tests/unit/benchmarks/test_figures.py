@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.figures import Figure, FiguresError, merge, quantile, significant
+from benchmarks.figures import Figure, FiguresError, merge, significant
+from freshet.search.recent import quantile
 
 
 def names(file: Path) -> dict[str, float]:

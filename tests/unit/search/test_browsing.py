@@ -1,0 +1,60 @@
+"""Documents without a query, while they are edited."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import pytest
+
+from freshet.search.browsing import newest
+from freshet.search.fusion import Candidate
+from freshet.search.index.records import LedgerRecord
+from tests.unit.search.editing import EditedIndex, State
+from tests.unit.search.test_retrieval import FIRST, HISTORIES, follow, schedules
+
+
+def everything(_record: LedgerRecord) -> bool:
+    return True
+
+
+async def listed(index: EditedIndex) -> dict[str, Candidate]:
+    found = await newest(index, None, limit=10, tenant=None, passes=everything)
+    return {candidate.key: candidate for candidate in found}
+
+
+@pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
+async def test_a_document_is_listed_with_a_passage_of_the_state_that_is_shown_whenever_it_is_edited(
+    history: list[State],
+):
+    first, *later = history
+    for schedule in schedules(steps=3 * len(later), reads=5):
+        index = EditedIndex()
+        index.put("other", State("other", (15,)))
+        index.put("doc", first)
+        follow(index, chain.from_iterable([index.edit("doc", state) for state in later]), schedule)
+        found = await listed(index)
+        assert set(found) == {"doc", "other"}, schedule
+        shown = found["doc"].record.title, float(found["doc"].text)
+        assert shown in [(state.title, angle) for state in history for angle in state.angles or ()], schedule
+
+
+async def test_a_document_that_ends_meanwhile_is_gone_or_whole():
+    for schedule in schedules(steps=3, reads=4):
+        index = EditedIndex()
+        index.put("doc", FIRST)
+        follow(index, index.edit("doc", State("", None)), schedule)
+        assert [each.text for each in (await listed(index)).values()] in ([], ["10"]), schedule
+
+
+async def test_a_newer_state_that_passes_no_more_is_not_listed():
+    index = EditedIndex()
+    index.put("doc", FIRST)
+    follow(index, index.edit("doc", State("second", (11,))), [0, 0, 0])
+    found = await newest(index, None, limit=10, tenant=None, passes=lambda record: record.title == "first")
+    assert found == []
+
+
+async def test_documents_without_text_are_listed():
+    index = EditedIndex()
+    index.put("empty", State("nothing but a title", ()))
+    assert [(each.key, each.text) for each in (await listed(index)).values()] == [("empty", "")]
