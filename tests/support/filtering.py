@@ -138,12 +138,13 @@ def field_conditions(path: str) -> st.SearchStrategy[dict[str, Any]]:
 
 
 def filters() -> st.SearchStrategy[Filter]:
-    """Filters with some conditions and groups, at least one."""
+    """Filters with some conditions and groups, at least one, and never more than a filter may hold."""
 
-    def groups(parts: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-        some = st.lists(parts, min_size=1, max_size=3)
+    def groups(parts: st.SearchStrategy[Any], most: int) -> st.SearchStrategy[dict[str, Any]]:
+        some = st.lists(parts, min_size=1, max_size=most)
         at_least = st.builds(lambda c, n: {"conditions": c, "min_count": min(n, len(c))}, some, st.integers(1, 3))
         lists = {"must": some, "should": some, "must_not": some, "min_should": at_least}
         return st.fixed_dictionaries({}, optional=lists).filter(bool)
 
-    return groups(conditions() | groups(conditions())).map(Filter.model_validate)
+    deep, wide = conditions() | groups(conditions(), 3), conditions() | groups(conditions(), 1)
+    return (groups(deep, 1) | groups(wide, 3)).map(Filter.model_validate)
