@@ -66,6 +66,7 @@ class Record:
     timestamp: float
     key: bytes | None
     value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
 
 
 def decode(record: Record, rules: Rules) -> Event:

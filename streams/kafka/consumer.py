@@ -175,4 +175,5 @@ def _consumer(connection: KafkaConnection, group: str) -> AIOKafkaConsumer:
 
 
 def _record(found: ConsumerRecord[Any, Any]) -> Record:
-    return Record(found.topic, found.partition, found.offset, found.timestamp / 1_000, found.key, found.value)
+    headers = tuple(found.headers)
+    return Record(found.topic, found.partition, found.offset, found.timestamp / 1_000, found.key, found.value, headers)

@@ -1,0 +1,38 @@
+"""Why an event is processed again: what a record of `documents.again` says beside it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from freshet.schemas.words import Word
+
+
+class Why(Word):
+    """Why an event is processed again; the values of the header `reason`."""
+
+    REINSTATED = "reinstated", "a newer record of its key was refused, and compaction would keep only that one"
+    RETRIED = "retried", "it was a dead letter, and somebody mended what it failed on"
+    HEALED = "healed", "the index differed from it"
+    REPROCESSED = "reprocessed", "somebody asked for it"
+
+
+_FORCED: Final = frozenset({Why.HEALED, Why.REPROCESSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What an `again` record says beside its event.
+
+    `version` is that of a null value, which cannot say it itself: in version order it has the one of the document that
+    it ended. `attempts` counts how often the event was tried before.
+    """
+
+    why: Why
+    attempts: int = 1
+    version: int | None = None
+
+    @property
+    def forced(self) -> bool:
+        """Whether it is written even where the index holds the same already."""
+        return self.why in _FORCED

@@ -1,0 +1,89 @@
+"""Records of `documents.again`: events to be processed again, ordered by where they came from, not by where they lie.
+
+The key is the event's own, a line feed and its origin, so that compaction never lets one such record hide another.
+The value is the original one; a null, which would end the `again` record itself, is an empty value under the header
+`null`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Final
+
+from freshet.schemas.again import Again, Why
+from freshet.schemas.decoding import BadEvent, Reason, Record
+from freshet.schemas.positions import FreshnessToken
+from freshet.streams.messages import Message
+
+BY_VALUE: Final = {each.value: each for each in Why}
+MOST_DIGITS: Final = 18  # of a number that fits 64 bits
+_BETWEEN: Final = b"\n"
+
+
+def wrap(record: Record, again: Again, topic: str) -> Message:
+    """The record of the `again` topic for one of the documents topic; it lies in the same partition."""
+    origin = str(FreshnessToken(record.topic, record.partition, record.offset)).encode()
+    headers = [
+        ("origin", origin),
+        ("reason", again.why.value.encode()),
+        ("attempts", str(again.attempts).encode()),
+        ("timestamp", str(round(record.timestamp * 1_000)).encode()),
+    ]
+    if again.version is not None:
+        headers.append(("version", str(again.version).encode()))
+    if record.value is None:
+        headers.append(("null", b"1"))
+    key = (record.key or b"") + _BETWEEN + origin
+    return Message(topic, key, record.value or b"", record.partition, tuple(headers))
+
+
+def unwrap(record: Record, topic: str) -> tuple[Record, Again]:
+    """The record of `topic` that an `again` record holds, at its origin. Raises BadEvent where it is no such record."""
+    headers = dict(record.headers)
+    origin = _origin(headers)
+    if (origin.topic, origin.partition) != (topic, record.partition):
+        raise BadEvent(
+            Reason.INVALID_VALUE, f"its origin {origin} is not in {topic}/{record.partition}", field="origin"
+        )
+    key, between, named = (record.key or b"").rpartition(_BETWEEN)
+    if not between or named != headers["origin"]:
+        raise BadEvent(Reason.KEY_MISMATCH, "the key does not end with the origin", field="key")
+    again = Again(_why(headers), _number(headers, "attempts") or 1, _number(headers, "version"))
+    moment = _number(headers, "timestamp")
+    original = replace(
+        record,
+        topic=topic,
+        offset=origin.offset,
+        timestamp=record.timestamp if moment is None else moment / 1_000,
+        key=key or None,
+        value=None if "null" in headers else record.value,
+        headers=(),
+    )
+    return original, again
+
+
+def _origin(headers: Mapping[str, bytes]) -> FreshnessToken:
+    try:
+        return FreshnessToken.parse(headers["origin"].decode("ascii", "replace"))
+    except KeyError as error:
+        raise BadEvent(Reason.MISSING_FIELD, "the header is required", field="origin") from error
+    except ValueError as error:
+        raise BadEvent(Reason.INVALID_VALUE, str(error), field="origin") from error
+
+
+def _why(headers: Mapping[str, bytes]) -> Why:
+    try:
+        return BY_VALUE[headers.get("reason", b"").decode("ascii", "replace")]
+    except KeyError as error:
+        words = ", ".join(each.value for each in Why)
+        raise BadEvent(Reason.INVALID_VALUE, f"it must be one of {words}", field="reason") from error
+
+
+def _number(headers: Mapping[str, bytes], name: str) -> int | None:
+    value = headers.get(name)
+    if value is None:
+        return None
+    if not value.isdigit() or len(value) > MOST_DIGITS:
+        raise BadEvent(Reason.INVALID_VALUE, "it must be a number from 0", field=name)
+    return int(value)

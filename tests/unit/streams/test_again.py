@@ -1,0 +1,83 @@
+"""An event that is to be processed again is the same event, at the same place, wherever its copy lies."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freshet.schemas.again import Again, Why
+from freshet.schemas.decoding import BadEvent, Record
+from freshet.streams.again import unwrap, wrap
+from freshet.streams.messages import Message
+
+TOPIC, AGAIN = "documents", "documents.again"
+bytes_ = st.binary(max_size=30)
+records = st.builds(
+    Record,
+    topic=st.just(TOPIC),
+    partition=st.integers(0, 1_000),
+    offset=st.integers(0, 10**17),
+    timestamp=st.integers(0, 10**12).map(lambda ms: ms / 1_000),
+    key=st.none() | bytes_.filter(bool),
+    value=st.none() | bytes_,
+)
+sayings = st.builds(
+    Again, why=st.sampled_from(Why), attempts=st.integers(1, 1_000), version=st.none() | st.integers(0, 10**17)
+)
+
+
+def arrived(message: Message, offset: int = 3) -> Record:
+    """The message as a consumer gets it."""
+    partition = message.partition
+    assert partition is not None
+    return Record(message.topic, partition, offset, 99.0, message.key, message.value, tuple(message.headers))
+
+
+@given(records, sayings)
+def test_what_comes_out_is_what_was_put_in(record: Record, again: Again) -> None:
+    assert unwrap(arrived(wrap(record, again, AGAIN)), TOPIC) == (record, again)
+
+
+@given(records, records, sayings)
+def test_no_such_record_hides_another(one: Record, other: Record, again: Again) -> None:
+    place = (one.partition, one.offset) == (other.partition, other.offset)
+    same_key = wrap(one, again, AGAIN).key == wrap(other, again, AGAIN).key
+    assert same_key == (place and (one.key or b"") == (other.key or b""))
+
+
+def test_a_null_is_no_null_there_lest_compaction_forget_it() -> None:
+    assert wrap(Record(TOPIC, 0, 1, 0.0, b"k", None), Again(Why.REINSTATED), AGAIN).value == b""
+
+
+GOOD = arrived(wrap(Record(TOPIC, 2, 7, 1.0, b"k", b"{}"), Again(Why.RETRIED), AGAIN))
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"origin": None}, "origin"),
+        ({"origin": b"nonsense"}, "origin"),
+        ({"origin": b"elsewhere/2@7"}, "origin"),
+        ({"origin": b"documents/1@7"}, "origin"),
+        ({"origin": b"documents/2@8"}, "key"),
+        ({"reason": b"because"}, "reason"),
+        ({"reason": None}, "reason"),
+        ({"attempts": b"many"}, "attempts"),
+        ({"version": b"-1"}, "version"),
+        ({"timestamp": b"9" * 19}, "timestamp"),
+    ],
+)
+def test_a_record_that_we_did_not_write_is_refused_with_the_header_at_fault(
+    change: dict[str, bytes | None], field: str
+) -> None:
+    headers = {**dict(GOOD.headers), **change}
+    bad = replace(GOOD, headers=tuple((name, value) for name, value in headers.items() if value is not None))
+    with pytest.raises(BadEvent) as caught:
+        unwrap(bad, TOPIC)
+    assert caught.value.field == field
+
+
+def test_a_record_without_a_key_is_refused() -> None:
+    with pytest.raises(BadEvent):
+        unwrap(replace(GOOD, key=None), TOPIC)
