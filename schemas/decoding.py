@@ -8,6 +8,7 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from freshet.schemas.again import Again
 from freshet.schemas.errors import FreshetError
 from freshet.schemas.events import BODY, MAX_ID_CHARACTERS, Delete, Event, Upsert
 from freshet.schemas.keys import document_key, split_key
@@ -58,7 +59,10 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What came out of Kafka, untouched. `timestamp` is in seconds since the epoch."""
+    """What came out of Kafka, untouched. `timestamp` is in seconds since the epoch.
+
+    One that came by way of `documents.again` stands here at its origin, and `again` says why it came again.
+    """
 
     topic: str
     partition: int
@@ -67,6 +71,7 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+    again: Again | None = None
 
 
 def decode(record: Record, rules: Rules) -> Event:
@@ -77,7 +82,7 @@ def decode(record: Record, rules: Rules) -> Event:
     if body is not None and document_key(body.id, body.tenant) != key:
         raise BadEvent(Reason.KEY_MISMATCH, f"the record's key is {key!r}, its event says {body.id!r}", field="id")
     happened = body.occurred_at.timestamp() if body is not None and body.occurred_at else record.timestamp
-    return Event(key, tenant, document_id, record.partition, record.offset, happened, body)
+    return Event(key, tenant, document_id, record.partition, record.offset, happened, body, record.again)
 
 
 def decode_body(value: bytes, rules: Rules, *, tenant: str | None = None) -> Upsert | Delete:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter
 
+from freshet.schemas.again import Again
 from freshet.schemas.keys import TENANT
 
 MAX_ID_CHARACTERS: Final = 512
@@ -79,7 +80,8 @@ class Event:
     """A decoded record of the documents topic.
 
     `body` is None for a null value, which ends the document as a delete does. `time` is the event time in seconds since
-    the epoch: `occurred_at` where given, else the record's timestamp.
+    the epoch: `occurred_at` where given, else the record's timestamp. `again` is there where it came by way of
+    `documents.again`.
     """
 
     key: str
@@ -89,6 +91,7 @@ class Event:
     offset: int
     time: float
     body: Upsert | Delete | None
+    again: Again | None = None
 
     @property
     def upsert(self) -> Upsert | None:

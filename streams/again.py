@@ -22,7 +22,7 @@ _BETWEEN: Final = b"\n"
 
 
 def wrap(record: Record, again: Again, topic: str) -> Message:
-    """The record of the `again` topic for one of the documents topic; it lies in the same partition."""
+    """The record of the `again` topic `topic` for one of the documents topic; it lies in the same partition."""
     origin = str(FreshnessToken(record.topic, record.partition, record.offset)).encode()
     headers = [
         ("origin", origin),
@@ -38,7 +38,7 @@ def wrap(record: Record, again: Again, topic: str) -> Message:
     return Message(topic, key, record.value or b"", record.partition, tuple(headers))
 
 
-def unwrap(record: Record, topic: str) -> tuple[Record, Again]:
+def unwrap(record: Record, topic: str) -> Record:
     """The record of `topic` that an `again` record holds, at its origin. Raises BadEvent where it is no such record."""
     headers = dict(record.headers)
     origin = _origin(headers)
@@ -51,7 +51,7 @@ def unwrap(record: Record, topic: str) -> tuple[Record, Again]:
         raise BadEvent(Reason.KEY_MISMATCH, "the key does not end with the origin", field="key")
     again = Again(_why(headers), _number(headers, "attempts") or 1, _number(headers, "version"))
     moment = _number(headers, "timestamp")
-    original = replace(
+    return replace(
         record,
         topic=topic,
         offset=origin.offset,
@@ -59,8 +59,8 @@ def unwrap(record: Record, topic: str) -> tuple[Record, Again]:
         key=key or None,
         value=None if "null" in headers else record.value,
         headers=(),
+        again=again,
     )
-    return original, again
 
 
 def _origin(headers: Mapping[str, bytes]) -> FreshnessToken:

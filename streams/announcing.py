@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol
@@ -18,6 +19,9 @@ from freshet.streams.plan import DocumentPlan, Outcome
 KEPT_BYTES: Final = 100_000  # of what the broker refuses whole; the headers `cut` and `cut-key` tell the lengths
 
 
+logger = logging.getLogger(__name__)
+
+
 class Sink(Protocol):
     """Where records go."""
 
@@ -30,7 +34,7 @@ class Sink(Protocol):
 
 
 class Announcer:
-    """Announces batches: first the dead letters, then the changes, then the watermarks."""
+    """Announces batches: first the dead letters and what is reinstated, then the changes, then the watermarks."""
 
     def __init__(self, *, sink: Sink, topics: Topics, version: str, clock: Callable[[], float]) -> None:
         self._sink = sink
@@ -42,7 +46,17 @@ class Announcer:
         """Produce what the batch has to say. Idempotent in meaning: a repeat says the same again. Raises as `Sink`."""
         await asyncio.gather(*(self._bury(letter) for letter in batch.dead))
         changes = [self._change(plan) for plan in batch.plans.values() if _worth_saying(plan, batch)]
+        await asyncio.gather(*(self._reinstate(message) for message in batch.reinstated))
         await self._sink.send_all([*changes, *self._watermarks(batch)])
+
+    async def _reinstate(self, message: Message) -> None:
+        try:
+            await self._sink.send_all([message])
+        except DeniedError:
+            raise
+        except PermanentError:  # as below: it was compressed, and grew
+            origin = dict(message.headers)["origin"].decode()
+            logger.exception("cannot keep %s for a rebuild: compaction will lose its document", origin)
 
     async def _bury(self, letter: DeadLetter) -> None:
         """Keep a dead letter with all its bytes, or with the first of them where the broker takes no more.
@@ -69,7 +83,7 @@ class Announcer:
             "reason": error.reason.value,
             "message": str(error)[:1_000],
             "field": error.field,
-            "attempts": "1",
+            "attempts": str(letter.attempts),
             "time": moment,
         }
         return Message(

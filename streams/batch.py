@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from freshet.schemas.again import Why
 from freshet.schemas.decoding import BadEvent, Record
 from freshet.schemas.events import Event
 from freshet.search.index.records import LedgerRecord, Vector
 from freshet.search.sparse import SparseVector
+from freshet.streams.messages import Message
 from freshet.streams.plan import DocumentPlan
 
 
@@ -30,23 +32,32 @@ class DeadLetter:
     record: Record
     error: BadEvent
 
+    @property
+    def attempts(self) -> int:
+        """How often it was tried."""
+        return self.record.again.attempts + 1 if self.record.again else 1
+
 
 @dataclass(slots=True, eq=False)
 class Batch:
     """What was fetched together.
 
-    `ends` holds, per partition, the offset to commit once everything here is indexed and announced. `epoch` counts the
-    worker's assignments: a batch of an earlier one is abandoned. `events` holds each document's events by offset;
+    `ends` holds, per partition, the offset to commit once everything here is indexed and announced, `again_ends` the
+    same for `documents.again`, whose records stand here at their origins once they are decoded; `ignored` counts those
+    that cannot be used. `epoch` counts the worker's assignments: a batch of an earlier one is abandoned. `events` holds
+    each document's events;
     `plans`, `assumed` and `made` speak of documents: what is to be written, from which state of a batch in flight it
     was planned, and which state it will leave; `overtaken` are those where somebody newer won. `since` is where this
     worker began in each partition: what lies there or after may have been indexed and never announced. `vectors` and
-    `terms` are those of new passages, by their ids.
+    `terms` are those of new passages, by their ids. `reinstated` is what compaction must not lose (reinstating.py).
     """
 
     records: tuple[Record, ...]
     ends: Mapping[int, int]
     since: Mapping[int, int]
     epoch: int
+    again_ends: Mapping[int, int] = field(default_factory=dict)
+    ignored: int = 0
     events: dict[str, list[Event]] = field(default_factory=dict)
     dead: list[DeadLetter] = field(default_factory=list)
     plans: dict[str, DocumentPlan] = field(default_factory=dict)
@@ -55,6 +66,7 @@ class Batch:
     overtaken: set[str] = field(default_factory=set)
     vectors: dict[str, Vector] = field(default_factory=dict)
     terms: dict[str, SparseVector] = field(default_factory=dict)
+    reinstated: Sequence[Message] = ()
 
     @property
     def bytes(self) -> int:
@@ -63,13 +75,19 @@ class Batch:
     def refuse(self, event: Event, error: BadEvent) -> None:
         """Make one event a dead letter; the document's other events stay."""
         self.events[event.key] = [each for each in self.events[event.key] if each is not event]
-        place = (event.partition, event.offset)
-        record = next(each for each in self.records if (each.partition, each.offset) == place)
-        self.dead.append(DeadLetter(record, error))
+        place = (event.partition, event.offset, event.again)
+        self.bury(next(each for each in self.records if (each.partition, each.offset, each.again) == place), error)
+
+    def bury(self, record: Record, error: BadEvent) -> None:
+        """Make a record a dead letter; one that came again only where somebody wants to know how its retry went."""
+        if record.again is None or record.again.why is Why.RETRIED:
+            self.dead.append(DeadLetter(record, error))
+        else:
+            self.ignored += 1
 
     def top(self, partition: int) -> int:
-        """The highest offset of the batch in a partition."""
-        return self.ends[partition] - 1
+        """The highest offset of the batch in a partition of `documents`, -1 where there is none."""
+        return self.ends.get(partition, 0) - 1
 
     def writes(self, keys: Iterable[str]) -> list[DocumentPlan]:
         """The plans of these documents that write anything."""

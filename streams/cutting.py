@@ -22,11 +22,15 @@ def cut(records: Iterable[Record], *, max_bytes: int) -> Iterator[tuple[Record, 
         yield tuple(piece)
 
 
-def ends(records: Sequence[Record]) -> dict[int, int]:
-    """Per partition, the offset after its last record: what to commit when all of them are done."""
-    return {record.partition: record.offset + 1 for record in sorted(records, key=lambda each: each.offset)}
+def ends(records: Sequence[Record], topic: str) -> dict[int, int]:
+    """Per partition of a topic, the offset after its last record: what to commit when all of them are done."""
+    return {each.partition: each.offset + 1 for each in sorted(_of(records, topic), key=lambda each: each.offset)}
 
 
-def starts(records: Sequence[Record]) -> dict[int, int]:
-    """Per partition, the offset of its first record."""
-    return {record.partition: record.offset for record in sorted(records, key=lambda each: -each.offset)}
+def starts(records: Sequence[Record], topic: str) -> dict[int, int]:
+    """Per partition of a topic, the offset of its first record."""
+    return {each.partition: each.offset for each in sorted(_of(records, topic), key=lambda each: -each.offset)}
+
+
+def _of(records: Sequence[Record], topic: str) -> Iterator[Record]:
+    return (each for each in records if each.topic == topic)

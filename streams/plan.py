@@ -34,16 +34,21 @@ class Outcome(Word):
     STALE = "stale", "older than what the index holds"
     SUPERSEDED = "superseded", "a newer event of the document came in the same batch, or another worker was ahead"
     DEAD = "dead", "went to the dead letters"
+    IGNORED = "ignored", "a record of `documents.again` that cannot be used"
 
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The event of a document that counts, with its rank, and how many others of the batch it stands for."""
+    """The event of a document that counts, with its rank, and how many others of the batch it stands for.
+
+    `forced` where somebody asked that it be written, whether the index differs from it or not.
+    """
 
     event: Event
     rank: Rank
     superseded: int = 0
     stale: int = 0
+    forced: bool = False
 
     @property
     def collapsed(self) -> bool:
@@ -79,7 +84,7 @@ class DocumentPlan:
 
 
 def collapse(events: Iterable[Event], record: LedgerRecord | None, order: Order) -> Newest:
-    """The newest of one document's events, given in the order of their offsets.
+    """The newest of one document's events.
 
     In version order a null takes the version of what it ends and comes just after it; one that lies before the
     record's own event was part of that record's history, so it ranks below everything.
@@ -87,16 +92,29 @@ def collapse(events: Iterable[Event], record: LedgerRecord | None, order: Order)
     best: Event | None = None
     top = Rank(-1, -1)
     superseded = stale = 0
-    for event in events:
+    forced = False
+    for event in sorted(events, key=_place):
         rank = _rank(event, top, record, order)
         if best is None or rank > top:
             superseded += best is not None
-            best, top = event, rank
+            best, top, forced = event, rank, _is_forced(event)
+        elif rank == top:  # the same event, once from each topic
+            superseded += 1
+            forced = forced or _is_forced(event)
         else:
             stale += 1
     if best is None:
         raise ValueError("a document without events")
-    return Newest(best, top, superseded, stale)
+    return Newest(best, top, superseded, stale, forced)
+
+
+def _place(event: Event) -> tuple[int, bool]:
+    """The order of the log; of an event that is there from both topics, the one of `documents` first."""
+    return event.offset, event.again is not None
+
+
+def _is_forced(event: Event) -> bool:
+    return event.again is not None and event.again.forced
 
 
 def plan_document(newest: Newest, record: LedgerRecord | None, order: Order, split: Split) -> DocumentPlan:
@@ -104,10 +122,14 @@ def plan_document(newest: Newest, record: LedgerRecord | None, order: Order, spl
     event = newest.event
     if record is not None and record.partition != event.partition:
         raise _moved(event, record)
-    if record is not None and newest.rank <= record.rank:
-        return DocumentPlan(newest, Outcome.REPEATED if newest.rank == record.rank else Outcome.STALE, record)
+    if record is not None and newest.rank == record.rank and not newest.forced:
+        return DocumentPlan(newest, Outcome.REPEATED, record)
+    if record is not None and newest.rank < record.rank:
+        return DocumentPlan(newest, Outcome.STALE, record)
+    if record is not None and _ended_by_null(record, event, order):
+        return DocumentPlan(newest, Outcome.STALE, record, _raised(record, newest))
     digests = _digests(event)
-    if record is not None and (record.content_digest, record.metadata_digest) == digests:
+    if record is not None and not newest.forced and (record.content_digest, record.metadata_digest) == digests:
         return _unchanged(newest, record, order)
     if event.upsert is None:
         return _tombstone(newest, record, digests)
@@ -119,9 +141,24 @@ def _rank(event: Event, top: Rank, record: LedgerRecord | None, order: Order) ->
         return Rank(0, event.offset)
     if event.body is not None:
         return Rank(event.version or 0, event.offset)
+    if event.again is not None and event.again.version is not None:
+        return Rank(event.again.version, event.offset)
     if record is not None and event.offset <= record.offset:
         return record.rank if event.offset == record.offset else Rank(0, event.offset)
     return Rank(max(top.version, record.rank.version if record else 0), event.offset)
+
+
+def _ended_by_null(record: LedgerRecord, event: Event, order: Order) -> bool:
+    """Whether a null ended everything up to a place after the event's, and so this event too.
+
+    It can be met so late only by way of `documents.again`, where it does not lie in the order of the log.
+    """
+    return order is Order.VERSION and record.deleted and record.version is None and event.offset < record.offset
+
+
+def _raised(tombstone: LedgerRecord, newest: Newest) -> LedgerRecord:
+    """A null's tombstone, with the version of what it ended, as is known now."""
+    return replace(tombstone, rank=Rank(newest.rank.version, tombstone.offset))
 
 
 def _digests(event: Event) -> Digests:
@@ -160,7 +197,7 @@ def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, digests: Dig
     pieces = split(body.title, body.text)
     texts = [piece.text for piece in pieces]
     ids = passage_ids(event.key, texts, facets_digest(body.title, event.tenant, body.metadata))
-    add = _additions(event.key, ids, pieces, body, old)
+    add = _additions(event.key, ids, pieces, body, None if newest.forced else old)
     record = _record(
         newest,
         digests,
@@ -171,7 +208,7 @@ def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, digests: Dig
     )
     keep = frozenset(ids)
     displaced = tuple(point for point in (old.passages if old else ()) if point not in keep)
-    same_text = old is not None and old.content_digest == record.content_digest
+    same_text = old is not None and old.content_digest == record.content_digest and not newest.forced
     outcome = Outcome.METADATA if same_text else Outcome.INDEXED
     return DocumentPlan(newest, outcome, old, record, tuple(add), displaced)
 

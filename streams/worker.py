@@ -11,8 +11,9 @@ from functools import partial
 from itertools import pairwise
 from typing import Any, Final, NamedTuple, Protocol
 
-from freshet.schemas.decoding import Rules
+from freshet.schemas.decoding import Record, Rules
 from freshet.schemas.status import WorkerStatus
+from freshet.schemas.topics import Topics
 from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch
 from freshet.streams.cutting import cut, ends, starts
@@ -21,6 +22,7 @@ from freshet.streams.indexer import Indexer
 from freshet.streams.kafka.consumer import DocumentsConsumer
 from freshet.streams.metrics import STAGES, WorkerMetrics
 from freshet.streams.plan import Outcome
+from freshet.streams.reinstating import Reinstater
 from freshet.streams.retry import AbandonedError, Retry, always
 
 logger = logging.getLogger(__name__)
@@ -58,6 +60,8 @@ class Worker:
         announcer: Announcer,
         metrics: WorkerMetrics,
         rules: Rules,
+        topics: Topics,
+        reinstater: Reinstater,
         retry: Retry,
         clock: Callable[[], float],
         sweep: Callable[[int, int], Awaitable[int]],
@@ -70,6 +74,8 @@ class Worker:
         self._announcer = announcer
         self._metrics = metrics
         self._rules = rules
+        self._topics = topics
+        self._reinstater = reinstater
         self._retry = retry
         self._clock = clock
         self._sweep = sweep
@@ -123,13 +129,17 @@ class Worker:
             records = await self._consumer.fetch()
             # Read afterwards: a rebalance may have come and gone while we waited, and these are the new one's records.
             epoch = self._epoch
-            self._since = {**starts(records), **self._since}
+            self._since = {**starts(records, self._topics.documents), **self._since}
             for piece in cut(records, max_bytes=self._batch_bytes):
-                batch = Batch(piece, ends(piece), dict(self._since), epoch)
+                batch = self._batch(piece, epoch)
                 self._in_flight[batch] = Place(STAGES[0])
                 self._idle.clear()
                 self._metrics.fetched(len(piece))
                 await documents.put(batch)
+
+    def _batch(self, records: tuple[Record, ...], epoch: int) -> Batch:
+        documents, again = (ends(records, topic) for topic in (self._topics.documents, self._topics.again))
+        return Batch(records, documents, dict(self._since), epoch, again_ends=again)
 
     async def _assigned(self, partitions: frozenset[int]) -> None:
         logger.info("assigned partitions %s", sorted(partitions) or "none")
@@ -212,7 +222,7 @@ class Worker:
         return True
 
     async def decode(self, batch: Batch) -> None:
-        decode_batch(batch, self._rules)
+        decode_batch(batch, self._rules, self._topics)
 
     async def plan(self, batch: Batch) -> None:
         await self._indexer.plan(batch, partial(self._wanted, batch))
@@ -226,8 +236,9 @@ class Worker:
 
     async def announce(self, batch: Batch) -> None:
         wanted = partial(self._wanted, batch)
+        batch.reinstated = await self._retry("reinstate", partial(self._reinstater.messages, batch), wanted)
         await self._retry("announce", partial(self._announcer.announce, batch), wanted)
-        await self._retry("commit offsets", partial(self._consumer.commit, batch.ends), wanted)
+        await self._retry("commit offsets", partial(self._consumer.commit, batch.ends, batch.again_ends), wanted)
         self._leave(batch)
 
     def _count(self, batch: Batch) -> None:
@@ -239,3 +250,4 @@ class Worker:
             if plan.record is not None and plan.key not in batch.overtaken:
                 self._metrics.searchable(now - plan.newest.event.time)
         self._metrics.became(Outcome.DEAD, len(batch.dead))
+        self._metrics.became(Outcome.IGNORED, batch.ignored)

@@ -83,12 +83,13 @@ def _by_fence(plans: Sequence[DocumentPlan], top: int) -> dict[Rank, list[tuple[
     """New passages by the rank that an existing one must not be above.
 
     In log order that is one group: no event of these documents up to the batch's end is newer than the plan's. In
-    version order an event that lies earlier may be newer, so there each version is fenced by itself.
+    version order an event that lies earlier may be newer, so there each version is fenced by itself. An event that
+    came again may lie beyond the batch's end, and is its own fence.
     """
     groups: dict[Rank, list[tuple[LedgerRecord, NewPassage]]] = defaultdict(list)
     for plan in plans:
         if plan.record is not None and plan.add:
-            fence = Rank(plan.newest.rank.version, top)
+            fence = Rank(plan.newest.rank.version, max(top, plan.newest.rank.offset))
             groups[fence] += [(plan.record, new) for new in plan.add]
     return groups
 
@@ -111,10 +112,10 @@ def _passage(record: LedgerRecord, new: NewPassage, vector: Vector, terms: Spars
 def _compare(plans: Sequence[DocumentPlan], found: Mapping[str, LedgerRecord]) -> Written:
     own, again, overtaken = [], [], []
     for plan in plans:
-        stored = found.get(plan.key)
-        if stored is None or stored.rank < plan.newest.rank:
+        stored, written = found.get(plan.key), plan.record
+        if written is None or stored is None or stored.rank < written.rank:
             again.append(plan.key)
-        elif stored.rank == plan.newest.rank:
+        elif stored.rank == written.rank:
             own.append(plan.key)
         else:
             overtaken.append(plan.key)

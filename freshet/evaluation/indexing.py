@@ -10,6 +10,7 @@ from typing import Final
 from freshet.evaluation.beir import CORPUS, FolderError, Judged
 from freshet.schemas.decoding import Record, Rules
 from freshet.schemas.errors import TransientError
+from freshet.schemas.topics import Topics
 from freshet.streams.batch import Batch
 from freshet.streams.cutting import cut, ends, starts
 from freshet.streams.decode import decode_batch
@@ -56,8 +57,8 @@ async def index_corpus(
 ) -> None:
     """Index what is not indexed yet. Raises FolderError for a document that is refused, and TransientError."""
     for records in _batches(judged.documents, sizes):
-        batch = Batch(records, ends(records), starts(records), 0)
-        decode_batch(batch, rules)
+        batch = Batch(records, ends(records, CORPUS), starts(records, CORPUS), 0)
+        decode_batch(batch, rules, Topics(CORPUS))
         try:
             await indexer.plan(batch, patience)
             await indexer.embed(batch, patience)

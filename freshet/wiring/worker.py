@@ -37,9 +37,11 @@ from freshet.streams.kafka.consumer import DocumentsConsumer
 from freshet.streams.kafka.errors import kafka_errors
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.producer import KafkaProducer
+from freshet.streams.kafka.reading import KafkaLog
 from freshet.streams.kafka.topics import prepare_topics
 from freshet.streams.lag import LagWatcher
 from freshet.streams.metrics import WorkerMetrics
+from freshet.streams.reinstating import Reinstater
 from freshet.streams.retry import Retry, Weather, always
 from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
@@ -97,6 +99,8 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
         make = partial(prepare_index, versions, version, topics.documents, partitions)
         await at_start("prepare the index", make, always)
         metrics = WorkerMetrics(registry)
+        log = KafkaLog(connection, topics.documents)
+        stack.push_async_callback(log.stop)
         writer = QdrantWriter(client, collection=version.version, dimension=embedder.model.dimension)
         worker = Worker(
             consumer=partial(_consumer, settings, connection, topics, version),
@@ -113,6 +117,8 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
             announcer=Announcer(sink=sink, topics=topics, version=version.version, clock=time.time),
             metrics=metrics,
             rules=settings.rules,
+            topics=topics,
+            reinstater=Reinstater(index=writer, log=log, topics=topics, order=settings.order),
             retry=retry,
             clock=time.time,
             sweep=partial(_sweep, writer),
@@ -155,7 +161,7 @@ def _consumer(
 ) -> DocumentsConsumer:
     return DocumentsConsumer(
         connection=connection,
-        topic=topics.documents,
+        topics=topics,
         group=version.group,
         max_events=settings.worker.batch_events,
         **listeners,

@@ -1,4 +1,4 @@
-"""The consumer of the documents topic: batches of whatever is there, and commits that only follow what is done.
+"""The consumer of `documents` and `documents.again`: batches of what is there, commits that only follow what is done.
 
 Why not Faust's own consumer: it delivers event by event and commits past what was not acknowledged
 (docs/decisions/faust.md).
@@ -13,10 +13,12 @@ from functools import partial
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from freshet.schemas.decoding import Record
 from freshet.schemas.errors import OutsideError
+from freshet.schemas.topics import Topics
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
 
@@ -33,7 +35,10 @@ logger = logging.getLogger(__name__)
 
 
 class DocumentsConsumer(ConsumerRebalanceListener):
-    """Fetches from one topic in a consumer group, and commits when told to.
+    """Fetches from both topics in a consumer group, and commits when told to.
+
+    They have as many partitions, and the group's assignor gives each member the same ones of both; so a partition is
+    named by its number alone.
 
     `on_assigned` and `on_revoked` are awaited during a rebalance; what is fetched before a revocation belongs to the
     assignment that ends there.
@@ -43,13 +48,13 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         self,
         *,
         connection: KafkaConnection,
-        topic: str,
+        topics: Topics,
         group: str,
         max_events: int,
         on_assigned: Callable[[frozenset[int]], Awaitable[None]],
         on_revoked: Callable[[frozenset[int]], Awaitable[None]],
     ) -> None:
-        self._topic = topic
+        self._topics = topics
         self._max_events = max_events
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
@@ -61,7 +66,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
     async def start(self) -> None:
         """Connect and join the group. Raises TransientError or PermanentError; it may be called again then."""
         consumer = self._new_consumer()
-        consumer.subscribe([self._topic], listener=self)
+        consumer.subscribe([self._topics.documents, self._topics.again], listener=self)
         self._consumer = consumer
         try:
             with kafka_errors("join the consumer group"):
@@ -89,7 +94,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
             found = await self._fetch_apart(consumer)
         for partition, several in found.items():
             self._returned[partition] = several[-1].offset + 1
-        return tuple(_record(each) for several in found.values() for each in several)
+        return tuple(record_of(each) for several in found.values() for each in several)
 
     async def _fetch_apart(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[Any]]:
         """Fetch from each partition alone, so that one that cannot be read holds back no other.
@@ -122,7 +127,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         text = f"{type(error).__name__}: {error}"
         if text not in self._complaints:
             self._complaints.add(text)
-            logger.warning("cannot fetch from %s, and goes on trying: %s", self._topic, text)
+            logger.warning("cannot fetch from %s, and goes on trying: %s", self._topics.documents, text)
 
     def _started(self) -> AIOKafkaConsumer:
         if self._consumer is None:
@@ -130,16 +135,20 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         return self._consumer
 
     async def committed(self, partition: int) -> int:
-        """The committed offset of a partition, 0 before the first. Raises TransientError."""
+        """The committed offset of a partition of `documents`, 0 before the first. Raises TransientError."""
         with kafka_errors("read committed offsets"):
-            return await self._started().committed(TopicPartition(self._topic, partition)) or 0
+            return await self._started().committed(TopicPartition(self._topics.documents, partition)) or 0
 
-    async def commit(self, ends: Mapping[int, int]) -> bool:
-        """Commit offsets; False where the group has moved on and they are somebody else's to commit.
+    async def commit(self, ends: Mapping[int, int], again_ends: Mapping[int, int]) -> bool:
+        """Commit offsets of both topics; False where the group has moved on and they are somebody else's to commit.
 
         Raises TransientError.
         """
-        offsets = {TopicPartition(self._topic, partition): offset for partition, offset in ends.items()}
+        offsets = {
+            TopicPartition(topic, partition): offset
+            for topic, each in ((self._topics.documents, ends), (self._topics.again, again_ends))
+            for partition, offset in each.items()
+        }
         try:
             with kafka_errors("commit offsets"):
                 await self._started().commit(offsets)
@@ -152,10 +161,13 @@ class DocumentsConsumer(ConsumerRebalanceListener):
     async def on_partitions_revoked(self, revoked: Any) -> None:
         self._returned.clear()
         self._complaints.clear()
-        await self._on_revoked(frozenset(tp.partition for tp in revoked))
+        await self._on_revoked(self._numbers(revoked))
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
-        await self._on_assigned(frozenset(tp.partition for tp in assigned))
+        await self._on_assigned(self._numbers(assigned))
+
+    def _numbers(self, partitions: Any) -> frozenset[int]:
+        return frozenset(each.partition for each in partitions if each.topic == self._topics.documents)
 
 
 def _consumer(connection: KafkaConnection, group: str) -> AIOKafkaConsumer:
@@ -171,9 +183,12 @@ def _consumer(connection: KafkaConnection, group: str) -> AIOKafkaConsumer:
         session_timeout_ms=SESSION_MS,
         heartbeat_interval_ms=SESSION_MS // 10,
         rebalance_timeout_ms=REBALANCE_MS,
+        # By ranges: the same partitions of both topics go to the same member.
+        partition_assignment_strategy=(RangePartitionAssignor,),
     )
 
 
-def _record(found: ConsumerRecord[Any, Any]) -> Record:
+def record_of(found: ConsumerRecord[Any, Any]) -> Record:
+    """What aiokafka found, as ours."""
     headers = tuple(found.headers)
     return Record(found.topic, found.partition, found.offset, found.timestamp / 1_000, found.key, found.value, headers)

@@ -42,5 +42,5 @@ def test_pieces_are_as_large_as_they_may_be(fetched: list[Record]) -> None:
 
 def test_ends_and_starts_are_per_partition() -> None:
     fetched = [record(0, 4), record(0, 7), record(2, 1)]
-    assert ends(fetched) == {0: 8, 2: 2}
-    assert starts(fetched) == {0: 4, 2: 1}
+    assert ends(fetched, "documents") == {0: 8, 2: 2}
+    assert starts(fetched, "documents") == {0: 4, 2: 1}

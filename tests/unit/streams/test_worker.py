@@ -17,10 +17,12 @@ from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch
 from freshet.streams.indexer import Indexer
 from freshet.streams.metrics import WorkerMetrics
+from freshet.streams.reinstating import Reinstater
 from freshet.streams.retry import Retry, Weather
 from freshet.streams.worker import Worker
 from tests.support.embedder import CountingEmbedder
 from tests.support.memory_index import MemoryIndex, Points
+from tests.support.memory_log import MemoryLog
 from tests.support.waiting import wait_until
 from tests.unit.streams.test_announcing import Sink
 
@@ -69,7 +71,7 @@ class Log:
     async def committed(self, _partition: int) -> int:
         return self.committed_offset
 
-    async def commit(self, ends: Mapping[int, int]) -> bool:
+    async def commit(self, ends: Mapping[int, int], _again_ends: Mapping[int, int]) -> bool:
         self.commits.append(ends)
         self.committed_offset = ends[0]
         return True
@@ -103,6 +105,7 @@ class Stages:
 class World:
     def __init__(self, gate: Callable[[str], Awaitable[None]] | None = None, *, drain_seconds: float = 5) -> None:
         self.points = Points()
+        topics = Topics()
         index = MemoryIndex(self.points, gate) if gate else MemoryIndex(self.points)
         retry = Retry(weather=Weather(), longest_wait=0.01)
         self.stages = Stages()
@@ -134,9 +137,11 @@ class World:
                 retry=retry,
                 clock=lambda: 1.0,
             ),
-            announcer=Announcer(sink=Sink(), topics=Topics(), version="v", clock=lambda: 1.0),
+            announcer=Announcer(sink=Sink(), topics=topics, version="v", clock=lambda: 1.0),
             metrics=WorkerMetrics(CollectorRegistry()),
             rules=Rules(),
+            topics=topics,
+            reinstater=Reinstater(index=index, log=MemoryLog([]), topics=topics, order=Order.LOG),
             retry=retry,
             clock=lambda: 1.0,
             sweep=sweep,
