@@ -21,6 +21,7 @@ from freshet.local.processes import LOOPBACK, ChildProcess, free_port
 LOGS = Path(__file__).parents[1] / "logs"
 QDRANT_URL = "FRESHET_TEST_QDRANT_URL"
 QDRANT_KEY = "FRESHET_TEST_QDRANT_KEY"
+QUICK_CLEANER = {"log.cleaner.backoff.ms": "200"}  # compaction looks for work so often, by default every 15 s
 
 
 class LocalRedis:
@@ -115,6 +116,7 @@ class Servers:
 
     async def kafka(self, name: str, *, extra: Mapping[str, str] | None = None) -> LocalKafka:
         jars = await asyncio.to_thread(Artifacts(cache_folder()).kafka_jars)
+        extra = {**QUICK_CLEANER, **(extra or {})}
         return await self._keep(LocalKafka(jars=jars, folder=self._new(name), log=log_file(name), extra=extra))
 
     async def qdrant(self, name: str) -> LocalQdrant:
