@@ -111,7 +111,7 @@ def topic_specs(
     compact, delete, first = Cleanup.COMPACT, Cleanup.DELETE, topics.documents
     return (
         spec(topics.documents, compact, lag | kept | events, "events, or null, under their document keys"),
-        spec(topics.again, compact, kept | copies, "nothing in this version", follows=first),
+        spec(topics.again, compact, kept | copies, "events to be processed again", follows=first),
         spec(topics.dead_letters, delete, {RETENTION: 30 * DAY_MS} | copies, "what can never be indexed, as it came"),
         spec(topics.indexed, delete, {RETENTION: 7 * DAY_MS}, "the change feed, under document keys", follows=first),
         spec(topics.queries, delete, {RETENTION: 7 * DAY_MS}, "nothing in this version"),

@@ -83,3 +83,22 @@ async def test_an_event_that_moved_to_another_partition_is_a_dead_letter(road, s
         letters = await road.records(f"{road.topic}.dead-letters")
         assert [dict(letter.headers)["reason"] for letter in letters] == [b"partition_moved"]
         assert (await index.ledger(["a"]))["a"].partition == partition
+
+
+async def test_what_a_bad_event_would_hide_from_a_rebuild_is_kept(road, started):
+    """Compaction keeps the last record of a key, here the bad one."""
+    await started(road.search())
+    await started(road.worker())
+    good = upsert("a", "a volcano erupted")
+    await road.produce([(b"a", good)])
+    await road.found_first("volcano", "a")
+    await road.produce([(b"a", b"{")])
+    await road.caught_up()
+    [kept] = await road.records(f"{road.topic}.again")
+    headers = dict(kept.headers)
+    assert (kept.value, headers["reason"]) == (good, b"reinstated")
+    origin = headers["origin"].decode()
+    assert kept.key == b"a\n" + origin.encode()
+    [first] = [each for each in await road.records(road.topic) if each.value == good]
+    assert origin == f"{road.topic}/{first.partition}@{first.offset}"
+    assert kept.partition == first.partition

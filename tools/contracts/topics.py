@@ -19,6 +19,10 @@ Json = dict[str, Any]
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _COMPONENT: Final = "#/components/schemas/"
 _EVENTS: Final[tuple[Model, ...]] = (Upsert, Delete)
+_COPIES: Final = {
+    "Again": "The original bytes of an event; headers tell its origin, why it comes again, and its time.",
+    "DeadLetter": "The original bytes of an event; headers tell its origin, the reason, the field and when.",
+}
 _CHANGES: Final[tuple[Model, ...]] = (Change, Watermark)
 
 
@@ -44,7 +48,12 @@ def _definitions(models: tuple[Model, ...], place: str) -> Json:
 def asyncapi() -> Json:
     """The topics by their default names, and what Freshet does with them."""
     names = Topics()
-    held = {names.documents: _EVENTS, names.dead_letters: (), names.indexed: _CHANGES}
+    held = {
+        names.documents: _names(_EVENTS),
+        names.again: ["Again"],
+        names.dead_letters: ["DeadLetter"],
+        names.indexed: _names(_CHANGES),
+    }
     specs = [each for each in topic_specs(names, partitions=TopicSettings().partitions) if each.name in held]
     return {
         "asyncapi": "3.0.0",
@@ -58,6 +67,8 @@ def asyncapi() -> Json:
         "channels": {_id(each.name): _channel(each, held[each.name]) for each in specs},
         "operations": {
             "index": _operation("receive", names.documents, "The worker reads events, and the index follows them."),
+            "repeat": _operation("receive", names.again, "The worker reads events that are to be processed again."),
+            "reinstate": _operation("send", names.again, "The worker keeps what compaction would lose."),
             "bury": _operation("send", names.dead_letters, "The worker keeps events that can never be indexed."),
             "announce": _operation("send", names.indexed, "The worker tells what it has changed in the index."),
         },
@@ -69,8 +80,11 @@ def _id(topic: str) -> str:
     return topic.replace(".", "_").replace("-", "_")
 
 
-def _channel(topic: TopicSpec, models: tuple[Model, ...]) -> Json:
-    messages = [model.__name__ for model in models] or ["DeadLetter"]
+def _names(models: tuple[Model, ...]) -> list[str]:
+    return [model.__name__ for model in models]
+
+
+def _channel(topic: TopicSpec, messages: list[str]) -> Json:
     cleanup = {"cleanup.policy": [str(topic.cleanup)]}
     return {
         "address": topic.name,
@@ -86,8 +100,11 @@ def _operation(action: str, topic: str, summary: str) -> Json:
 
 def _messages() -> Json:
     found = {model.__name__: _message(model) for model in _EVENTS + _CHANGES}
-    about = "The original bytes of an event; headers tell its origin, the reason, the field and when."
-    return {**found, "DeadLetter": {"name": "DeadLetter", "contentType": "application/octet-stream", "summary": about}}
+    return {**found, **{name: _as_it_came(name, about) for name, about in _COPIES.items()}}
+
+
+def _as_it_came(name: str, about: str) -> Json:
+    return {"name": name, "contentType": "application/octet-stream", "summary": about}
 
 
 def _message(model: Model) -> Json:

@@ -6,6 +6,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
+from freshet.schemas.again import Why
 from freshet.schemas.decoding import Reason
 from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.feed import Change, Watermark
@@ -33,6 +34,9 @@ def events_page() -> str:
         _topics(),
         "## Reasons of dead letters",
         _words("reason", Reason),
+        "## Reasons of again",
+        "Why an event lies in `documents.again`.",
+        _words("reason", Why),
         "## Change feed",
         *(_model(model, always="kind") for model in (Change, Watermark)),
         "### Outcomes",

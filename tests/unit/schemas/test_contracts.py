@@ -53,6 +53,7 @@ def test_asyncapi_names_the_topics_that_hold_something_and_every_reference_in_it
     document = asyncapi()
     assert [each["address"] for each in document["channels"].values()] == [
         "documents",
+        "documents.again",
         "documents.dead-letters",
         "documents.indexed",
     ]
