@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from freshet.schemas.decoding import Record
+from freshet.streams.plan import NewPassage
 
 
 def cut(records: Iterable[Record], *, max_bytes: int) -> Iterator[tuple[Record, ...]]:
@@ -20,6 +21,20 @@ def cut(records: Iterable[Record], *, max_bytes: int) -> Iterator[tuple[Record, 
         size += length
     if piece:
         yield tuple(piece)
+
+
+def cut_by_tokens(passages: Iterable[NewPassage], max_tokens: int) -> Iterator[list[NewPassage]]:
+    """Pieces of at most `max_tokens` tokens, in the given order; a passage that has more is a piece of its own."""
+    piece: list[NewPassage] = []
+    size = 0
+    for passage in passages:
+        if piece and size + passage.piece.tokens > max_tokens:
+            yield piece
+            piece, size = [], 0
+        piece.append(passage)
+        size += passage.piece.tokens
+    if piece:
+        yield piece
 
 
 def ends(records: Sequence[Record], topic: str) -> dict[int, int]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Final
 
@@ -23,10 +23,14 @@ from freshet.search.index.records import LedgerRecord
 from freshet.search.passages import Piece, Recipe, split
 from freshet.search.sparse import SparseVector
 from freshet.streams.batch import Assumption, Batch
+from freshet.streams.cutting import cut_by_tokens
 from freshet.streams.plan import DocumentPlan, NewPassage, collapse, plan_document
+from freshet.streams.remembered import RememberedLedger
 from freshet.streams.retry import AbandonedError, Retry
 from freshet.streams.writing import Written, write
 
+LEDGER_BYTES: Final = 64 << 20  # of remembered records: some 40,000 documents
+BATCH_TOKENS: Final = 1 << 16
 INLINE_BYTES: Final = 10_000  # of events: so few are split in a millisecond or two, and a thread would cost as much
 Wanted = Callable[[], bool]
 
@@ -35,7 +39,8 @@ class Indexer:
     """Keeps one index version true to the events that it is given, batch by batch and in order.
 
     `plan`, `embed` and `write` may work on three batches at once, each on one and in the order of the log. `saved` is
-    told the tokens of passages that kept their vectors.
+    told the tokens of passages that kept their vectors. Ledger records are remembered in about `ledger_bytes`; of a
+    batch about `batch_tokens` are embedded at once, so that what is not wanted any more ends soon.
     """
 
     def __init__(
@@ -49,6 +54,8 @@ class Indexer:
         retry: Retry,
         clock: Callable[[], float],
         saved: Callable[[int], None] = lambda _: None,
+        ledger_bytes: int = LEDGER_BYTES,
+        batch_tokens: int = BATCH_TOKENS,
     ) -> None:
         self._index = index
         self._embedder = embedder
@@ -58,12 +65,14 @@ class Indexer:
         self._retry = retry
         self._clock = clock
         self._saved = saved
+        self._remembered = RememberedLedger(ledger_bytes)
+        self._batch_tokens = batch_tokens
         self._in_flight: dict[str, Assumption] = {}
 
     async def plan(self, batch: Batch, wanted: Wanted) -> None:
         """Fill in the plans of all documents of the batch."""
         assumed = dict(self._in_flight)  # before the read: a batch that ends meanwhile is seen in one or the other
-        ledger = await self._ledger(batch.events, wanted)
+        ledger = await self._known(batch.events, assumed, wanted)
         for key in batch.events:
             assumption, stored = assumed.get(key), ledger.get(key)
             if assumption is not None and (stored is None or assumption.record.rank > stored.rank):
@@ -124,6 +133,24 @@ class Indexer:
         What they still write on their way out is refused or found by the commit's condition, as any sleeper's is.
         """
         self._in_flight.clear()
+        self._remembered.clear()
+
+    async def _known(
+        self, keys: Collection[str], in_flight: Collection[str], wanted: Wanted
+    ) -> dict[str, LedgerRecord]:
+        """Records as remembered, and others as stored, which are remembered unless a batch is writing them now."""
+        known = self._remembered.find(keys)
+        unknown = [key for key in keys if key not in known]
+        if unknown:
+            stored = await self._ledger(unknown, wanted)
+            self._remember([record for key, record in stored.items() if key not in in_flight], wanted)
+            known |= stored
+        return known
+
+    def _remember(self, records: Iterable[LedgerRecord], wanted: Wanted) -> None:
+        """Unless the batch is abandoned: its partitions may be somebody else's by now."""
+        if wanted():
+            self._remembered.remember(records)
 
     async def _ledger(self, keys: Collection[str], wanted: Wanted) -> dict[str, LedgerRecord]:
         return await self._retry("read the ledger", lambda: self._index.ledger(list(keys)), wanted)
@@ -157,10 +184,10 @@ class Indexer:
         needed = [new for plan in plans for new in plan.add if new.id not in batch.vectors]
         await self._take_over(batch, [new for new in needed if new.vector_of is not None], wanted)
         fresh = [new for new in needed if new.id not in batch.vectors]
-        texts = [new.piece.embedded for new in fresh]
-        if texts:
-            embedded = await self._retry("embed", lambda: self._embedder.embed(texts, purpose="index"), wanted)
-            batch.vectors.update(zip((new.id for new in fresh), embedded.vectors, strict=True))
+        for part in cut_by_tokens(fresh, self._batch_tokens):
+            texts = [new.piece.embedded for new in part]
+            embedded = await self._retry("embed", partial(self._embedder.embed, texts, purpose="index"), wanted)
+            batch.vectors.update(zip((new.id for new in part), embedded.vectors, strict=True))
 
     async def _take_over(self, batch: Batch, moved: Sequence[NewPassage], wanted: Wanted) -> None:
         """Vectors of passages whose text did not change, from the points that have them.
@@ -186,6 +213,7 @@ class Indexer:
             written = await self._retry("write the index", self._writing(batch, partition, part), wanted)
             again += written.again
             batch.overtaken.update(written.overtaken)
+            self._remember(written.found.values(), wanted)
 
     def _writing(self, batch: Batch, partition: int, plans: Sequence[DocumentPlan]) -> Callable[[], Awaitable[Written]]:
         return lambda: write(
@@ -220,3 +248,4 @@ class Indexer:
     def _refuse(self, batch: Batch, plan: DocumentPlan, error: PermanentError) -> None:
         batch.refuse(plan.newest.event, BadEvent(Reason.REFUSED, str(error)))
         batch.plans.pop(plan.key, None)
+        self._remembered.forget(plan.key)  # it may have been written all the same

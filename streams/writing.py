@@ -32,11 +32,12 @@ MICROSECOND: Final = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Keys of documents by what the read-back showed."""
+    """Keys of documents by what the read-back showed, and the records that it `found`."""
 
     own: tuple[str, ...]
     again: tuple[str, ...]
     overtaken: tuple[str, ...]
+    found: Mapping[str, LedgerRecord]
 
 
 async def write(
@@ -119,4 +120,4 @@ def _compare(plans: Sequence[DocumentPlan], found: Mapping[str, LedgerRecord]) -
             own.append(plan.key)
         else:
             overtaken.append(plan.key)
-    return Written(tuple(own), tuple(again), tuple(overtaken))
+    return Written(tuple(own), tuple(again), tuple(overtaken), found)

@@ -18,6 +18,7 @@ class CountingEmbedder:
 
     def __init__(self, *, poison: str | None = None) -> None:
         self.texts: list[str] = []
+        self.requests = 0
         self._poison = poison
 
     @property
@@ -28,6 +29,7 @@ class CountingEmbedder:
         if self._poison is not None and any(self._poison in text for text in texts):
             raise PermanentError("embed", "the model refuses this text")
         self.texts += texts
+        self.requests += 1
         vectors = np.array([vector_of(text) for text in texts], np.float32).reshape(len(texts), DIMENSION)
         return Embedded(vectors, sum(len(text.split()) for text in texts))
 

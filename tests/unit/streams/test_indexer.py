@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import chain, repeat
 
 import pytest
 
@@ -12,31 +13,38 @@ from freshet.schemas.errors import PermanentError
 from freshet.schemas.events import Event, Upsert
 from freshet.schemas.positions import Order, Rank
 from freshet.search.bm25 import Bm25
-from freshet.search.index.records import Passage
+from freshet.search.index.records import LedgerRecord, Passage
 from freshet.search.passages import Recipe
 from freshet.streams.batch import Batch
-from freshet.streams.indexer import Indexer
+from freshet.streams.indexer import BATCH_TOKENS, Indexer
 from freshet.streams.retry import AbandonedError, Retry, Weather
 from tests.support.embedder import CountingEmbedder, vector_of
 from tests.support.memory_index import MemoryIndex, Points
 
 
+def make_indexer(index: MemoryIndex, embedder: CountingEmbedder, batch_tokens: int = BATCH_TOKENS) -> Indexer:
+    return Indexer(
+        index=index,
+        embedder=embedder,
+        order=Order.LOG,
+        recipe=Recipe(window=4),
+        text=Bm25(),
+        retry=Retry(weather=Weather(), longest_wait=1),
+        clock=lambda: 9.0,
+        batch_tokens=batch_tokens,
+    )
+
+
 class Pipeline:
     """An indexer, and the batches that its log is cut into."""
 
-    def __init__(self, *, poison: str | None = None, index: type[MemoryIndex] = MemoryIndex) -> None:
+    def __init__(
+        self, *, poison: str | None = None, index: type[MemoryIndex] = MemoryIndex, batch_tokens: int = BATCH_TOKENS
+    ) -> None:
         self.points = Points()
         self.embedder = CountingEmbedder(poison=poison)
-        retry = Retry(weather=Weather(), longest_wait=1)
-        self.indexer = Indexer(
-            index=index(self.points),
-            embedder=self.embedder,
-            order=Order.LOG,
-            recipe=Recipe(window=4),
-            text=Bm25(),
-            retry=retry,
-            clock=lambda: 9.0,
-        )
+        self.index_under_test = index(self.points)
+        self.indexer = make_indexer(self.index_under_test, self.embedder, batch_tokens)
         self._next = 0
 
     def batch(self, *documents: tuple[str, str | None, dict[str, str]]) -> Batch:
@@ -170,7 +178,7 @@ async def test_what_an_abandoned_batch_was_to_write_is_not_believed() -> None:
 async def test_a_batch_that_is_abandoned_while_it_is_planned_leaves_no_assumption() -> None:
     pipe = Pipeline()
     batch = pipe.batch(("a", "one", {}))
-    answers = iter([True, False])
+    answers = chain([True], repeat(False))
     with pytest.raises(AbandonedError):
         await pipe.indexer.plan(batch, lambda: next(answers))
     again = Batch(batch.records, batch.ends, {0: 0}, 1, events=dict(batch.events))
@@ -188,3 +196,67 @@ async def test_of_a_batch_the_newest_event_is_what_became_searchable_last() -> N
     last = max(pipeline.points.ledger.values(), key=lambda record: record.searchable_at)
     assert last.key == "b"
     assert [record.searchable_at for record in pipeline.points.ledger.values()].count(last.searchable_at) == 1
+
+
+class CountingIndex(MemoryIndex):
+    """Notes which documents' records are read."""
+
+    def __init__(self, points: Points) -> None:
+        super().__init__(points)
+        self.asked: list[str] = []
+
+    async def ledger(self, keys: Collection[str]) -> dict[str, LedgerRecord]:
+        self.asked += keys
+        return await super().ledger(keys)
+
+
+async def test_a_repeat_of_what_was_just_indexed_reads_nothing() -> None:
+    pipe = Pipeline(index=CountingIndex)
+    await pipe.index(pipe.batch(("a", "one", {}), ("b", "two", {})))
+    index = pipe.index_under_test
+    assert isinstance(index, CountingIndex)
+    index.asked.clear()
+    await pipe.index(pipe.batch(("a", "one", {}), ("b", "two", {})))
+    assert index.asked == []
+
+
+async def test_after_a_rebalance_records_are_read_anew_for_others_may_have_written() -> None:
+    pipe = Pipeline()
+    await pipe.index(pipe.batch(("a", "one", {})))
+    pipe.indexer.forget()
+    another = Pipeline()
+    another.points, another.indexer = pipe.points, make_indexer(MemoryIndex(pipe.points), another.embedder)
+    await another.index(pipe.batch(("a", "two", {})))
+    await pipe.index(pipe.batch(("a", "one", {})))
+    assert pipe.text("a") == "one"
+
+
+async def test_a_batch_that_is_abandoned_while_it_is_written_leaves_nothing_remembered() -> None:
+    pipe = Pipeline()
+    batch = pipe.batch(("a", "one", {}))
+    await pipe.indexer.plan(batch, wanted)
+    await pipe.indexer.embed(batch, wanted)
+    answers = chain([True], repeat(False))  # the call goes out, and then the partition is somebody else's
+    await pipe.indexer.write(batch, lambda: next(answers))
+    pipe.points.ledger["a"] = replace(pipe.points.ledger["a"], rank=Rank(0, 90), content_digest="another's")
+    again = Batch(batch.records, {0: 100}, {0: 0}, 1)
+    again.events["a"] = [replace(batch.events["a"][0], offset=99)]
+    await pipe.index(again)
+    assert pipe.points.ledger["a"].rank == Rank(0, 99)
+
+
+async def test_what_a_batch_is_writing_is_not_remembered_as_it_was_before() -> None:
+    """A later batch reads the record before the commit, and would remember it after."""
+    pipe = Pipeline()
+    await pipe.index(pipe.batch(("a", "one", {})))
+    pipe.indexer.forget()
+    await pipe.index(pipe.batch(("a", "two", {})), pipe.batch(("a", "two", {})))
+    await pipe.index(pipe.batch(("a", "one", {})))
+    assert pipe.text("a") == "one"
+
+
+async def test_tokens_are_embedded_in_parts() -> None:
+    pipe = Pipeline(batch_tokens=4)
+    await pipe.index(pipe.batch(("a", "one two three four five six seven eight nine", {})))
+    assert pipe.text("a") == "one two three four five six seven eight nine"
+    assert pipe.embedder.requests == 3
