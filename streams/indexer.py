@@ -29,8 +29,6 @@ from freshet.streams.remembered import RememberedLedger
 from freshet.streams.retry import AbandonedError, Retry
 from freshet.streams.writing import Written, write
 
-LEDGER_BYTES: Final = 64 << 20  # of remembered records: some 40,000 documents
-BATCH_TOKENS: Final = 1 << 16
 INLINE_BYTES: Final = 10_000  # of events: so few are split in a millisecond or two, and a thread would cost as much
 Wanted = Callable[[], bool]
 
@@ -54,8 +52,8 @@ class Indexer:
         retry: Retry,
         clock: Callable[[], float],
         saved: Callable[[int], None] = lambda _: None,
-        ledger_bytes: int = LEDGER_BYTES,
-        batch_tokens: int = BATCH_TOKENS,
+        ledger_bytes: int,
+        batch_tokens: int,
     ) -> None:
         self._index = index
         self._embedder = embedder

@@ -75,17 +75,18 @@ async def evaluate(judged: Judged, runs: Sequence[Run], parts: Parts, *, keep: b
 
 
 async def _index(judged: Judged, wanted: Identity, info: VersionInfo, parts: Parts) -> None:
-    weather = Weather()
+    weather, given = Weather(), parts.settings.worker
     indexer = Indexer(
         index=QdrantWriter(parts.client, collection=info.name, dimension=info.dimension),
         embedder=parts.passages,
         order=Order.LOG,
         recipe=wanted.recipe,
         text=wanted.text,
-        retry=Retry(weather=weather, longest_wait=parts.settings.worker.retry_seconds),
+        retry=Retry(weather=weather, longest_wait=given.retry_seconds),
         clock=time.time,
+        ledger_bytes=given.ledger_bytes,
+        batch_tokens=given.batch_tokens,
     )
-    given = parts.settings.worker
     with parts.bar("indexing", len(judged.documents)) as advance:
         await index_corpus(
             judged,

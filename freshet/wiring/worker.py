@@ -113,6 +113,8 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
                 retry=retry,
                 clock=time.time,
                 saved=spent.saved,
+                ledger_bytes=settings.worker.ledger_bytes,
+                batch_tokens=settings.worker.batch_tokens,
             ),
             announcer=Announcer(sink=sink, topics=topics, version=version.version, clock=time.time),
             metrics=metrics,

@@ -59,6 +59,8 @@ class World:
             text=Bm25(),
             retry=Retry(weather=Weather(), longest_wait=1),
             clock=lambda: 1.0,
+            ledger_bytes=1 << 20,
+            batch_tokens=3,
         )
         log = MemoryLog(documents)
         self.reinstater = Reinstater(index=self.index, log=log, topics=TOPICS, order=order)

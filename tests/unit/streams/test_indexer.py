@@ -16,13 +16,13 @@ from freshet.search.bm25 import Bm25
 from freshet.search.index.records import LedgerRecord, Passage
 from freshet.search.passages import Recipe
 from freshet.streams.batch import Batch
-from freshet.streams.indexer import BATCH_TOKENS, Indexer
+from freshet.streams.indexer import Indexer
 from freshet.streams.retry import AbandonedError, Retry, Weather
 from tests.support.embedder import CountingEmbedder, vector_of
 from tests.support.memory_index import MemoryIndex, Points
 
 
-def make_indexer(index: MemoryIndex, embedder: CountingEmbedder, batch_tokens: int = BATCH_TOKENS) -> Indexer:
+def make_indexer(index: MemoryIndex, embedder: CountingEmbedder, batch_tokens: int = 1_000) -> Indexer:
     return Indexer(
         index=index,
         embedder=embedder,
@@ -31,6 +31,7 @@ def make_indexer(index: MemoryIndex, embedder: CountingEmbedder, batch_tokens: i
         text=Bm25(),
         retry=Retry(weather=Weather(), longest_wait=1),
         clock=lambda: 9.0,
+        ledger_bytes=1 << 20,
         batch_tokens=batch_tokens,
     )
 
@@ -39,7 +40,7 @@ class Pipeline:
     """An indexer, and the batches that its log is cut into."""
 
     def __init__(
-        self, *, poison: str | None = None, index: type[MemoryIndex] = MemoryIndex, batch_tokens: int = BATCH_TOKENS
+        self, *, poison: str | None = None, index: type[MemoryIndex] = MemoryIndex, batch_tokens: int = 1_000
     ) -> None:
         self.points = Points()
         self.embedder = CountingEmbedder(poison=poison)

@@ -136,6 +136,8 @@ class World:
                 text=Bm25(),
                 retry=retry,
                 clock=lambda: 1.0,
+                ledger_bytes=1 << 20,
+                batch_tokens=1_000,
             ),
             announcer=Announcer(sink=Sink(), topics=topics, version="v", clock=lambda: 1.0),
             metrics=WorkerMetrics(CollectorRegistry()),
