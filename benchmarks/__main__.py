@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from benchmarks import freshness, indexing, quality, searching, start
+from benchmarks import changes, freshness, indexing, quality, searching, start
 from benchmarks.corpus import read_corpus
 from benchmarks.figures import Figure, merge, significant
 from benchmarks.stack import Given, scratch
@@ -20,6 +20,7 @@ from freshet.streams.kafka.logs import silence_client_logs
 
 BENCHMARKS: Final[Mapping[str, Callable[[Given], Coroutine[Any, Any, list[Figure]]]]] = {
     "indexing": indexing.run,
+    "changes": changes.run,
     "freshness": freshness.run,
     "searching": searching.run,
     "quality": quality.run,

@@ -47,6 +47,7 @@ class Log:
     stack: LocalStack
     publisher: Publisher
     offsets: KafkaOffsets
+    connection: KafkaConnection
 
     async def publish(self, events: Sequence[Event]) -> None:
         with progress_bar("publishing", len(events)) as advance:
@@ -55,13 +56,17 @@ class Log:
 
     async def until_indexed(self) -> None:
         """Return when the worker has committed everything."""
-        group = next(each for each in await self.offsets.groups() if each.startswith("freshet.documents."))
+        group = await self.group()
         total = behind = await self._behind(group)
         with progress_bar("indexing", total) as advance:
             while behind:
                 await asyncio.sleep(POLL_SECONDS)
                 before, behind = behind, await self._behind(group)
                 advance(before - behind)
+
+    async def group(self) -> str:
+        """The worker's consumer group."""
+        return next(each for each in await self.offsets.groups() if each.startswith("freshet.documents."))
 
     async def _behind(self, group: str) -> int:
         return sum(each.end - each.next for each in await self.offsets.positions(TOPIC, group))
@@ -76,7 +81,7 @@ def new_stack(given: Given, name: str, *, search: Mapping[str, str] | None = Non
 async def log_of(stack: LocalStack) -> AsyncIterator[Log]:
     connection = KafkaConnection(stack.kafka.bootstrap, client_id="freshet-benchmark")
     async with Publisher(stack.kafka.bootstrap) as publisher, KafkaOffsets(connection) as offsets:
-        yield Log(stack, publisher, offsets)
+        yield Log(stack, publisher, offsets, connection)
 
 
 @contextmanager

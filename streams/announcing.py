@@ -110,9 +110,10 @@ class Announcer:
 def _worth_saying(plan: DocumentPlan, batch: Batch) -> bool:
     """Whether others may not have been told yet: changes, redelivered events, and states that somebody else wrote.
 
-    An unchanged document is passed over only where its record is from before this worker began in the partition.
+    An unchanged document is passed over only where its record is from before this batch, for then it is announced: by
+    whoever committed what lies before, or by an earlier batch of ours, which told what it found.
     """
     if plan.outcome is not Outcome.UNCHANGED or plan.record is not None:
         return True
     event = plan.newest.event
-    return plan.read is not None and plan.read.offset >= batch.since.get(event.partition, 0)
+    return plan.read is not None and plan.read.offset >= batch.starts.get(event.partition, 0)

@@ -47,14 +47,14 @@ class Batch:
     that cannot be used. `epoch` counts the worker's assignments: a batch of an earlier one is abandoned. `events` holds
     each document's events;
     `plans`, `assumed` and `made` speak of documents: what is to be written, from which state of a batch in flight it
-    was planned, and which state it will leave; `overtaken` are those where somebody newer won. `since` is where this
-    worker began in each partition: what lies there or after may have been indexed and never announced. `vectors` and
-    `terms` are those of new passages, by their ids. `reinstated` is what compaction must not lose (reinstating.py).
+    was planned, and which state it will leave; `overtaken` are those where somebody newer won. `starts` is where it
+    begins in each partition: what lies before has been announced. `vectors` and `terms` are those of new passages, by
+    their ids. `reinstated` is what compaction must not lose (reinstating.py).
     """
 
     records: tuple[Record, ...]
     ends: Mapping[int, int]
-    since: Mapping[int, int]
+    starts: Mapping[int, int]
     epoch: int
     again_ends: Mapping[int, int] = field(default_factory=dict)
     ignored: int = 0

@@ -207,8 +207,14 @@ class Indexer:
         by_partition: dict[int, list[DocumentPlan]] = defaultdict(list)
         for plan in plans:
             by_partition[plan.newest.event.partition].append(plan)
-        for partition, part in by_partition.items():
-            written = await self._retry("write the index", self._writing(batch, partition, part), wanted)
+        # All partitions at once: while the index works on one, what another needs is made ready.
+        calls = [self._writing(batch, partition, part) for partition, part in by_partition.items()]
+        done = await asyncio.gather(
+            *(self._retry("write the index", call, wanted) for call in calls), return_exceptions=True
+        )
+        for written in done:
+            if isinstance(written, BaseException):
+                raise written
             again += written.again
             batch.overtaken.update(written.overtaken)
             self._remember(written.found.values(), wanted)

@@ -39,7 +39,7 @@ class Outcome(Word):
 
 @dataclass(frozen=True, slots=True)
 class Newest:
-    """The event of a document that counts, with its rank, and how many others of the batch it stands for.
+    """The event of a document that counts, with its rank, and the others of the batch that it stands for.
 
     `forced` where somebody asked that it be written, whether the index differs from it or not.
     """
@@ -49,10 +49,7 @@ class Newest:
     superseded: int = 0
     stale: int = 0
     forced: bool = False
-
-    @property
-    def collapsed(self) -> bool:
-        return self.superseded + self.stale > 0
+    others: tuple[Event, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +90,8 @@ def collapse(events: Iterable[Event], record: LedgerRecord | None, order: Order)
     top = Rank(-1, -1)
     superseded = stale = 0
     forced = False
-    for event in sorted(events, key=_place):
+    several = sorted(events, key=_place)
+    for event in several:
         rank = _rank(event, top, record, order)
         if best is None or rank > top:
             superseded += best is not None
@@ -105,7 +103,7 @@ def collapse(events: Iterable[Event], record: LedgerRecord | None, order: Order)
             stale += 1
     if best is None:
         raise ValueError("a document without events")
-    return Newest(best, top, superseded, stale, forced)
+    return Newest(best, top, superseded, stale, forced, tuple(each for each in several if each is not best))
 
 
 def _place(event: Event) -> tuple[int, bool]:
@@ -130,7 +128,7 @@ def plan_document(newest: Newest, record: LedgerRecord | None, order: Order, spl
         return DocumentPlan(newest, Outcome.STALE, record, _raised(record, newest))
     digests = _digests(event)
     if record is not None and not newest.forced and (record.content_digest, record.metadata_digest) == digests:
-        return _unchanged(newest, record, order)
+        return _unchanged(newest, record, digests, order)
     if event.upsert is None:
         return _tombstone(newest, record, digests)
     return _upsert(newest, event.upsert, record, digests, split)
@@ -176,13 +174,13 @@ def _moved(event: Event, record: LedgerRecord) -> BadEvent:
     )
 
 
-def _unchanged(newest: Newest, record: LedgerRecord, order: Order) -> DocumentPlan:
+def _unchanged(newest: Newest, record: LedgerRecord, digests: Digests, order: Order) -> DocumentPlan:
     """Nothing to write, unless the record's position must move lest an older state be committed after it.
 
-    That is so when others of the document were collapsed with this event, for somebody who sleeps may hold one of
-    them; and in version order, where an event may come later and still be older than this one.
+    That is so when others that say something else were collapsed with this event, for somebody who sleeps may hold one
+    of them; and in version order, where an event may come later and still be older than this one.
     """
-    must_move = newest.collapsed or order is Order.VERSION
+    must_move = order is Order.VERSION or any(_digests(each) != digests for each in newest.others)
     moved = replace(record, **_position(newest)) if must_move else None
     return DocumentPlan(newest, Outcome.UNCHANGED, record, moved)
 

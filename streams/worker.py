@@ -84,7 +84,6 @@ class Worker:
         self._batch_bytes = batch_bytes
         self._drain_seconds = drain_seconds
         self._epoch = 0
-        self._since: dict[int, int] = {}
         self._in_flight: dict[Batch, Place] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -129,7 +128,6 @@ class Worker:
             records = await self._consumer.fetch()
             # Read afterwards: a rebalance may have come and gone while we waited, and these are the new one's records.
             epoch = self._epoch
-            self._since = {**starts(records, self._topics.documents), **self._since}
             for piece in cut(records, max_bytes=self._batch_bytes):
                 batch = self._batch(piece, epoch)
                 self._in_flight[batch] = Place(STAGES[0])
@@ -139,7 +137,7 @@ class Worker:
 
     def _batch(self, records: tuple[Record, ...], epoch: int) -> Batch:
         documents, again = (ends(records, topic) for topic in (self._topics.documents, self._topics.again))
-        return Batch(records, documents, dict(self._since), epoch, again_ends=again)
+        return Batch(records, documents, starts(records, self._topics.documents), epoch, again_ends=again)
 
     async def _assigned(self, partitions: frozenset[int]) -> None:
         logger.info("assigned partitions %s", sorted(partitions) or "none")
@@ -153,7 +151,6 @@ class Worker:
         await self._end_chores()
         await self._drain()
         self._epoch += 1
-        self._since = {}
         self._indexer.forget()
         if partitions:
             logger.info("gave back partitions %s", sorted(partitions))

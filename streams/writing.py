@@ -68,12 +68,27 @@ async def write(
     found = await index.ledger([plan.key for plan in plans])
     written = _compare(plans, found)
     own = set(written.own)
-    displaced = [
-        Displaced(plan.displaced, partition, plan.newest.rank) for plan in plans if plan.key in own and plan.displaced
-    ]
+    displaced = _displaced([plan for plan in plans if plan.key in own and plan.displaced], partition)
     if displaced:
         await index.remove(displaced)
     return written
+
+
+def _displaced(plans: Sequence[DocumentPlan], partition: int) -> list[Displaced]:
+    """What these plans displaced, each up to its own rank; together where one lower fence does for several.
+
+    Displaced passages stand at the rank of the record that was read, or below. Where that is below all ranks that are
+    committed here, it fences just as well, and one condition costs the index far less than many.
+    """
+    if not plans:
+        return []
+    lowest = min(plan.newest.rank for plan in plans)
+    early = {plan.key: plan.read.rank for plan in plans if plan.read and plan.read.rank < lowest}
+    found = [Displaced(plan.displaced, partition, plan.newest.rank) for plan in plans if plan.key not in early]
+    if early:
+        points = tuple(point for plan in plans if plan.key in early for point in plan.displaced)
+        found.append(Displaced(points, partition, max(early.values())))
+    return found
 
 
 def _event_time(record: LedgerRecord) -> float:

@@ -46,7 +46,7 @@ def dead(value: bytes | None, error: BadEvent) -> Batch:
     return Batch((record,), {2: 8}, {2: 0}, 0, dead=[DeadLetter(record, error)])
 
 
-def planned(text: str, before: str | None, *, since: int) -> Batch:
+def planned(text: str, before: str | None, *, start: int) -> Batch:
     def event(offset: int, text: str) -> Event:
         return Event("a", None, "a", 2, offset, 1.0, Upsert(id="a", text=text))
 
@@ -55,7 +55,7 @@ def planned(text: str, before: str | None, *, since: int) -> Batch:
         return plan_document(newest, record, Order.LOG, lambda _, text: [Piece(text, text, 1)])
 
     read = None if before is None else plan(5, before).record
-    return Batch((), {2: 8}, {2: since}, 0, plans={"a": plan(7, text, read)})
+    return Batch((), {2: 8}, {2: start}, 0, plans={"a": plan(7, text, read)})
 
 
 def kinds(sink: Sink) -> list[str]:
@@ -108,7 +108,7 @@ async def test_without_the_right_to_write_nothing_is_cut() -> None:
 
 async def test_a_change_is_told_before_the_watermark_in_the_partition_of_its_document() -> None:
     sink = Sink()
-    await announcer(sink).announce(planned("new", "old", since=0))
+    await announcer(sink).announce(planned("new", "old", start=0))
     assert kinds(sink) == ["change", "watermark"]
     assert {message.partition for message in sink.sent} == {2}
     change, mark = (json.loads(message.value or b"") for message in sink.sent)
@@ -118,8 +118,8 @@ async def test_a_change_is_told_before_the_watermark_in_the_partition_of_its_doc
 
 async def test_an_unchanged_document_is_passed_over_only_where_its_record_was_announced_before() -> None:
     sink = Sink()
-    await announcer(sink).announce(planned("same", "same", since=6))
+    await announcer(sink).announce(planned("same", "same", start=6))
     assert kinds(sink) == ["watermark"]
     sink = Sink()
-    await announcer(sink).announce(planned("same", "same", since=5))
+    await announcer(sink).announce(planned("same", "same", start=5))
     assert kinds(sink) == ["change", "watermark"]
