@@ -71,6 +71,7 @@ class Announcer:
             "field": error.field,
             "attempts": "1",
             "time": moment,
+            "timestamp": str(round(record.timestamp * 1_000)),
         }
         return Message(
             self._topics.dead_letters,

@@ -89,7 +89,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
             found = await self._fetch_apart(consumer)
         for partition, several in found.items():
             self._returned[partition] = several[-1].offset + 1
-        return tuple(_record(each) for several in found.values() for each in several)
+        return tuple(record_of(each) for several in found.values() for each in several)
 
     async def _fetch_apart(self, consumer: AIOKafkaConsumer) -> dict[TopicPartition, list[Any]]:
         """Fetch from each partition alone, so that one that cannot be read holds back no other.
@@ -174,6 +174,6 @@ def _consumer(connection: KafkaConnection, group: str) -> AIOKafkaConsumer:
     )
 
 
-def _record(found: ConsumerRecord[Any, Any]) -> Record:
+def record_of(found: ConsumerRecord[Any, Any]) -> Record:
     headers = tuple(found.headers)
     return Record(found.topic, found.partition, found.offset, found.timestamp / 1_000, found.key, found.value, headers)

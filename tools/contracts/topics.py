@@ -20,6 +20,10 @@ _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _COMPONENT: Final = "#/components/schemas/"
 _EVENTS: Final[tuple[Model, ...]] = (Upsert, Delete)
 _CHANGES: Final[tuple[Model, ...]] = (Change, Watermark)
+_LETTERS: Final = {
+    "DeadLetter": "The original bytes of an event; headers tell its origin, the reason, the field and when.",
+    "DeadLetterMark": "Nothing, under the key of a dead letter; the header `state` tells what was done about it.",
+}
 
 
 def event_schema() -> Json:
@@ -59,6 +63,7 @@ def asyncapi() -> Json:
         "operations": {
             "index": _operation("receive", names.documents, "The worker reads events, and the index follows them."),
             "bury": _operation("send", names.dead_letters, "The worker keeps events that can never be indexed."),
+            "mark": _operation("send", names.dead_letters, "`freshet dead-letters` notes what was done about them."),
             "announce": _operation("send", names.indexed, "The worker tells what it has changed in the index."),
         },
         "components": {"messages": _messages(), "schemas": _definitions(_EVENTS + _CHANGES, _COMPONENT)},
@@ -70,7 +75,7 @@ def _id(topic: str) -> str:
 
 
 def _channel(topic: TopicSpec, models: tuple[Model, ...]) -> Json:
-    messages = [model.__name__ for model in models] or ["DeadLetter"]
+    messages = [model.__name__ for model in models] or list(_LETTERS)
     cleanup = {"cleanup.policy": [str(topic.cleanup)]}
     return {
         "address": topic.name,
@@ -86,8 +91,8 @@ def _operation(action: str, topic: str, summary: str) -> Json:
 
 def _messages() -> Json:
     found = {model.__name__: _message(model) for model in _EVENTS + _CHANGES}
-    about = "The original bytes of an event; headers tell its origin, the reason, the field and when."
-    return {**found, "DeadLetter": {"name": "DeadLetter", "contentType": "application/octet-stream", "summary": about}}
+    binary = {"contentType": "application/octet-stream"}
+    return found | {name: {"name": name, **binary, "summary": about} for name, about in _LETTERS.items()}
 
 
 def _message(model: Model) -> Json:
