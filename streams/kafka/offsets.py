@@ -16,6 +16,7 @@ from freshet.schemas.errors import TransientError
 from freshet.streams.kafka.admin import partitions_of
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
+from freshet.streams.kafka.stopping import stop_consumer
 from freshet.streams.lag import Position
 
 COMMITTED: Final = "read committed offsets"
@@ -118,5 +119,5 @@ class KafkaOffsets:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _close(self) -> None:
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
         await self._admin.close()

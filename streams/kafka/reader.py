@@ -15,6 +15,7 @@ from freshet.streams.kafka.admin import admin_client, partitions_of
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.consumer import record_of
 from freshet.streams.kafka.errors import kafka_errors
+from freshet.streams.kafka.stopping import stop_consumer
 from freshet.streams.retrying import Spans
 
 POLL_MS: Final = 500
@@ -45,14 +46,14 @@ class KafkaReader:
             with kafka_errors(f"connect to Kafka at {self._connection.bootstrap_servers}"):
                 await self._consumer.start()
         except BaseException:
-            await self._consumer.stop()
+            await stop_consumer(self._consumer)
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
 
     async def spans(self) -> Spans:
         """The offsets that the partitions have now."""

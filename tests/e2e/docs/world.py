@@ -24,7 +24,6 @@ PROGRAMS = {
     "freshet": "freshet",
     "git": "git",
     "kafka-configs.sh": "kafka",
-    "kafka-console-consumer.sh": "kafka",
     "kafka-console-producer.sh": "kafka",
     "kafka-topics.sh": "kafka",
     "make": "make",
