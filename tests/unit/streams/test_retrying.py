@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from freshet.schemas.again import Why
+from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import Record
 from freshet.schemas.errors import DeniedError, PermanentError, TransientError
 from freshet.schemas.positions import FreshnessToken
 from freshet.schemas.topics import Topics
-from freshet.streams.again import unwrap
+from freshet.streams.again import wrap
 from freshet.streams.letters import State
 from freshet.streams.messages import Message
 from freshet.streams.retrying import CUT, GONE, Done, drop, inspect, retry
@@ -42,10 +42,6 @@ def states(topic: Topic) -> list[State]:
     return [letter.state for letter in topic.letters()]
 
 
-def arrived(message: Message) -> Record:
-    return Record(message.topic, message.partition or 0, 0, 9.0, message.key, message.value, tuple(message.headers))
-
-
 class Flaky:
     """Writes to a topic until it is told what to refuse, and then raises the error that it was given."""
 
@@ -66,11 +62,8 @@ async def test_retried_events_come_out_of_the_again_topic_as_they_were() -> None
     topic = buried(1, 2, 3, 4, 5, attempts=2)
     done = await retried(topic)
     assert (len(done.letters), done.refused, states(topic)) == (5, [], [State.RETRIED] * 5)
-    for message, number in zip(topic.others, range(1, 6), strict=True):
-        record, again = unwrap(arrived(message), TOPICS.documents)
-        assert record == Record(*origin(number), 1.0, b"k%d" % number, b"v%d" % number)
-        assert (again.why, again.attempts) == (Why.RETRIED, 2)
-        assert (message.topic, message.partition) == (TOPICS.again, number % 2)
+    events = [Record("documents", n % 2, n, 1.0, b"k%d" % n, b"v%d" % n) for n in range(1, 6)]
+    assert topic.others == [wrap(event, Again(Why.RETRIED, 2), TOPICS.again) for event in events]
 
 
 async def test_of_the_letters_in_between_none_is_touched() -> None:
