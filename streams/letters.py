@@ -28,7 +28,7 @@ class State(Word):
     """What was done about a dead letter; the values of the header `state` of a mark, but for the first."""
 
     OPEN = "open", "nothing yet, or it was retried and refused again"
-    RETRIED = "retried", "it was put into the topic of what is processed again"
+    RETRIED = "retried", "it was put into `documents.again`"
     DROPPED = "dropped", "somebody decided that nothing has to be done"
 
 

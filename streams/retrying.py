@@ -51,14 +51,19 @@ class Done:
     refused: list[tuple[Letter, str]] = field(default_factory=list)
 
 
-def inspect(letters: Iterable[Letter], topics: Topics) -> Done:
-    """Which letters can be retried and why the others never can, as far as one can tell without their bytes."""
+def inspect(letters: Iterable[Letter], topics: Topics, partitions: int) -> Done:
+    """Which letters can be retried and why the others never can, as far as one can tell without their bytes.
+
+    `partitions` is how many the `again` topic has.
+    """
     done = Done()
     for letter in letters:
         if letter.cut:
             done.refused.append((letter, CUT))
         elif letter.origin.topic != topics.documents:
             done.refused.append((letter, f"it does not come from {topics.documents}"))
+        elif letter.origin.partition >= partitions:
+            done.refused.append((letter, f"{topics.again} has only {partitions} partitions"))
         else:
             done.letters.append(letter)
     return done
@@ -70,14 +75,16 @@ async def retry(
     source: Source,
     sink: Sink,
     topics: Topics,
+    partitions: int,
     clock: Callable[[], float],
     advance: Advance = _nobody,
 ) -> Done:
     """Put the events of these letters into the `again` topic, and mark the letters.
 
-    Raises what `source` and `sink` raise; what was done until then stays done, and a repeat is harmless.
+    `partitions` is how many that topic has. Raises what `source` and `sink` raise; what was done until then stays done,
+    and a repeat is harmless.
     """
-    possible = inspect(letters, topics)
+    possible = inspect(letters, topics, partitions)
     done = Done(refused=possible.refused)
     waiting = {letter.place: letter for letter in possible.letters}
     async for records in source.read(spans_of(waiting)):

@@ -100,7 +100,7 @@ def demand_found(choice: Choice, letters: Iterable[Letter]) -> None:
     """Raise FreshetError where a letter that was named is not there."""
     missing = sorted(choice.origins - {letter.origin for letter in letters})
     if missing:
-        raise FreshetError("\n".join(f"there is no dead letter of {each}" for each in missing))
+        raise FreshetError("\n".join(f"there is no such dead letter: {each}" for each in missing))
 
 
 def moment(text: str, *, now: datetime, option: str) -> float:

@@ -163,17 +163,27 @@ async def _find(given: Settings, choice: Choice) -> tuple[Letter, Record]:
 
 
 async def _retry(given: Settings, topics: Topics, choice: Choice, *, dry_run: bool) -> Done:
+    from freshet.streams.kafka.admin import count_partitions
     from freshet.streams.kafka.producer import KafkaProducer
     from freshet.streams.retrying import inspect, retry
 
     async with _opened(given) as (reader, letters):
         chosen = choice.of(letters)
         demand_found(choice, chosen)
+        partitions = await count_partitions(connection(given), topics.again)
         if dry_run or not chosen:
-            return inspect(chosen, topics)
+            return inspect(chosen, topics, partitions)
         async with KafkaProducer(connection(given)) as sink:
             with progress_bar("retrying", len(chosen)) as advance:
-                return await retry(chosen, source=reader, sink=sink, topics=topics, clock=time.time, advance=advance)
+                return await retry(
+                    chosen,
+                    source=reader,
+                    sink=sink,
+                    topics=topics,
+                    partitions=partitions,
+                    clock=time.time,
+                    advance=advance,
+                )
 
 
 async def _drop(given: Settings, topics: Topics, choice: Choice, *, dry_run: bool) -> Done:

@@ -25,6 +25,12 @@ async def admin_client(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdm
         await client.close()
 
 
+async def count_partitions(connection: KafkaConnection, topic: str) -> int:
+    """How many partitions a topic has. Raises as `admin_client` and `partitions_of` do."""
+    async with admin_client(connection) as admin:
+        return len(await partitions_of(admin, topic))
+
+
 async def partitions_of(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:
     """The partitions of a topic, in order. Raises PermanentError where there is no such topic."""
     with kafka_errors("describe topics"):

@@ -134,7 +134,7 @@ async def test_a_letter_is_shown_whole_and_its_bytes_come_out_as_they_went_in(le
     assert (told["key"], told["value"], told["headers"]["timestamp"]) == ("k", "{}", "12500")
 
     other = await letters("show", letters.origin(6))
-    assert (other.code, other.err) == (1, f"freshet: there is no dead letter of {letters.origin(6)}\n")
+    assert (other.code, other.err) == (1, f"freshet: there is no such dead letter: {letters.origin(6)}\n")
 
 
 async def test_retried_events_lie_in_the_again_topic_at_their_origins_and_are_open_no_more(letters: Buried):
@@ -205,7 +205,7 @@ async def test_dropped_letters_are_listed_no_more_and_keep_their_bytes(letters: 
     assert await letters.records("again") == []
 
     missing = await letters("drop", letters.origin(1), letters.origin(9))
-    assert (missing.code, missing.err) == (1, f"freshet: there is no dead letter of {letters.origin(9)}\n")
+    assert (missing.code, missing.err) == (1, f"freshet: there is no such dead letter: {letters.origin(9)}\n")
     assert (await letters("retry", letters.origin(3))).code == 0
     assert await letters.open("--state", "retried") == [letters.origin(3)]
 

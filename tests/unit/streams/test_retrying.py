@@ -35,7 +35,7 @@ def buried(*numbers: int, attempts: int = 1) -> Topic:
 
 async def retried(topic: Topic, sink: Topic | Flaky | None = None) -> Done:
     chosen = [letter for letter in topic.letters() if letter.state is State.OPEN]
-    return await retry(chosen, source=topic, sink=sink or topic, topics=TOPICS, clock=lambda: 5.0)
+    return await retry(chosen, source=topic, sink=sink or topic, topics=TOPICS, partitions=2, clock=lambda: 5.0)
 
 
 def states(topic: Topic) -> list[State]:
@@ -69,7 +69,7 @@ async def test_retried_events_come_out_of_the_again_topic_as_they_were() -> None
 async def test_of_the_letters_in_between_none_is_touched() -> None:
     topic = buried(3, 6, 9, 12)  # all in one partition
     chosen = [topic.letters()[0], topic.letters()[2]]
-    await retry(chosen, source=topic, sink=topic, topics=TOPICS, clock=lambda: 5.0)
+    await retry(chosen, source=topic, sink=topic, topics=TOPICS, partitions=2, clock=lambda: 5.0)
     assert [message.value for message in topic.others] == [b"v3", b"v9"]
     assert states(topic) == [State.RETRIED, State.OPEN, State.RETRIED, State.OPEN]
 
@@ -108,12 +108,20 @@ async def test_without_the_right_to_write_it_ends() -> None:
 async def test_what_was_cut_or_comes_from_elsewhere_is_refused_with_the_reason() -> None:
     topic = buried(1)
     whole = topic.letters()[0]
-    cut, foreign = replace(whole, cut=True), replace(whole, origin=FreshnessToken("others", 0, 1))
+    wrong = [
+        replace(whole, cut=True),
+        replace(whole, origin=FreshnessToken("others", 0, 1)),
+        replace(whole, origin=FreshnessToken("documents", 2, 1)),
+    ]
     for done in (
-        inspect([cut, foreign], TOPICS),
-        await retry([cut, foreign], source=topic, sink=topic, topics=TOPICS, clock=lambda: 5.0),
+        inspect(wrong, TOPICS, 2),
+        await retry(wrong, source=topic, sink=topic, topics=TOPICS, partitions=2, clock=lambda: 5.0),
     ):
-        assert [why for _, why in done.refused] == [CUT, "it does not come from documents"]
+        assert [why for _, why in done.refused] == [
+            CUT,
+            "it does not come from documents",
+            "documents.again has only 2 partitions",
+        ]
         assert (done.letters, topic.others) == ([], [])
 
 
@@ -121,7 +129,7 @@ async def test_a_letter_whose_time_ended_meanwhile_is_told() -> None:
     topic = buried(1, 2)
     chosen = topic.letters()
     del topic.records[0]
-    done = await retry(chosen, source=topic, sink=topic, topics=TOPICS, clock=lambda: 5.0)
+    done = await retry(chosen, source=topic, sink=topic, topics=TOPICS, partitions=2, clock=lambda: 5.0)
     assert [(letter.origin, why) for letter, why in done.refused] == [(origin(1), GONE)]
     assert [letter.origin for letter in done.letters] == [origin(2)]
 
@@ -133,5 +141,5 @@ async def test_dropped_letters_stay_where_they_are_and_can_be_retried_later() ->
     done = await drop(chosen, sink=topic, topics=TOPICS, clock=lambda: 5.0, advance=advances.append)
     assert (len(done.letters), sum(advances), topic.others) == (700, 700, [])
     assert states(topic) == [State.DROPPED] * 700
-    await retry(topic.letters()[:1], source=topic, sink=topic, topics=TOPICS, clock=lambda: 5.0)
+    await retry(topic.letters()[:1], source=topic, sink=topic, topics=TOPICS, partitions=2, clock=lambda: 5.0)
     assert states(topic) == [State.RETRIED] + [State.DROPPED] * 699
