@@ -26,6 +26,13 @@ class Rank(NamedTuple):
     offset: int
 
 
+class Place(NamedTuple):
+    """Where a record lies in a topic that is known."""
+
+    partition: int
+    offset: int
+
+
 class FreshnessToken(NamedTuple):
     """A position in the log, written `topic/partition@offset`."""
 

@@ -15,6 +15,7 @@ import faust
 
 from freshet.streams.app import Documents, Pipe
 from freshet.streams.batch import Batch
+from freshet.streams.letters import STATE
 from freshet.streams.metrics import WorkerMetrics
 
 DEAD_LETTER_REASON = "reason"
@@ -73,11 +74,15 @@ def add_stages(app: faust.App, stages: Stages) -> Documents:  # noqa: C901 (five
 
 
 def count_dead_letters(app: faust.App, topic: str, metrics: WorkerMetrics) -> None:
-    """Add the agent that counts dead letters by reason. Faust's own consumer is good enough to count with."""
+    """Add the agent that counts dead letters by reason; the marks beside them (`freshet.streams.letters`) are none.
+
+    Faust's own consumer is good enough to count with.
+    """
     letters = app.topic(topic, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
 
     @app.agent(letters)
     async def count(letters: faust.StreamT[bytes]) -> None:
         async for event in letters.events():
-            reason = event.headers.get(DEAD_LETTER_REASON, b"")
-            metrics.dead_letter(reason.decode("ascii", "replace"))
+            if STATE not in event.headers:
+                reason = event.headers.get(DEAD_LETTER_REASON, b"")
+                metrics.dead_letter(reason.decode("ascii", "replace"))

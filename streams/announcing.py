@@ -85,6 +85,7 @@ class Announcer:
             "field": error.field,
             "attempts": str(letter.attempts),
             "time": moment,
+            "timestamp": str(round(record.timestamp * 1_000)),
         }
         return Message(
             self._topics.dead_letters,

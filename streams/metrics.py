@@ -30,7 +30,7 @@ class WorkerMetrics:
             "freshet_stage_seconds", "Time of a batch in a stage", ["stage"], buckets=_STAGE, registry=registry
         )
         self._letters = Counter(
-            "freshet_dead_letters", "Records seen in the dead-letter topic", ["reason"], registry=registry
+            "freshet_dead_letters", "Dead letters seen in their topic", ["reason"], registry=registry
         )
         self._events = {outcome: self._done.labels(outcome) for outcome in Outcome}
         self._stages = {stage: stages.labels(stage) for stage in STAGES}

@@ -7,13 +7,13 @@ one, and miss the document. So the record that the index holds is put into `docu
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import Record
 from freshet.schemas.errors import TransientError
 from freshet.schemas.events import Delete, Upsert
-from freshet.schemas.positions import Order
+from freshet.schemas.positions import Order, Place
 from freshet.schemas.topics import Topics
 from freshet.search.index.base import IndexWriter
 from freshet.search.index.records import LedgerRecord
@@ -21,13 +21,6 @@ from freshet.streams.again import wrap
 from freshet.streams.batch import Batch
 from freshet.streams.messages import Message
 from freshet.streams.plan import Outcome
-
-
-class Place(NamedTuple):
-    """Where a record lies in the documents topic."""
-
-    partition: int
-    offset: int
 
 
 class Log(Protocol):

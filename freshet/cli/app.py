@@ -10,7 +10,21 @@ from typing import Annotated
 
 import typer
 
-from freshet.cli import config, delete, demo, dev, doctor, evaluate, keys, lag, processes, publish, topics, version
+from freshet.cli import (
+    config,
+    dead_letters,
+    delete,
+    demo,
+    dev,
+    doctor,
+    evaluate,
+    keys,
+    lag,
+    processes,
+    publish,
+    topics,
+    version,
+)
 from freshet.cli.exits import DONE, FAILED, INTERRUPTED, USAGE
 from freshet.schemas.errors import FreshetError, SettingsError
 
@@ -32,6 +46,7 @@ app.command("publish")(publish.publish)
 app.command("delete")(delete.delete)
 app.add_typer(topics.app, name="topics")
 app.command("lag")(lag.lag)
+app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(keys.app, name="keys")
 app.command("evaluate")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)

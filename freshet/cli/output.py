@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 UNBROKEN: Final = 500
+_NOT_PLAIN: Final = re.compile(r"[^ -~]")
 
 
 def print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+    """JSON, with what could command a terminal escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=2)
+    sys.stdout.write(_escaped(text, lambda character: json.dumps(character)[1:-1], kept="\n") + "\n")
 
 
 def print_line(text: str) -> None:
@@ -36,9 +40,26 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, rig
     for row in rows:
         table.add_row(*(str(cell) for cell in row))
     width = None if sys.stdout.isatty() else UNBROKEN  # what is piped on has its lines whole
-    Console(markup=False, highlight=False, width=width).print(table)
+    Console(markup=False, highlight=False, emoji=False, width=width).print(table)
 
 
 def counted(number: int, noun: str) -> str:
     """`1 event`, `2,000 events`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def printable(text: str, *, kept: str = "") -> str:
+    """Text of others, with what could command a terminal or hide in it escaped, but for characters in `kept`."""
+    return _escaped(text, lambda character: character.encode("unicode_escape").decode("ascii"), kept=kept)
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or its beginning and an ellipsis where it has more characters than `most`."""
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def _escaped(text: str, escape: Callable[[str], str], *, kept: str) -> str:
+    def told(found: re.Match[str]) -> str:
+        return found[0] if found[0].isprintable() or found[0] in kept else escape(found[0])
+
+    return _NOT_PLAIN.sub(told, text)

@@ -21,6 +21,7 @@ from freshet.schemas.errors import OutsideError
 from freshet.schemas.topics import Topics
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
+from freshet.streams.kafka.stopping import stop_consumer
 
 # aiokafka leaves the group when nobody asks for records for this long. A worker that waits for Qdrant asks for none,
 # and leaving would not help anybody; so the heartbeat alone says that it lives.
@@ -79,7 +80,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         """Leave the group; nothing is committed that was not. Idempotent."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await consumer.stop()
+            await stop_consumer(consumer)
 
     async def fetch(self) -> tuple[Record, ...]:
         """Whatever is there, in the order of the offsets of each partition, waiting a while when there is nothing.

@@ -12,9 +12,11 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError
 
-from freshet.schemas.errors import PermanentError, TransientError
+from freshet.schemas.errors import TransientError
+from freshet.streams.kafka.admin import partitions_of
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
+from freshet.streams.kafka.stopping import stop_consumer
 from freshet.streams.lag import Position
 
 COMMITTED: Final = "read committed offsets"
@@ -60,7 +62,7 @@ class KafkaOffsets:
 
     async def positions(self, topic: str, group: str) -> list[Position]:
         """Where a group stands in each partition. Raises PermanentError where there is no such topic."""
-        partitions = await self._partitions(topic)
+        partitions = await partitions_of(self._admin, topic)
         committed = await self._committed(group, partitions)
         with kafka_errors("read the ends of partitions"):
             begin = await self._consumer.beginning_offsets(partitions)
@@ -97,15 +99,6 @@ class KafkaOffsets:
             raise TransientError("read the oldest events", f"no answer within {READ_SECONDS:g} s")
         return found
 
-    async def _partitions(self, topic: str) -> list[TopicPartition]:
-        with kafka_errors("describe topics"):
-            topics = await self._admin.describe_topics()  # all: naming a missing one may create it
-        for each in topics:
-            if each["topic"] == topic and not each["error_code"]:
-                return [TopicPartition(topic, number) for number in sorted(p["partition"] for p in each["partitions"])]
-        hint = "create the topics with: freshet topics create"
-        raise PermanentError("describe topics", f"there is no topic {topic}", hint=hint)
-
     async def _committed(self, group: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
         """Committed offsets. A cluster that never had a group makes its books now, which takes a moment."""
         began = time.monotonic()
@@ -126,5 +119,5 @@ class KafkaOffsets:
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _close(self) -> None:
-        await self._consumer.stop()
+        await stop_consumer(self._consumer)
         await self._admin.close()

@@ -10,10 +10,11 @@ from typing import Final
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from freshet.schemas.decoding import Record
+from freshet.schemas.positions import Place
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.consumer import record_of
 from freshet.streams.kafka.errors import kafka_errors
-from freshet.streams.reinstating import Place
+from freshet.streams.kafka.stopping import stop_consumer
 
 READ: Final = "read back events"
 FETCH_BYTES: Final = 64 * 1024  # Kafka sends one whole batch even when it is larger
@@ -50,7 +51,7 @@ class KafkaLog:
     async def stop(self) -> None:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
-            await consumer.stop()
+            await stop_consumer(consumer)
 
     async def _read(self, partition: int, offsets: Sequence[int]) -> dict[Place, Record]:
         """Records of one partition: each fetch brings some that follow, which are taken along."""

@@ -102,3 +102,18 @@ async def test_what_a_bad_event_would_hide_from_a_rebuild_is_kept(road, started)
     [first] = [each for each in await road.records(road.topic) if each.value == good]
     assert origin == f"{road.topic}/{first.partition}@{first.offset}"
     assert kept.partition == first.partition
+
+
+async def test_what_is_done_about_dead_letters_is_not_counted_as_some(road, started):
+    worker = await started(road.worker())
+    await road.produce([(b"bad", b"{")])
+    await road.caught_up()
+    assert (await road.command("dead-letters", "drop", "--all"))[0] == 0
+    await road.produce([(b"bad", b'{"type": "patch", "id": "bad"}')])  # of the same key, so its letter lies behind
+
+    async def counted():
+        counts = await worker.metric("freshet_dead_letters_total")
+        return counts if counts.get("unknown_type") else None
+
+    counts = await wait_until(counted, "the last letter is counted")
+    assert {reason: count for reason, count in counts.items() if count} == {"not_json": 1, "unknown_type": 1}

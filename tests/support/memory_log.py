@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from freshet.schemas.decoding import Record
-from freshet.streams.reinstating import Place
+from freshet.schemas.positions import Place
 
 
 class MemoryLog:

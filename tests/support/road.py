@@ -35,7 +35,7 @@ class Road:
     ) -> None:
         name = uuid.uuid4().hex[:10]
         self.bootstrap = bootstrap
-        self.topic = f"documents-{name}"
+        self.topic = (settings or {}).get("FRESHET_TOPICS__DOCUMENTS", f"documents-{name}")
         self._log_name = log_name
         self._qdrant = (qdrant_url, qdrant_key)
         self._url = ""

@@ -22,6 +22,7 @@ _EVENTS: Final[tuple[Model, ...]] = (Upsert, Delete)
 _COPIES: Final = {
     "Again": "The original bytes of an event; headers tell its origin, why it comes again, and its time.",
     "DeadLetter": "The original bytes of an event; headers tell its origin, the reason, the field and when.",
+    "DeadLetterMark": "Nothing, under the key of a dead letter; the header `state` tells what was done about it.",
 }
 _CHANGES: Final[tuple[Model, ...]] = (Change, Watermark)
 
@@ -51,7 +52,7 @@ def asyncapi() -> Json:
     held = {
         names.documents: _names(_EVENTS),
         names.again: ["Again"],
-        names.dead_letters: ["DeadLetter"],
+        names.dead_letters: ["DeadLetter", "DeadLetterMark"],
         names.indexed: _names(_CHANGES),
     }
     specs = [each for each in topic_specs(names, partitions=TopicSettings().partitions) if each.name in held]
@@ -70,6 +71,7 @@ def asyncapi() -> Json:
             "repeat": _operation("receive", names.again, "The worker reads events that are to be processed again."),
             "reinstate": _operation("send", names.again, "The worker keeps what compaction would lose."),
             "bury": _operation("send", names.dead_letters, "The worker keeps events that can never be indexed."),
+            "mark": _operation("send", names.dead_letters, "`freshet dead-letters` notes what was done about them."),
             "announce": _operation("send", names.indexed, "The worker tells what it has changed in the index."),
         },
         "components": {"messages": _messages(), "schemas": _definitions(_EVENTS + _CHANGES, _COMPONENT)},

@@ -13,6 +13,7 @@ from freshet.schemas.feed import Change, Watermark
 from freshet.schemas.topics import DAY_MS, Topics, TopicSpec, topic_specs
 from freshet.schemas.words import Word
 from freshet.settings import Topics as TopicSettings
+from freshet.streams.letters import State
 from freshet.streams.plan import Outcome
 from tools.reference.fields import fields_table
 from tools.reference.markdown import doc, page, table
@@ -37,6 +38,8 @@ def events_page() -> str:
         "## Reasons of again",
         "Why an event lies in `documents.again`.",
         _words("reason", Why),
+        "## States of dead letters",
+        _words("state", State),
         "## Change feed",
         *(_model(model, always="kind") for model in (Change, Watermark)),
         "### Outcomes",

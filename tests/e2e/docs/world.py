@@ -24,7 +24,6 @@ PROGRAMS = {
     "freshet": "freshet",
     "git": "git",
     "kafka-configs.sh": "kafka",
-    "kafka-console-consumer.sh": "kafka",
     "kafka-console-producer.sh": "kafka",
     "kafka-topics.sh": "kafka",
     "make": "make",
@@ -97,6 +96,7 @@ async def running_world(folder: Path, servers: Servers, redis_url: str) -> Async
         for process in (worker, search, guarded):
             stack.push_async_callback(process.stop)
             await process.start()
+        letter = await one_dead_letter(road)
         openai = await stack.enter_async_context(running_openai_server())
         names = {
             "kafka:9092": kafka.bootstrap,
@@ -105,6 +105,7 @@ async def running_world(folder: Path, servers: Servers, redis_url: str) -> Async
             "http://127.0.0.1:6333": qdrant.url,
             "redis://redis:6379/0": redis_url,
             "http://127.0.0.1:8080": url,
+            "documents/1@17": letter,
             "https://search.example.com": road.url,
             "http://127.0.0.1:9108": worker.probes,
             "http://127.0.0.1:9109": search.probes,
@@ -112,6 +113,14 @@ async def running_world(folder: Path, servers: Servers, redis_url: str) -> Async
             "/models/handbook": str(write_tiny_model(folder / "model")),
         }
         yield World(names, _environment(folder, road.environment), (worker, search))
+
+
+async def one_dead_letter(road: Road) -> str:
+    """Send an event that can never be indexed, and wait until it is a dead letter; its origin."""
+    await road.produce([(b"kb-20", b'{"type": "upsert", "id": "kb-20", "text": 7}')])
+    await road.caught_up()
+    letters = await road.records(f"{road.topic}.dead-letters")
+    return dict(letters[-1].headers)["origin"].decode()
 
 
 def _environment(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:

@@ -1,71 +1,14 @@
 """The real commands, as processes of their own, against a real broker."""
 
-import asyncio
-import contextlib
-import fcntl
 import json
-import os
-import pty
 import re
-import struct
-import sys
-import termios
-import uuid
-from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
 from aiokafka import TopicPartition
 
-from tests.integration.kafka.reading import commit, read_all
+from tests.integration.kafka.command import Freshet
+from tests.integration.kafka.reading import commit
 from tests.support.servers import KafkaServer
-
-
-@dataclass
-class Done:
-    code: int
-    out: str
-    err: str
-
-
-class Freshet:
-    """`await freshet("publish", "-", stdin=b"…")`, with a documents topic of its own."""
-
-    def __init__(self, kafka: KafkaServer, folder: Path, **settings: str) -> None:
-        self.bootstrap = kafka.bootstrap
-        self.topic = f"kb-{uuid.uuid4().hex[:8]}"
-        self.index = self.topic
-        self.folder = folder
-        self._settings = {
-            "FRESHET_KAFKA__BOOTSTRAP_SERVERS": kafka.bootstrap,
-            "FRESHET_TOPICS__DOCUMENTS": self.topic,
-            "FRESHET_TOPICS__PARTITIONS": "2",
-            "FRESHET_INDEX": self.index,
-            **settings,
-        }
-
-    async def __call__(self, *arguments: str, stdin: bytes = b"", stderr: int = asyncio.subprocess.PIPE) -> Done:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-W", "error", "-m", "freshet", *arguments,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr,
-            cwd=self.folder, env=os.environ | self._settings,
-        )  # fmt: skip
-        out, err = await process.communicate(stdin)
-        complaints = (err or b"").decode()
-        assert "Traceback" not in complaints
-        return Done(process.returncode or 0, out.decode(), complaints)
-
-    async def records(self) -> dict[str, dict[str, object]]:
-        found = await read_all(self.bootstrap, self.topic, 2)
-        return {record.key.decode(): json.loads(record.value) for record in found}
-
-
-@pytest.fixture
-async def freshet(kafka: KafkaServer, tmp_path: Path) -> Freshet:
-    command = Freshet(kafka, tmp_path)
-    done = await command("topics", "create")
-    assert done.code == 0, done.err
-    return command
 
 
 async def test_topics_are_created_checked_and_listed(kafka: KafkaServer, tmp_path: Path):
@@ -200,22 +143,9 @@ async def test_lag_counts_everything_before_the_first_worker_and_what_is_left_af
 
 
 async def test_on_a_terminal_there_is_a_bar_with_rate_and_remaining_time(freshet: Freshet):
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 120, 0, 0))
     lines = b"".join(b'{"id": "d%d", "text": "x"}\n' % number for number in range(2000))
     (freshet.folder / "many.jsonl").write_bytes(lines)
-    reading = asyncio.create_task(asyncio.to_thread(read_terminal, ours))
-    done = await freshet("publish", "many.jsonl", stderr=theirs)
-    os.close(theirs)
+    done, shown = await freshet.on_terminal("publish", "many.jsonl")
 
     assert done.out.startswith("published 2,000 events in ")
-    assert re.search(r"publishing .*2000/2000 +[\d,]+/s +\d:\d\d", await reading)
-
-
-def read_terminal(terminal: int) -> str:
-    """Everything that is written to a terminal until its other side is closed, without colours and cursor moves."""
-    seen = b""
-    with contextlib.suppress(OSError), open(terminal, "rb", buffering=0) as file:
-        while part := file.read(1000):
-            seen += part
-    return re.sub(r"\x1b\[[^a-zA-Z]*[a-zA-Z]", "", seen.decode())
+    assert re.search(r"publishing .*2000/2000 +[\d,]+/s +\d:\d\d", shown)

@@ -5,9 +5,9 @@ from aiokafka import AIOKafkaProducer
 
 from freshet.local.processes import free_port
 from freshet.schemas.errors import TransientError
+from freshet.schemas.positions import Place
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.reading import KafkaLog
-from freshet.streams.reinstating import Place
 from tests.support.waiting import wait_until
 
 COMPACTED_AT_ONCE = {

@@ -51,7 +51,17 @@ def test_wrong_settings_are_told_one_a_line(monkeypatch, capsys):
     assert [line.split()[1] for line in lines] == ["FRESHET_ORDER:", "FRESHET_TOPICS__PARTITIONS:"]
 
 
-@pytest.mark.parametrize("arguments", [["lag"], ["topics", "check"], ["topics", "create"], ["delete", "a"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["lag"],
+        ["topics", "check"],
+        ["topics", "create"],
+        ["delete", "a"],
+        ["dead-letters", "list"],
+        ["dead-letters", "retry", "--all"],
+    ],
+)
 def test_a_kafka_that_is_away_is_one_line_and_exit_code_1(arguments, monkeypatch, capsys, free_port):
     monkeypatch.setenv("FRESHET_KAFKA__BOOTSTRAP_SERVERS", f"127.0.0.1:{free_port}")
 

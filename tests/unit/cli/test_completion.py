@@ -43,7 +43,7 @@ def path(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        ("de", {"delete", "demo", "dev"}),
+        ("de", {"dead-letters", "delete", "demo", "dev"}),
         ("dev ", {"up", "down", "status"}),
         ("topics cr", {"create"}),
         ("lag --w", {"--watch"}),

@@ -74,6 +74,7 @@ async def test_a_dead_letter_keeps_key_bytes_origin_and_reason() -> None:
         "field": b"text",
         "attempts": b"1",
         "time": b"1970-01-01T00:00:00.000+00:00",
+        "timestamp": b"1000",
     }
 
 

@@ -9,7 +9,7 @@ import asyncio
 import os
 import sys
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from freshet.local.artifacts import Artifacts
 from freshet.local.folders import cache_folder
@@ -33,35 +33,6 @@ def options(*names: str) -> argparse.ArgumentParser:
     return parser
 
 
-async def consume(arguments: list[str]) -> None:
-    parser = options("--timeout-ms")  # without it the real one never ends
-    parser.add_argument("--from-beginning", action="store_true", required=True)
-    given = parser.parse_args(arguments)
-    async with AIOKafkaConsumer(bootstrap_servers=given.bootstrap_server) as consumer:
-        numbers = await partitions(consumer, given.topic)
-        consumer.assign([TopicPartition(given.topic, number) for number in numbers])
-        await consumer.seek_to_beginning()
-        while records := await consumer.getmany(timeout_ms=int(given.timeout_ms)):
-            for record in (each for several in records.values() for each in several):
-                sys.stdout.write(line(record, given.property) + "\n")
-
-
-async def partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
-    await consumer._client.force_metadata_update()
-    return set(consumer._client.cluster.partitions_for_topic(topic) or ())
-
-
-def line(record: "ConsumerRecord[bytes, bytes]", properties: list[str]) -> str:
-    headers = ",".join(f"{name}:{value.decode()}" for name, value in record.headers)
-    wanted = {"print.headers=true": headers, "print.key=true": text(record.key)}
-    assert set(properties) <= set(wanted), f"this knows no other properties than {list(wanted)}"
-    return "\t".join([wanted[each] for each in wanted if each in properties] + [text(record.value)])
-
-
-def text(value: bytes | None) -> str:
-    return "null" if value is None else value.decode(errors="replace")
-
-
 async def produce(arguments: list[str]) -> None:
     given = options().parse_args(arguments)
     keyed = "parse.key=true" in given.property
@@ -83,5 +54,5 @@ if __name__ == "__main__":
     name = os.environ["STANDS_IN_FOR"]
     if name == "kafka-configs.sh":
         configs(sys.argv[1:])
-    console = {"kafka-console-consumer.sh": consume, "kafka-console-producer.sh": produce, "kafka-topics.sh": topics}
+    console = {"kafka-console-producer.sh": produce, "kafka-topics.sh": topics}
     asyncio.run(console[name](sys.argv[1:]))
