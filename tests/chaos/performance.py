@@ -1,0 +1,228 @@
+"""A run from its first event to its verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import logging
+import random
+import time
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+
+from freshet.schemas.topics import Topics, topic_specs
+from freshet.search.index.qdrant.client import connect
+from tests.chaos.compare import Difference, Found, compare, compare_letters, counted, explain, read_collection
+from tests.chaos.events import MAX_BYTES, Draft, filler, history
+from tests.chaos.faults import Faults
+from tests.chaos.fold import Fold, Logged, fold
+from tests.chaos.kafka import compact, publish, read_log
+from tests.chaos.readers import Reader, Watermarks, wrongs
+from tests.chaos.schedule import Fault, Step
+from tests.chaos.stage import PARTITIONS, Stage
+from tests.support.waiting import wait_until
+
+logger = logging.getLogger(__name__)
+READERS: Final = 2
+BURST: Final = 20
+BURST_SECONDS: Final = 0.05
+DOCUMENTS_A_HUNDRED_EVENTS: Final = 6
+CATCH_UP_SECONDS: Final = 300.0
+
+
+@dataclass
+class Verdict:
+    """What a run found."""
+
+    seed: int
+    order: str
+    events: int = 0
+    faults: dict[str, int] = field(default_factory=dict)
+    searches: int = 0
+    refused_searches: int = 0
+    differences: dict[str, int] = field(default_factory=dict)
+    rebuild_differences: dict[str, int] = field(default_factory=dict)
+    wrong_answers: dict[str, int] = field(default_factory=dict)
+    died: list[str] = field(default_factory=list)
+    first: str = ""
+    seconds: float = 0.0
+
+    def take(self, found: list[Difference], fold: Fold) -> dict[str, int]:
+        """Count differences, and keep the first of the run to be shown."""
+        if found and not self.first:
+            self.first = explain(found[0], fold)
+        return counted(found)
+
+    @property
+    def line(self) -> str:
+        """One JSON object."""
+        found = [*self.differences.items(), *self.rebuild_differences.items(), *self.wrong_answers.items()]
+        totals = {what: sum(n for name, n in found if name == what) for what in ("lost", "resurrected", "mixed")}
+        told = {"differences": sum(n for _, n in found), **totals, "died": len(self.died)}
+        shown = {name: value for name, value in vars(self).items() if name not in ("first", "died", "differences")}
+        return json.dumps({**shown, **told, "by_kind": self.differences})
+
+    @property
+    def clean(self) -> bool:
+        return not (self.differences or self.rebuild_differences or self.wrong_answers or self.died)
+
+
+class Performance:
+    """One run on a stage that is set up."""
+
+    def __init__(self, stage: Stage, *, seed: int, events: int, steps: list[Step]) -> None:
+        self.verdict = Verdict(seed, stage.order.value)
+        self._stage = stage
+        self._topic = stage.road.topic
+        self._steps = steps
+        self._documents = events * DOCUMENTS_A_HUNDRED_EVENTS // 100
+        self._drafts = history(seed, events=events, documents=self._documents, order=stage.order)
+        self._published = asyncio.Event()
+        self._count = 0
+        self._faults = Faults(stage)
+        self._watermarks = Watermarks(stage.kafka.bootstrap, f"{self._topic}.indexed", PARTITIONS)
+        self._readers: list[Reader] = []
+        self._log: dict[tuple[int, int], Logged] = {}
+
+    async def play(self) -> Verdict:
+        """Do everything, and judge it."""
+        started = time.monotonic()
+        logger.info("the run begins")
+        await self._faults.start_workers(2)
+        async with self._reading():
+            await self._publish_and_break()
+            logger.info("all is published")
+            await self._caught_up()
+        logger.info("caught up")
+        await self._faults.stop_workers()
+        await self._judge()
+        logger.info("judged")
+        await self._rebuild()
+        verdict = self.verdict
+        verdict.faults = {fault.value: self._faults.done[fault] for fault in Fault}
+        verdict.faults["rebalances"] = self._faults.rebalances
+        verdict.died = self._faults.died
+        verdict.seconds = round(time.monotonic() - started, 1)
+        return verdict
+
+    async def _publish_and_break(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._publish())
+            for step in self._steps:
+                while self._count < step.at and not self._published.is_set():
+                    await asyncio.sleep(BURST_SECONDS)
+                await self._faults.do(step)
+
+    async def _publish(self) -> None:
+        """Publish, but never so fast that the last fault would find nothing going on."""
+        bootstrap = self._stage.kafka.bootstrap
+        async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
+            for burst in _bursts(self._drafts):
+                while self._count > self._limit():
+                    await asyncio.sleep(BURST_SECONDS)
+                await publish(producer, self._topic, burst)
+                self._count += len(burst)
+                await asyncio.sleep(BURST_SECONDS)
+        self._published.set()
+
+    def _limit(self) -> float:
+        """How many events may be published before the fault that is under way is over."""
+        done = sum(self._faults.done.values())
+        return self._steps[done + 1].at if done + 1 < len(self._steps) else float("inf")
+
+    @contextlib.asynccontextmanager
+    async def _reading(self) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            for number in range(READERS):
+                client = await stack.enter_async_context(self._stage.road.client())
+                rng = random.Random(f"{self.verdict.seed} {number}")
+                self._readers.append(Reader(client, self._watermarks, self._documents, rng))
+            tasks = [asyncio.create_task(self._watermarks.follow())]
+            tasks += [asyncio.create_task(reader.read()) for reader in self._readers]
+            try:
+                yield
+                for task in tasks:
+                    assert not task.done(), task.exception()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _caught_up(self, index: str | None = None) -> None:
+        group = self._stage.group(index)
+
+        async def done() -> bool:
+            try:
+                return await group.lag(self._topic, f"{self._topic}.again") == 0
+            except KafkaError:
+                return False
+
+        await wait_until(done, "the worker has caught up", deadline=CATCH_UP_SECONDS)
+
+    async def _fold(self) -> Fold:
+        """Of everything that ever lay in the log, whatever compaction left of it."""
+        records = await read_log(self._stage.kafka.bootstrap, self._topic)
+        self._log |= {(record.partition, record.offset): record for record in records}
+        return fold([self._log[place] for place in sorted(self._log)], self._stage.order, max_bytes=MAX_BYTES)
+
+    async def _judge(self) -> None:
+        """The index against the fold, once a new owner has swept; then every answer, and the dead letters."""
+        result = await self._fold()
+        verdict, worker = self.verdict, self._stage.workers[0]
+        verdict.events = sum(len(records) for records in result.records.values())
+        await worker.start()
+
+        async def swept() -> Found:
+            found = await self._found()
+            assert not found.orphans, f"{len(found.orphans)} passages that no record lists"
+            return found
+
+        with contextlib.suppress(AssertionError):  # what is left then is a difference
+            await wait_until(swept, "what crashes left behind is swept", deadline=30)
+        await worker.stop()
+        letters = await self._stage.road.records(f"{self._topic}.dead-letters")
+        found = [*compare(result, await self._found()), *compare_letters(result, letters, self._topic)]
+        verdict.differences = verdict.take(found, result)
+        answers = [answer for reader in self._readers for answer in reader.answers]
+        wrong = [
+            Difference(each.what, each.key, each.expected, each.found)
+            for answer in answers
+            for each in wrongs(answer, result)
+        ]
+        verdict.wrong_answers = verdict.take(wrong, result)
+        verdict.searches = len(answers)
+        verdict.refused_searches = sum(reader.errors for reader in self._readers)
+
+    async def _rebuild(self) -> None:
+        """A second index, from what compaction leaves of the log, must be the fold of the whole log, too."""
+        spec = topic_specs(Topics(self._topic), partitions=PARTITIONS, max_event_bytes=MAX_BYTES)[0]
+        await compact(self._stage.kafka.bootstrap, spec, [filler(each) for each in range(PARTITIONS)])
+        another = f"{self._stage.index}-2"
+        worker = self._stage.road.worker(FRESHET_INDEX=another)
+        logger.info("compacted")
+        result = await self._fold()
+        try:
+            await worker.start()
+            await self._caught_up(another)
+        finally:
+            await worker.stop()
+        found = await self._found(another)
+        self.verdict.rebuild_differences = self.verdict.take(list(compare(result, found)), result)
+
+    async def _found(self, index: str | None = None) -> Found:
+        qdrant = self._stage.qdrant
+        client = connect(qdrant.url, api_key=qdrant.api_key)
+        try:
+            return await read_collection(client, self._stage.identity(index).version)
+        finally:
+            await client.close()
+
+
+def _bursts(drafts: Iterator[Draft]) -> Iterator[list[Draft]]:
+    return iter(lambda: list(itertools.islice(drafts, BURST)), [])

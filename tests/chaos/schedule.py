@@ -1,0 +1,64 @@
+"""When which fault comes: a list made from a seed, paced by events."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from tests.support.scale import count
+
+
+class Fault(StrEnum):
+    """What is done to a run."""
+
+    KILL = "kills"  # SIGKILL of a worker
+    LEAVE = "leaves"  # SIGTERM of a worker, where there are several
+    JOIN = "joins"  # one worker more
+    ZOMBIE = "zombies"  # a worker that is stopped until it has lost its partitions, and then goes on
+    KAFKA = "outages of Kafka"
+    QDRANT = "outages of Qdrant"
+    REDIS = "outages of Redis"
+    QDRANT_WEATHER = "bad weather before Qdrant"
+    REDIS_WEATHER = "bad weather before Redis"
+
+
+FULL: Final[Mapping[Fault, int]] = {
+    Fault.KILL: 100,
+    Fault.LEAVE: 30,
+    Fault.JOIN: 30,
+    Fault.ZOMBIE: 20,
+    Fault.KAFKA: 20,
+    Fault.QDRANT: 20,
+    Fault.REDIS: 20,
+    Fault.QDRANT_WEATHER: 40,
+    Fault.REDIS_WEATHER: 20,
+}
+EVENTS: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A fault, which begins when so many events are published; `chance` decides its details."""
+
+    at: int
+    fault: Fault
+    chance: random.Random
+
+
+def events() -> int:
+    return count(EVENTS)
+
+
+def schedule(seed: int, *, events: int) -> list[Step]:
+    """Every fault as often as it should be, in an order of the seed's, spread over the events."""
+    rng = random.Random(seed)
+    faults = [fault for fault, full in FULL.items() for _ in range(count(full))]
+    rng.shuffle(faults)
+    gap = events / (len(faults) + 1)
+    return [
+        Step(round((number + rng.random()) * gap), fault, random.Random(rng.random()))
+        for number, fault in enumerate(faults, 1)
+    ]
