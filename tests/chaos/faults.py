@@ -1,4 +1,4 @@
-"""Faults, done: each returns when it is over, so that the next one finds a system that runs."""
+"""Faults, done: each returns when it is over, so that the next one of its kind finds a system that runs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from functools import partial
 from typing import Final
 
 from freshet.local.processes import ChildProcess
-from tests.chaos.schedule import Fault, Step
+from tests.chaos.schedule import OF_SERVERS, Fault, Step
 from tests.chaos.stage import SESSION_SECONDS, WORKERS, Stage
 from tests.chaos.weather import bad_weather, trouble
 from tests.support.http_proxy import FINE
@@ -22,12 +22,12 @@ from tests.support.waiting import wait_until
 logger = logging.getLogger(__name__)
 DEADLINE: Final = 90.0
 OUTAGE_SECONDS: Final = 2.0  # at most
-WEATHER_REQUESTS: Final = 20  # in trouble before the next fault may begin
-WEATHER_SECONDS: Final = 5.0  # at most, where nobody asks
+WEATHER_REQUESTS: Final = 10  # in trouble before the next fault may begin
+WEATHER_SECONDS: Final = 3.0  # at most, where nobody asks
 
 
 class Faults:
-    """Does the steps of a schedule, one after the other, and counts them.
+    """Does the steps of a schedule, those of workers one after the other and so those of servers, and counts them.
 
     `done` counts faults, `rebalances` members that left or joined by themselves, `died` are workers that ended though
     nobody told them to.
@@ -54,23 +54,23 @@ class Faults:
         }
 
     async def do(self, step: Step) -> None:
-        """Do one step. Bad weather lasts until the step after it is over."""
+        """Do one step. Bad weather lasts until the next step of servers is over."""
         logger.info("%s, after %s events", step.fault.value, step.at)
-        self._bury_the_dead()
         await self._ways[step.fault](step.chance)
         self.done[step.fault] += 1
-        self._bad_weather_left -= 1
-        if self._bad_weather_left <= 0:
-            self.calm()
+        if step.fault in OF_SERVERS:
+            self._bad_weather_left -= 1
+            if self._bad_weather_left <= 0:
+                self.calm()
 
     async def start_workers(self, number: int) -> None:
         await asyncio.gather(*(process.start() for process in self._stage.workers[:number]))
         self._running = list(self._stage.workers[:number])
 
-    async def stop_workers(self) -> None:
-        self.calm()
+    async def end_workers(self) -> None:
+        """The last of them die as they may."""
         self._bury_the_dead()
-        await asyncio.gather(*(process.stop() for process in self._running))
+        await asyncio.gather(*(process.kill() for process in self._running))
         self._running = []
 
     def calm(self) -> None:

@@ -34,10 +34,13 @@ class Group:
     name: str
 
     async def members(self) -> frozenset[str]:
-        """The members, while the group is stable; nobody while it is not."""
-        async with _admin(self.bootstrap) as admin:
-            [answer] = await admin.describe_consumer_groups([self.name])
-            group = answer.to_object()["groups"][0]
+        """The members, while the group is stable; nobody while it is not, or Kafka is away."""
+        try:
+            async with _admin(self.bootstrap) as admin:
+                [answer] = await admin.describe_consumer_groups([self.name])
+        except KafkaError:
+            return frozenset()
+        group = answer.to_object()["groups"][0]
         return frozenset(each["member_id"] for each in group["members"]) if group["state"] == "Stable" else frozenset()
 
     async def lag(self, *topics: str) -> int:

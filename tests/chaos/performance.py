@@ -7,17 +7,22 @@ import contextlib
 import itertools
 import json
 import logging
+import math
 import random
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from qdrant_client import AsyncQdrantClient
 
 from freshet.schemas.topics import Topics, topic_specs
 from freshet.search.index.qdrant.client import connect
+from freshet.search.index.qdrant.writer import QdrantWriter
+from freshet.streams.sweep import sweep
 from tests.chaos.compare import Difference, Found, compare, compare_letters, counted, explain, read_collection
 from tests.chaos.events import MAX_BYTES, Draft, filler, history
 from tests.chaos.faults import Faults
@@ -26,6 +31,7 @@ from tests.chaos.kafka import compact, publish, read_log
 from tests.chaos.readers import Reader, Watermarks, wrongs
 from tests.chaos.schedule import Fault, Step
 from tests.chaos.stage import PARTITIONS, Stage
+from tests.support.embedder import DIMENSION
 from tests.support.waiting import wait_until
 
 logger = logging.getLogger(__name__)
@@ -76,7 +82,7 @@ class Verdict:
 class Performance:
     """One run on a stage that is set up."""
 
-    def __init__(self, stage: Stage, *, seed: int, events: int, steps: list[Step]) -> None:
+    def __init__(self, stage: Stage, *, seed: int, events: int, steps: list[list[Step]]) -> None:
         self.verdict = Verdict(seed, stage.order.value)
         self._stage = stage
         self._topic = stage.road.topic
@@ -85,6 +91,7 @@ class Performance:
         self._drafts = history(seed, events=events, documents=self._documents, order=stage.order)
         self._published = asyncio.Event()
         self._count = 0
+        self._waiting: dict[int, float] = {}  # by list of steps: how many events may be published before its next one
         self._faults = Faults(stage)
         self._watermarks = Watermarks(stage.kafka.bootstrap, f"{self._topic}.indexed", PARTITIONS)
         self._readers: list[Reader] = []
@@ -100,10 +107,11 @@ class Performance:
             logger.info("all is published")
             await self._caught_up()
         logger.info("caught up")
-        await self._faults.stop_workers()
-        await self._judge()
-        logger.info("judged")
-        await self._rebuild()
+        await self._faults.end_workers()
+        result = await self._fold()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._judge(result))
+            tasks.create_task(self._rebuild())
         verdict = self.verdict
         verdict.faults = {fault.value: self._faults.done[fault] for fault in Fault}
         verdict.faults["rebalances"] = self._faults.rebalances
@@ -114,27 +122,28 @@ class Performance:
     async def _publish_and_break(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._publish())
-            for step in self._steps:
-                while self._count < step.at and not self._published.is_set():
-                    await asyncio.sleep(BURST_SECONDS)
-                await self._faults.do(step)
+            for lane in self._steps:
+                tasks.create_task(self._break(lane))
+        self._faults.calm()
+
+    async def _break(self, lane: list[Step]) -> None:
+        for number, step in enumerate(lane):
+            self._waiting[id(lane)] = lane[number + 1].at if number + 1 < len(lane) else math.inf
+            while self._count < step.at and not self._published.is_set():
+                await asyncio.sleep(BURST_SECONDS)
+            await self._faults.do(step)
 
     async def _publish(self) -> None:
         """Publish, but never so fast that the last fault would find nothing going on."""
         bootstrap = self._stage.kafka.bootstrap
         async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
             for burst in _bursts(self._drafts):
-                while self._count > self._limit():
+                while self._count > min(self._waiting.values(), default=math.inf):
                     await asyncio.sleep(BURST_SECONDS)
                 await publish(producer, self._topic, burst)
                 self._count += len(burst)
                 await asyncio.sleep(BURST_SECONDS)
         self._published.set()
-
-    def _limit(self) -> float:
-        """How many events may be published before the fault that is under way is over."""
-        done = sum(self._faults.done.values())
-        return self._steps[done + 1].at if done + 1 < len(self._steps) else float("inf")
 
     @contextlib.asynccontextmanager
     async def _reading(self) -> AsyncIterator[None]:
@@ -171,21 +180,11 @@ class Performance:
         self._log |= {(record.partition, record.offset): record for record in records}
         return fold([self._log[place] for place in sorted(self._log)], self._stage.order, max_bytes=MAX_BYTES)
 
-    async def _judge(self) -> None:
-        """The index against the fold, once a new owner has swept; then every answer, and the dead letters."""
-        result = await self._fold()
-        verdict, worker = self.verdict, self._stage.workers[0]
+    async def _judge(self, result: Fold) -> None:
+        """The index against the fold, once it was swept; then every answer, and the dead letters."""
+        verdict = self.verdict
         verdict.events = sum(len(records) for records in result.records.values())
-        await worker.start()
-
-        async def swept() -> Found:
-            found = await self._found()
-            assert not found.orphans, f"{len(found.orphans)} passages that no record lists"
-            return found
-
-        with contextlib.suppress(AssertionError):  # what is left then is a difference
-            await wait_until(swept, "what crashes left behind is swept", deadline=30)
-        await worker.stop()
+        await self._sweep(result)
         letters = await self._stage.road.records(f"{self._topic}.dead-letters")
         found = [*compare(result, await self._found()), *compare_letters(result, letters, self._topic)]
         verdict.differences = verdict.take(found, result)
@@ -198,6 +197,18 @@ class Performance:
         verdict.wrong_answers = verdict.take(wrong, result)
         verdict.searches = len(answers)
         verdict.refused_searches = sum(reader.errors for reader in self._readers)
+        logger.info("judged")
+
+    async def _sweep(self, result: Fold) -> None:
+        """As the next owner of each partition would; what it leaves behind is a difference."""
+        ends = Counter[int]()
+        for records in result.records.values():
+            for record in records:
+                ends[record.partition] = max(ends[record.partition], record.offset + 1)
+        async with self._client() as client:
+            writer = QdrantWriter(client, collection=self._stage.identity().version, dimension=DIMENSION)
+            for partition, end in ends.items():
+                await sweep(writer, partition, below=end)
 
     async def _rebuild(self) -> None:
         """A second index, from what compaction leaves of the log, must be the fold of the whole log, too."""
@@ -216,10 +227,15 @@ class Performance:
         self.verdict.rebuild_differences = self.verdict.take(list(compare(result, found)), result)
 
     async def _found(self, index: str | None = None) -> Found:
-        qdrant = self._stage.qdrant
-        client = connect(qdrant.url, api_key=qdrant.api_key)
-        try:
+        async with self._client() as client:
             return await read_collection(client, self._stage.identity(index).version)
+
+    @contextlib.asynccontextmanager
+    async def _client(self) -> AsyncIterator[AsyncQdrantClient]:
+        """Of the engine itself, past the proxy."""
+        client = connect(self._stage.qdrant.url, api_key=self._stage.qdrant.api_key)
+        try:
+            yield client
         finally:
             await client.close()
 

@@ -19,7 +19,7 @@ from tests.chaos.events import KINDS, WORDS
 from tests.chaos.fold import Fold, State
 
 MODES: Final = ("hybrid", "dense", "sparse")
-PAUSE_SECONDS: Final = 0.02  # between two searches of a reader, so that there is time left for what is read
+PAUSE_SECONDS: Final = 0.04  # between two searches of a reader, so that there is time left for what is read
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -28,7 +28,7 @@ class Fault(StrEnum):
 FULL: Final[Mapping[Fault, int]] = {
     Fault.KILL: 100,
     Fault.LEAVE: 30,
-    Fault.JOIN: 30,
+    Fault.JOIN: 40,
     Fault.ZOMBIE: 20,
     Fault.KAFKA: 20,
     Fault.QDRANT: 20,
@@ -37,6 +37,8 @@ FULL: Final[Mapping[Fault, int]] = {
     Fault.REDIS_WEATHER: 20,
 }
 EVENTS: Final = 100_000
+OF_WORKERS: Final = (Fault.KILL, Fault.LEAVE, Fault.JOIN, Fault.ZOMBIE)
+OF_SERVERS: Final = tuple(fault for fault in Fault if fault not in OF_WORKERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +54,20 @@ def events() -> int:
     return count(EVENTS)
 
 
-def schedule(seed: int, *, events: int) -> list[Step]:
-    """Every fault as often as it should be, in an order of the seed's, spread over the events."""
+def schedule(seed: int, *, events: int) -> list[list[Step]]:
+    """Two lists, of what happens to workers and of what happens to servers meanwhile.
+
+    Every fault comes as often as it should, in an order of the seed's, spread over the events.
+    """
     rng = random.Random(seed)
-    faults = [fault for fault, full in FULL.items() for _ in range(count(full))]
+    return [_spread(rng, faults, events) for faults in (OF_WORKERS, OF_SERVERS)]
+
+
+def _spread(rng: random.Random, kinds: Sequence[Fault], events: int) -> list[Step]:
+    faults = [fault for fault in kinds for _ in range(count(FULL[fault]))]
     rng.shuffle(faults)
     gap = events / (len(faults) + 1)
     return [
         Step(round((number + rng.random()) * gap), fault, random.Random(rng.random()))
-        for number, fault in enumerate(faults, 1)
+        for number, fault in enumerate(faults)
     ]

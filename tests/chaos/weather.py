@@ -11,13 +11,13 @@ from tests.support.http_proxy import FINE, WRITES, Mishap, Weather
 from tests.support.proxy import FINE as CALM
 from tests.support.proxy import Trouble
 
-SHARE: Final = 0.3  # of the requests that something happens to
+SHARE: Final = 0.1  # of the requests that something happens to
 ERRORS: Final = (429, 500, 503)
 SLOW: Final = 0.5  # seconds, at most
 
 
 def bad_weather(rng: random.Random) -> Weather:
-    """Of a server of HTTP: a third of the requests is slow, refused, lost, answered in half or applied late."""
+    """Of a server of HTTP: a tenth of the requests is slow, refused, lost, answered in half or applied late."""
 
     def mishap(request: web.BaseRequest, _body: bytes) -> Mishap:
         if rng.random() > SHARE:
@@ -43,7 +43,7 @@ def bad_weather(rng: random.Random) -> Weather:
 
 
 def trouble(rng: random.Random) -> Trouble:
-    """Of a connection: a third of what comes back is slow, cut in the middle, or gone."""
+    """Of a connection: a tenth of what comes back is slow, cut in the middle, or gone."""
     if rng.random() > SHARE:
         return CALM
     return rng.choice([Trouble(delay=rng.uniform(0, SLOW)), Trouble(keep=0.5), Trouble(keep=0.0)])

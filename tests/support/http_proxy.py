@@ -72,6 +72,12 @@ class HttpProxy:
         await self._session.close()
 
     async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        try:
+            return await self._answer_with_mishaps(request)
+        except ConnectionError:  # the caller did not wait
+            return _reset(request)
+
+    async def _answer_with_mishaps(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
         mishap = self.weather(request, body)
         self.troubled += mishap != FINE
