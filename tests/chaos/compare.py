@@ -62,9 +62,13 @@ async def read_collection(client: AsyncQdrantClient, collection: str) -> Found:
             if payload["kind"] == "ledger":
                 found.ledger[payload["key"]] = payload
             elif payload["kind"] == "passage":
-                found.passages[str(point.id)] = Point(payload, point.vector["dense"])  # type: ignore[call-overload,index]
+                found.passages[str(point.id)] = Point(payload, _dense(point.vector))
         if page is None:
             return found
+
+
+def _dense(vector: Any) -> list[float]:
+    return list(vector["dense"])
 
 
 def compare(fold: Fold, found: Found) -> Iterator[Difference]:
@@ -100,9 +104,7 @@ def _document(key: str, state: State, record: Mapping[str, Any], found: Found) -
             yield Difference("different", key, f"the vector of {each.payload['text']!r}", str(each.vector))
 
 
-def compare_letters(
-    fold: Fold, letters: Iterable[ConsumerRecord[bytes, bytes]], topic: str
-) -> Iterator[Difference]:
+def compare_letters(fold: Fold, letters: Iterable[ConsumerRecord[bytes, bytes]], topic: str) -> Iterator[Difference]:
     """Whether each bad record is a dead letter with its bytes, and nothing else is."""
     buried = {dict(letter.headers)["origin"].decode(): (letter.key, letter.value) for letter in letters}
     for record in fold.bad:

@@ -18,10 +18,7 @@ MAX_BYTES: Final = 20_000  # of an event in these runs; larger ones are dead let
 HOT_SHARE: Final = 0.3  # of all events; they fall on the hot documents
 HOT: Final = 5
 KINDS: Final = ("harbour", "mountain", "desert", "river")
-WORDS: Final = (
-    "lantern copper orchard velvet thunder gravel marble willow saffron cinder harbour meadow compass timber ribbon "
-    "granite feather anchor pepper candle"
-).split()
+WORDS: Final = ("lantern", "copper", "orchard", "velvet", "thunder", "gravel", "marble", "willow", "saffron", "cinder")
 PASSAGE_WORDS: Final = 18  # with the title near to the model's window, so that each passage is a piece of its own
 
 

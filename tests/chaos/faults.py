@@ -8,7 +8,7 @@ import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from freshet.local.processes import ChildProcess
 from tests.chaos.schedule import OF_SERVERS, Fault, Step
@@ -152,7 +152,7 @@ class Faults:
         self._bad_weather_left = 2
         enough = troubled() + WEATHER_REQUESTS
         end = asyncio.get_running_loop().time() + WEATHER_SECONDS
-        while troubled() < enough and asyncio.get_running_loop().time() < end:
+        while troubled() < enough and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 (bad weather lasts)
             await asyncio.sleep(0.05)
 
     async def _working(self, rng: random.Random) -> Process:
@@ -187,5 +187,5 @@ class Faults:
                 self.died.append(f"{worker.log}: {worker.log_tail()}")
                 worker.spawn()
 
-    async def _until(self, condition: Callable[[], object], what: str) -> object:
+    async def _until(self, condition: Callable[[], object], what: str) -> Any:
         return await wait_until(condition, what, deadline=DEADLINE)

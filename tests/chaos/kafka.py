@@ -47,7 +47,7 @@ class Group:
         """How many records of the topics the group has not committed."""
         async with _admin(self.bootstrap) as admin, AIOKafkaConsumer(bootstrap_servers=self.bootstrap) as consumer:
             committed = await admin.list_consumer_group_offsets(self.name)
-            ends = {}
+            ends: dict[TopicPartition, int] = {}
             for topic in topics:
                 ends |= await consumer.end_offsets(await _partitions(consumer, topic))
         done = {place: found.offset for place, found in committed.items()}

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
@@ -129,7 +129,7 @@ class Performance:
     async def _break(self, lane: list[Step]) -> None:
         for number, step in enumerate(lane):
             self._waiting[id(lane)] = lane[number + 1].at if number + 1 < len(lane) else math.inf
-            while self._count < step.at and not self._published.is_set():
+            while self._count < step.at and not self._published.is_set():  # noqa: ASYNC110 (events set the pace)
                 await asyncio.sleep(BURST_SECONDS)
             await self._faults.do(step)
 
@@ -138,7 +138,7 @@ class Performance:
         bootstrap = self._stage.kafka.bootstrap
         async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
             for burst in _bursts(self._drafts):
-                while self._count > min(self._waiting.values(), default=math.inf):
+                while self._count > min(self._waiting.values(), default=math.inf):  # noqa: ASYNC110 (faults do)
                     await asyncio.sleep(BURST_SECONDS)
                 await publish(producer, self._topic, burst)
                 self._count += len(burst)

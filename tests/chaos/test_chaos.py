@@ -1,4 +1,4 @@
-"""Everything at once: whatever is killed, stopped, cut off or away, the index is the fold of the log, and no answer lies.
+"""Whatever is killed, stopped, cut off or away: the index is the fold of the log, and no answer lies.
 
 `make soak` does all of it, `make test` a twentieth. FRESHET_TEST_SEED repeats a run's plan.
 """
@@ -39,4 +39,4 @@ def _seed(order):
 
 def _say(capsys, line):
     with capsys.disabled():
-        print(line, flush=True)
+        print(line, flush=True)  # noqa: T201

@@ -6,7 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import aiohttp
 from aiohttp import web
@@ -57,7 +57,7 @@ class HttpProxy:
     def url(self) -> str:
         return f"http://{LOOPBACK}:{self.port}"
 
-    async def __aenter__(self) -> HttpProxy:
+    async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(auto_decompress=False, timeout=aiohttp.ClientTimeout(total=60))
         self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=0)
         await self._runner.setup()
@@ -82,7 +82,8 @@ class HttpProxy:
         mishap = self.weather(request, body)
         self.troubled += mishap != FINE
         await asyncio.sleep(mishap.delay)
-        status, headers, answer = 503, {}, b""
+        status, answer = 503, b""
+        headers: dict[str, str] = {}
         if mishap.late is not None:
             self._send_later(request, body, mishap.late)
         elif mishap.passed_on:

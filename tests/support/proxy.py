@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 from freshet.local.processes import LOOPBACK, free_port
 
@@ -38,7 +38,7 @@ class TcpProxy:
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
-    async def __aenter__(self) -> TcpProxy:
+    async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, LOOPBACK, self.port)
         return self
 
@@ -76,7 +76,7 @@ class TcpProxy:
         """Until one side ends; then the other is ended, too."""
         ways = {
             asyncio.ensure_future(self._pass_on(reader, back, lambda: FINE)),
-            asyncio.ensure_future(self._pass_on(there, writer, lambda: self.trouble())),
+            asyncio.ensure_future(self._pass_on(there, writer, lambda: self.trouble())),  # noqa: PLW0108 (it may change),
         }
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
