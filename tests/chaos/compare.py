@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -123,7 +122,3 @@ def explain(difference: Difference, fold: Fold) -> str:
         f"{difference.what}: {difference.key}\n  expected: {difference.expected}\n  found:    {difference.found}\n"
         f"  the log's records of the document:\n{log}"
     )
-
-
-def counted(differences: Iterable[Difference]) -> dict[str, int]:
-    return dict(Counter(each.what for each in differences))

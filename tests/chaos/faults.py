@@ -10,16 +10,19 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
-from freshet.local.processes import ChildProcess
+from freshet.local.engine import LocalQdrant
+from freshet.local.kafka import LocalKafka
 from tests.chaos.schedule import OF_SERVERS, Fault, Step
 from tests.chaos.stage import SESSION_SECONDS, WORKERS, Stage
 from tests.chaos.weather import bad_weather, trouble
 from tests.support.http_proxy import FINE
 from tests.support.proxy import FINE as CALM
 from tests.support.road import Process
+from tests.support.servers import LocalRedis
 from tests.support.waiting import wait_until
 
 logger = logging.getLogger(__name__)
+Server = LocalKafka | LocalQdrant | LocalRedis
 DEADLINE: Final = 90.0
 OUTAGE_SECONDS: Final = 2.0  # at most
 WEATHER_REQUESTS: Final = 10  # in trouble before the next fault may begin
@@ -123,10 +126,9 @@ class Faults:
         left = await self._group.members()
         return bool(left) and left < members
 
-    async def _take_away(self, server: object, rng: random.Random, *, pauses: bool) -> None:
+    async def _take_away(self, server: Server, rng: random.Random, *, pauses: bool) -> None:
         """A server is killed, told to stop, or hangs; and comes back."""
-        assert hasattr(server, "process")
-        process: ChildProcess = server.process
+        process = server.process
         seconds = rng.uniform(0.2, OUTAGE_SECONDS)
         way = rng.choice(("kill", "stop", "pause") if pauses else ("kill", "stop"))
         if way == "pause":

@@ -5,14 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
-import json
 import logging
 import math
 import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
@@ -23,7 +21,7 @@ from freshet.schemas.topics import Topics, topic_specs
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.writer import QdrantWriter
 from freshet.streams.sweep import sweep
-from tests.chaos.compare import Difference, Found, compare, compare_letters, counted, explain, read_collection
+from tests.chaos.compare import Difference, Found, compare, compare_letters, read_collection
 from tests.chaos.events import MAX_BYTES, Draft, filler, history
 from tests.chaos.faults import Faults
 from tests.chaos.fold import Fold, Logged, fold
@@ -31,6 +29,7 @@ from tests.chaos.kafka import compact, publish, read_log
 from tests.chaos.readers import Reader, Watermarks, wrongs
 from tests.chaos.schedule import Fault, Step
 from tests.chaos.stage import PARTITIONS, Stage
+from tests.chaos.verdict import Verdict
 from tests.support.embedder import DIMENSION
 from tests.support.waiting import wait_until
 
@@ -40,43 +39,6 @@ BURST: Final = 20
 BURST_SECONDS: Final = 0.05
 DOCUMENTS_A_HUNDRED_EVENTS: Final = 6
 CATCH_UP_SECONDS: Final = 300.0
-
-
-@dataclass
-class Verdict:
-    """What a run found."""
-
-    seed: int
-    order: str
-    events: int = 0
-    faults: dict[str, int] = field(default_factory=dict)
-    searches: int = 0
-    refused_searches: int = 0
-    differences: dict[str, int] = field(default_factory=dict)
-    rebuild_differences: dict[str, int] = field(default_factory=dict)
-    wrong_answers: dict[str, int] = field(default_factory=dict)
-    died: list[str] = field(default_factory=list)
-    first: str = ""
-    seconds: float = 0.0
-
-    def take(self, found: list[Difference], fold: Fold) -> dict[str, int]:
-        """Count differences, and keep the first of the run to be shown."""
-        if found and not self.first:
-            self.first = explain(found[0], fold)
-        return counted(found)
-
-    @property
-    def line(self) -> str:
-        """One JSON object."""
-        found = [*self.differences.items(), *self.rebuild_differences.items(), *self.wrong_answers.items()]
-        totals = {what: sum(n for name, n in found if name == what) for what in ("lost", "resurrected", "mixed")}
-        told = {"differences": sum(n for _, n in found), **totals, "died": len(self.died)}
-        shown = {name: value for name, value in vars(self).items() if name not in ("first", "died", "differences")}
-        return json.dumps({**shown, **told, "by_kind": self.differences})
-
-    @property
-    def clean(self) -> bool:
-        return not (self.differences or self.rebuild_differences or self.wrong_answers or self.died)
 
 
 class Performance:
@@ -91,7 +53,7 @@ class Performance:
         self._drafts = history(seed, events=events, documents=self._documents, order=stage.order)
         self._published = asyncio.Event()
         self._count = 0
-        self._waiting: dict[int, float] = {}  # by list of steps: how many events may be published before its next one
+        self._allowed = [math.inf for _ in steps]  # by list of steps: events that may be published before its next one
         self._faults = Faults(stage)
         self._watermarks = Watermarks(stage.kafka.bootstrap, f"{self._topic}.indexed", PARTITIONS)
         self._readers: list[Reader] = []
@@ -122,13 +84,14 @@ class Performance:
     async def _publish_and_break(self) -> None:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._publish())
-            for lane in self._steps:
+            for lane in range(len(self._steps)):
                 tasks.create_task(self._break(lane))
         self._faults.calm()
 
-    async def _break(self, lane: list[Step]) -> None:
-        for number, step in enumerate(lane):
-            self._waiting[id(lane)] = lane[number + 1].at if number + 1 < len(lane) else math.inf
+    async def _break(self, lane: int) -> None:
+        steps = self._steps[lane]
+        for step, following in itertools.zip_longest(steps, steps[1:]):
+            self._allowed[lane] = following.at if following else math.inf
             while self._count < step.at and not self._published.is_set():  # noqa: ASYNC110 (events set the pace)
                 await asyncio.sleep(BURST_SECONDS)
             await self._faults.do(step)
@@ -138,7 +101,7 @@ class Performance:
         bootstrap = self._stage.kafka.bootstrap
         async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
             for burst in _bursts(self._drafts):
-                while self._count > min(self._waiting.values(), default=math.inf):  # noqa: ASYNC110 (faults do)
+                while self._count > min(self._allowed):  # noqa: ASYNC110 (faults do)
                     await asyncio.sleep(BURST_SECONDS)
                 await publish(producer, self._topic, burst)
                 self._count += len(burst)
@@ -187,14 +150,14 @@ class Performance:
         await self._sweep(result)
         letters = await self._stage.road.records(f"{self._topic}.dead-letters")
         found = [*compare(result, await self._found()), *compare_letters(result, letters, self._topic)]
-        verdict.differences = verdict.take(found, result)
+        verdict.take(found, result, verdict.index)
         answers = [answer for reader in self._readers for answer in reader.answers]
         wrong = [
             Difference(each.what, each.key, each.expected, each.found)
             for answer in answers
             for each in wrongs(answer, result)
         ]
-        verdict.wrong_answers = verdict.take(wrong, result)
+        verdict.take(wrong, result, verdict.answers)
         verdict.searches = len(answers)
         verdict.refused_searches = sum(reader.errors for reader in self._readers)
         logger.info("judged")
@@ -224,7 +187,7 @@ class Performance:
         finally:
             await worker.stop()
         found = await self._found(another)
-        self.verdict.rebuild_differences = self.verdict.take(list(compare(result, found)), result)
+        self.verdict.take(list(compare(result, found)), result, self.verdict.rebuild)
 
     async def _found(self, index: str | None = None) -> Found:
         async with self._client() as client:
