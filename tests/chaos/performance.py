@@ -31,6 +31,7 @@ from tests.chaos.schedule import Fault, Step
 from tests.chaos.stage import PARTITIONS, Stage
 from tests.chaos.verdict import Verdict
 from tests.support.embedder import DIMENSION
+from tests.support.scale import SOAK
 from tests.support.waiting import wait_until
 
 logger = logging.getLogger(__name__)
@@ -38,7 +39,7 @@ READERS: Final = 2
 BURST: Final = 20
 BURST_SECONDS: Final = 0.05
 DOCUMENTS_A_HUNDRED_EVENTS: Final = 6
-CATCH_UP_SECONDS: Final = 300.0
+CATCH_UP_SECONDS: Final = 600.0 if SOAK else 150.0
 
 
 class Performance:

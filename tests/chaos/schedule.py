@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from tests.support.scale import count
+from tests.support.scale import SOAK, count
 
 
 class Fault(StrEnum):
@@ -50,8 +50,13 @@ class Step:
     chance: random.Random
 
 
+def often(full: int) -> int:
+    """How often in a run of one order: all of it in a soak; of a twentieth each of the two orders has its half."""
+    return full if SOAK else (count(full) + 1) // 2
+
+
 def events() -> int:
-    return count(EVENTS)
+    return often(EVENTS)
 
 
 def schedule(seed: int, *, events: int) -> list[list[Step]]:
@@ -64,7 +69,7 @@ def schedule(seed: int, *, events: int) -> list[list[Step]]:
 
 
 def _spread(rng: random.Random, kinds: Sequence[Fault], events: int) -> list[Step]:
-    faults = [fault for fault in kinds for _ in range(count(FULL[fault]))]
+    faults = [fault for fault in kinds for _ in range(often(FULL[fault]))]
     rng.shuffle(faults)
     gap = events / (len(faults) + 1)
     return [

@@ -1,6 +1,6 @@
 """Whatever is killed, stopped, cut off or away: the index is the fold of the log, and no answer lies.
 
-`make soak` does all of it, `make test` a twentieth. FRESHET_TEST_SEED repeats a run's plan.
+`make soak` does all of it in each order, `make test` a twentieth in both together. FRESHET_TEST_SEED repeats a plan.
 """
 
 import os

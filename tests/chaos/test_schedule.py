@@ -2,8 +2,7 @@
 
 from collections import Counter
 
-from tests.chaos.schedule import FULL, OF_WORKERS, schedule
-from tests.support.scale import count
+from tests.chaos.schedule import FULL, OF_WORKERS, often, schedule
 
 
 def plan(seed):
@@ -18,7 +17,7 @@ def test_a_seed_gives_the_same_plan_again_and_another_seed_another():
 def test_every_fault_comes_as_often_as_it_should_in_the_order_of_the_events():
     lanes = schedule(1, events=5_000)
     assert Counter(step.fault for lane in lanes for step in lane) == {
-        fault: count(full) for fault, full in FULL.items()
+        fault: often(full) for fault, full in FULL.items()
     }
     for lane in lanes:
         places = [step.at for step in lane]
