@@ -24,7 +24,7 @@ lint: setup  ## Style, types, the direction of imports
 test: setup programs lint  ## Lint and all tests, against real servers that start by themselves; ARGS="-k name" for some
 	.venv/bin/pytest --ignore=tests/torch $(TOGETHER) $(SLOWEST) $(ARGS)
 
-soak: setup programs  ## Twenty times as much of what tests of kills, outages and races do in `make test`; a quarter of an hour
+soak: setup programs  ## Twenty times as much of what tests of kills, outages and races do in `make test`; about an hour
 	FRESHET_TEST_SOAK=1 .venv/bin/pytest -m soak --timeout=3600 $(SLOWEST) $(ARGS)
 
 test-torch: .venv-torch/installed  ## The tests that need torch, in .venv-torch (6 GB)

@@ -23,12 +23,12 @@ _LAST_GRACE = 0.5  # seconds after that, once everything was cancelled
 
 def worker() -> None:
     """Keep the index true to the documents topic, until SIGTERM or Ctrl-C."""
-    _run(_worker)
+    run(run_worker)
 
 
 def search() -> None:
     """Answer searches over HTTP, until SIGTERM or Ctrl-C."""
-    _run(_search)
+    run(run_search)
 
 
 @dataclass(frozen=True)
@@ -39,40 +39,43 @@ class Signals:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-async def _worker(given: Settings, signals: Signals) -> None:
+async def run_worker(given: Settings, signals: Signals, **options: Any) -> None:
+    """A worker until it is told to stop; `options` are those of its wiring."""
     from freshet.wiring.worker import worker_process
 
-    async with worker_process(given) as process:
+    async with worker_process(given, **options) as process:
         logger.info("probes and metrics at http://%s:%s", given.probes.host, process.probe_port)
         signals.ready.set()
         await process.run(signals.stop)
 
 
-async def _search(given: Settings, signals: Signals) -> None:
+async def run_search(given: Settings, signals: Signals, **options: Any) -> None:
+    """A search service until it is told to stop; `options` are those of its wiring."""
     from freshet.wiring.search import search_process
 
-    async with search_process(given) as process:
+    async with search_process(given, **options) as process:
         logger.info("probes and metrics at http://%s:%s", given.probes.host, process.probe_port)
         logger.info("searches at http://%s:%s", given.search.host, process.port)
         signals.ready.set()
         await signals.stop.wait()
 
 
-def _run(run: Run) -> None:
+def run(process: Run) -> None:
+    """Run a process to its end, by the settings of the environment."""
     given = settings()
     _log(given.log_level)
     from freshet.wiring.parts import fetch_model
 
     fetch_model(given)
-    asyncio.run(_until_stopped(given, run))
+    asyncio.run(_until_stopped(given, process))
 
 
-async def _until_stopped(given: Settings, run: Run) -> None:
+async def _until_stopped(given: Settings, process: Run) -> None:
     """Run until done, or until a signal; whoever still waits for its servers then ends at once."""
     signals, loop = Signals(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.stop.set)
-    running = asyncio.create_task(run(given, signals))
+    running = asyncio.create_task(process(given, signals))
     stopping = asyncio.create_task(signals.stop.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()

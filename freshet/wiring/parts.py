@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
 
@@ -45,10 +46,15 @@ def kafka_connection(settings: Settings, process: str, *, timeout: float = 30.0)
 
 
 async def open_embedder(
-    settings: Settings, metrics: EmbeddingMetrics, stack: AsyncExitStack, *, redis_timeout: float
+    settings: Settings,
+    metrics: EmbeddingMetrics,
+    stack: AsyncExitStack,
+    *,
+    redis_timeout: float,
+    load: Callable[[Settings], Embedder],
 ) -> Embedder:
     """The model with its cache; closed with the stack. Raises PermanentError or SettingsError."""
-    embedder = await asyncio.to_thread(load_model, settings)
+    embedder = await asyncio.to_thread(load, settings)
     return with_cache(embedder, settings, metrics, stack, redis_timeout=redis_timeout)
 
 

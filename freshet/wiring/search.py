@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,7 @@ from freshet.probes import create_probe_app
 from freshet.schemas.errors import SettingsError, TransientError
 from freshet.schemas.topics import Topics
 from freshet.search.asking import SearchRules
+from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.http.app import create_app
 from freshet.search.http.connections import Limits
@@ -31,7 +32,7 @@ from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.lag import LagWatcher
 from freshet.streams.publisher import Publisher
 from freshet.wiring.access import check_exposure, http_options, open_limiter
-from freshet.wiring.parts import identity, kafka_connection, new_registry, open_embedder, qdrant_client
+from freshet.wiring.parts import identity, kafka_connection, load_model, new_registry, open_embedder, qdrant_client
 from freshet.wiring.rerank import open_rerank, ranking
 
 
@@ -44,13 +45,18 @@ class SearchProcess:
 
 
 @asynccontextmanager
-async def search_process(settings: Settings) -> AsyncIterator[SearchProcess]:
-    """Serve searches; Kafka and Qdrant may come later. Raises SettingsError, and PermanentError of the model."""
+async def search_process(
+    settings: Settings, *, load: Callable[[Settings], Embedder] = load_model
+) -> AsyncIterator[SearchProcess]:
+    """Serve searches; Kafka and Qdrant may come later. Raises SettingsError, and PermanentError of the model.
+
+    `load` gives the model, in a thread of its own.
+    """
     check_exposure(settings)
     registry = new_registry()
     async with AsyncExitStack() as stack:
         embedder = await open_embedder(
-            settings, EmbeddingMetrics(registry), stack, redis_timeout=settings.redis.timeout_seconds
+            settings, EmbeddingMetrics(registry), stack, redis_timeout=settings.redis.timeout_seconds, load=load
         )
         wanted = identity(settings, embedder.model)
         client = qdrant_client(settings, stack)

@@ -18,6 +18,7 @@ from prometheus_client import CollectorRegistry
 from freshet.probes import create_probe_app
 from freshet.schemas.errors import FreshetError, TransientError
 from freshet.schemas.topics import Topics
+from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.health import Check
 from freshet.search.http.serving import serve
@@ -46,7 +47,7 @@ from freshet.streams.retry import Retry, Weather, always
 from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
-from freshet.wiring.parts import identity, kafka_connection, new_registry, open_embedder, qdrant_client
+from freshet.wiring.parts import identity, kafka_connection, load_model, new_registry, open_embedder, qdrant_client
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +79,13 @@ class WorkerProcess:
 
 
 @asynccontextmanager
-async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
-    """Build a worker: waits for Kafka and Qdrant, refuses to start over what it does not fit (SettingsError)."""
+async def worker_process(
+    settings: Settings, *, load: Callable[[Settings], Embedder] = load_model
+) -> AsyncIterator[WorkerProcess]:
+    """Build a worker: waits for Kafka and Qdrant, refuses to start over what it does not fit (SettingsError).
+
+    `load` gives the model, in a thread of its own.
+    """
     os.nice(settings.worker.nice)
     registry, weather = new_registry(), Weather()
     checks: dict[str, Check] = {"start": _starting}
@@ -89,7 +95,8 @@ async def worker_process(settings: Settings) -> AsyncIterator[WorkerProcess]:
         at_start = Retry(weather=weather, longest_wait=settings.worker.retry_seconds)
         retry = Retry(weather=weather, longest_wait=settings.worker.retry_seconds, patient=True)
         spent = EmbeddingMetrics(registry)
-        embedder = await open_embedder(settings, spent, stack, redis_timeout=settings.redis.worker_timeout_seconds)
+        timeout = settings.redis.worker_timeout_seconds
+        embedder = await open_embedder(settings, spent, stack, redis_timeout=timeout, load=load)
         version, topics = identity(settings, embedder.model), Topics(settings.topics.documents)
         connection = kafka_connection(settings, "worker")
         sink = await _kafka(settings, connection, at_start, stack)
@@ -166,6 +173,7 @@ def _consumer(
         topics=topics,
         group=version.group,
         max_events=settings.worker.batch_events,
+        session_seconds=settings.worker.session_seconds,
         **listeners,
     )
 

@@ -26,7 +26,7 @@ from freshet.streams.kafka.stopping import stop_consumer
 # aiokafka leaves the group when nobody asks for records for this long. A worker that waits for Qdrant asks for none,
 # and leaving would not help anybody; so the heartbeat alone says that it lives.
 NEVER_MS: Final = 24 * 3_600_000
-SESSION_MS: Final = 10_000  # what is left of a killed worker bars its successor for so long
+HEARTBEATS: Final = 10  # in a session; what is left of a killed worker bars its successor for a session
 REBALANCE_MS: Final = 60_000
 FETCH_BYTES: Final = 8_000_000  # a record that is larger still comes, alone
 POLL_MS: Final = 1_000
@@ -52,6 +52,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         topics: Topics,
         group: str,
         max_events: int,
+        session_seconds: float,
         on_assigned: Callable[[frozenset[int]], Awaitable[None]],
         on_revoked: Callable[[frozenset[int]], Awaitable[None]],
     ) -> None:
@@ -59,7 +60,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         self._max_events = max_events
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
-        self._new_consumer = partial(_consumer, connection, group)
+        self._new_consumer = partial(_consumer, connection, group, round(session_seconds * 1_000))
         self._consumer: AIOKafkaConsumer | None = None
         self._returned: dict[TopicPartition, int] = {}
         self._complaints: set[str] = set()
@@ -171,7 +172,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         return frozenset(each.partition for each in partitions if each.topic == self._topics.documents)
 
 
-def _consumer(connection: KafkaConnection, group: str) -> AIOKafkaConsumer:
+def _consumer(connection: KafkaConnection, group: str, session_ms: int) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         **connection.options(),
         group_id=group,
@@ -181,8 +182,8 @@ def _consumer(connection: KafkaConnection, group: str) -> AIOKafkaConsumer:
         fetch_max_bytes=FETCH_BYTES,
         max_partition_fetch_bytes=FETCH_BYTES,
         max_poll_interval_ms=NEVER_MS,
-        session_timeout_ms=SESSION_MS,
-        heartbeat_interval_ms=SESSION_MS // 10,
+        session_timeout_ms=session_ms,
+        heartbeat_interval_ms=session_ms // HEARTBEATS,
         rebalance_timeout_ms=REBALANCE_MS,
         # By ranges: the same partitions of both topics go to the same member.
         partition_assignment_strategy=(RangePartitionAssignor,),

@@ -42,6 +42,7 @@ _WRONG: Final = (
 _PERMANENT: Final = (
     (_TOO_LARGE, "raise max.message.bytes of the topic or send less"),
     (_WRONG, ""),
+    (kafka.InvalidSessionTimeoutError, "FRESHET_WORKER__SESSION_SECONDS must suit the broker, which wants 6 or more"),
 )
 
 

@@ -17,8 +17,10 @@ from freshet import OverloadedError, Publisher, SearchClient
 from freshet.local.processes import LOOPBACK, ChildProcess, free_port
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.writer import QdrantWriter
-from tests.support.servers import log_file
+from tests.support.servers import LOGS, log_file
 from tests.support.waiting import wait_until
+
+ROOT = LOGS.parents[1]
 
 
 class Road:
@@ -32,11 +34,13 @@ class Road:
         qdrant_key: str | None,
         log_name: Callable[[str], str],
         settings: Mapping[str, str] | None = None,
+        module: str = "freshet",
     ) -> None:
         name = uuid.uuid4().hex[:10]
         self.bootstrap = bootstrap
         self.topic = (settings or {}).get("FRESHET_TOPICS__DOCUMENTS", f"documents-{name}")
         self._log_name = log_name
+        self._module = module
         self._qdrant = (qdrant_url, qdrant_key)
         self._url = ""
         self.environment = {
@@ -49,13 +53,14 @@ class Road:
         }
 
     def worker(self, **environment: str) -> "Process":
-        return Process("worker", {**self.environment, **environment}, log=self._log_name("worker"), ready="/readyz")
+        settings = {**self.environment, **environment}
+        return Process("worker", settings, log=self._log_name("worker"), ready="/readyz", module=self._module)
 
     def search(self, **environment: str) -> "Process":
         port = free_port()
         self._url = f"http://{LOOPBACK}:{port}"
         settings = {**self.environment, "FRESHET_SEARCH__PORT": str(port), **environment}
-        return Process("search", settings, log=self._log_name("search"), ready="/livez")
+        return Process("search", settings, log=self._log_name("search"), ready="/livez", module=self._module)
 
     @property
     def url(self) -> str:
@@ -163,19 +168,22 @@ class Road:
 
 
 class Process(ChildProcess):
-    """A worker or a search service, with its probes."""
+    """A worker or a search service, with its probes; `module` is run with the command as its argument."""
 
-    def __init__(self, command: str, environment: Mapping[str, str], *, log: str, ready: str) -> None:
+    def __init__(
+        self, command: str, environment: Mapping[str, str], *, log: str, ready: str, module: str = "freshet"
+    ) -> None:
         self.probes = f"http://{LOOPBACK}:{(port := free_port())}"
         self._ready_path = ready
         settings = {**environment, "FRESHET_PROBES__PORT": str(port)}
         super().__init__(
             f"freshet {command}",
-            [sys.executable, "-m", "freshet", command],
+            [sys.executable, "-m", module, command],
             log=log_file(log),
             ready=self._is_ready,
             env=settings,
             inherit=self.inherited({}),
+            cwd=ROOT,
         )
 
     @staticmethod

@@ -27,6 +27,7 @@ async def test_what_producers_compress_is_read(kafka, compression):
         topics=Topics(topic),
         group=f"group-{uuid.uuid4().hex}",
         max_events=10,
+        session_seconds=10,
         on_assigned=ignore,
         on_revoked=ignore,
     )

@@ -1,0 +1,208 @@
+"""A run from its first event to its verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import math
+import random
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from qdrant_client import AsyncQdrantClient
+
+from freshet.schemas.topics import Topics, topic_specs
+from freshet.search.index.qdrant.client import connect
+from freshet.search.index.qdrant.writer import QdrantWriter
+from freshet.streams.sweep import sweep
+from tests.chaos.compare import Difference, Found, compare, compare_letters, read_collection
+from tests.chaos.events import MAX_BYTES, Draft, filler, history
+from tests.chaos.faults import Faults
+from tests.chaos.fold import Fold, Logged, fold
+from tests.chaos.kafka import compact, publish, read_log
+from tests.chaos.readers import Reader, Watermarks, wrongs
+from tests.chaos.schedule import Fault, Step
+from tests.chaos.stage import PARTITIONS, Stage
+from tests.chaos.verdict import Verdict
+from tests.support.embedder import DIMENSION
+from tests.support.scale import SOAK
+from tests.support.waiting import wait_until
+
+logger = logging.getLogger(__name__)
+READERS: Final = 2
+BURST: Final = 20
+BURST_SECONDS: Final = 0.05
+DOCUMENTS_A_HUNDRED_EVENTS: Final = 6
+CATCH_UP_SECONDS: Final = 600.0 if SOAK else 150.0
+
+
+class Performance:
+    """One run on a stage that is set up."""
+
+    def __init__(self, stage: Stage, *, seed: int, events: int, steps: list[list[Step]]) -> None:
+        self.verdict = Verdict(seed, stage.order.value)
+        self._stage = stage
+        self._topic = stage.road.topic
+        self._steps = steps
+        self._documents = events * DOCUMENTS_A_HUNDRED_EVENTS // 100
+        self._drafts = history(seed, events=events, documents=self._documents, order=stage.order)
+        self._published = asyncio.Event()
+        self._count = 0
+        self._allowed = [math.inf for _ in steps]  # by list of steps: events that may be published before its next one
+        self._faults = Faults(stage)
+        self._watermarks = Watermarks(stage.kafka.bootstrap, f"{self._topic}.indexed", PARTITIONS)
+        self._readers: list[Reader] = []
+        self._log: dict[tuple[int, int], Logged] = {}
+
+    async def play(self) -> Verdict:
+        """Do everything, and judge it."""
+        started = time.monotonic()
+        logger.info("the run begins")
+        await self._faults.start_workers(2)
+        async with self._reading():
+            await self._publish_and_break()
+            logger.info("all is published")
+            await self._caught_up()
+        logger.info("caught up")
+        await self._faults.end_workers()
+        result = await self._fold()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._judge(result))
+            tasks.create_task(self._rebuild())
+        verdict = self.verdict
+        verdict.faults = {fault.value: self._faults.done[fault] for fault in Fault}
+        verdict.faults["rebalances"] = self._faults.rebalances
+        verdict.died = self._faults.died
+        verdict.seconds = round(time.monotonic() - started, 1)
+        return verdict
+
+    async def _publish_and_break(self) -> None:
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._publish())
+            for lane in range(len(self._steps)):
+                tasks.create_task(self._break(lane))
+        self._faults.calm()
+
+    async def _break(self, lane: int) -> None:
+        steps = self._steps[lane]
+        for step, following in itertools.zip_longest(steps, steps[1:]):
+            self._allowed[lane] = following.at if following else math.inf
+            while self._count < step.at and not self._published.is_set():  # noqa: ASYNC110 (events set the pace)
+                await asyncio.sleep(BURST_SECONDS)
+            await self._faults.do(step)
+
+    async def _publish(self) -> None:
+        """Publish, but never so fast that the last fault would find nothing going on."""
+        bootstrap = self._stage.kafka.bootstrap
+        async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
+            for burst in _bursts(self._drafts):
+                while self._count > min(self._allowed):  # noqa: ASYNC110 (faults do)
+                    await asyncio.sleep(BURST_SECONDS)
+                await publish(producer, self._topic, burst)
+                self._count += len(burst)
+                await asyncio.sleep(BURST_SECONDS)
+        self._published.set()
+
+    @contextlib.asynccontextmanager
+    async def _reading(self) -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            for number in range(READERS):
+                client = await stack.enter_async_context(self._stage.road.client())
+                rng = random.Random(f"{self.verdict.seed} {number}")
+                self._readers.append(Reader(client, self._watermarks, self._documents, rng))
+            tasks = [asyncio.create_task(self._watermarks.follow())]
+            tasks += [asyncio.create_task(reader.read()) for reader in self._readers]
+            try:
+                yield
+                for task in tasks:
+                    assert not task.done(), task.exception()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _caught_up(self, index: str | None = None) -> None:
+        group = self._stage.group(index)
+
+        async def done() -> bool:
+            try:
+                return await group.lag(self._topic, f"{self._topic}.again") == 0
+            except KafkaError:
+                return False
+
+        await wait_until(done, "the worker has caught up", deadline=CATCH_UP_SECONDS)
+
+    async def _fold(self) -> Fold:
+        """Of everything that ever lay in the log, whatever compaction left of it."""
+        records = await read_log(self._stage.kafka.bootstrap, self._topic)
+        self._log |= {(record.partition, record.offset): record for record in records}
+        return fold([self._log[place] for place in sorted(self._log)], self._stage.order, max_bytes=MAX_BYTES)
+
+    async def _judge(self, result: Fold) -> None:
+        """The index against the fold, once it was swept; then every answer, and the dead letters."""
+        verdict = self.verdict
+        verdict.events = sum(len(records) for records in result.records.values())
+        await self._sweep(result)
+        letters = await self._stage.road.records(f"{self._topic}.dead-letters")
+        found = [*compare(result, await self._found()), *compare_letters(result, letters, self._topic)]
+        verdict.take(found, result, verdict.index)
+        answers = [answer for reader in self._readers for answer in reader.answers]
+        wrong = [
+            Difference(each.what, each.key, each.expected, each.found)
+            for answer in answers
+            for each in wrongs(answer, result)
+        ]
+        verdict.take(wrong, result, verdict.answers)
+        verdict.searches = len(answers)
+        verdict.refused_searches = sum(reader.errors for reader in self._readers)
+        logger.info("judged")
+
+    async def _sweep(self, result: Fold) -> None:
+        """As the next owner of each partition would; what it leaves behind is a difference."""
+        ends = Counter[int]()
+        for records in result.records.values():
+            for record in records:
+                ends[record.partition] = max(ends[record.partition], record.offset + 1)
+        async with self._client() as client:
+            writer = QdrantWriter(client, collection=self._stage.identity().version, dimension=DIMENSION)
+            for partition, end in ends.items():
+                await sweep(writer, partition, below=end)
+
+    async def _rebuild(self) -> None:
+        """A second index, from what compaction leaves of the log, must be the fold of the whole log, too."""
+        spec = topic_specs(Topics(self._topic), partitions=PARTITIONS, max_event_bytes=MAX_BYTES)[0]
+        await compact(self._stage.kafka.bootstrap, spec, [filler(each) for each in range(PARTITIONS)])
+        another = f"{self._stage.index}-2"
+        worker = self._stage.road.worker(FRESHET_INDEX=another)
+        logger.info("compacted")
+        result = await self._fold()
+        try:
+            await worker.start()
+            await self._caught_up(another)
+        finally:
+            await worker.stop()
+        found = await self._found(another)
+        self.verdict.take(list(compare(result, found)), result, self.verdict.rebuild)
+
+    async def _found(self, index: str | None = None) -> Found:
+        async with self._client() as client:
+            return await read_collection(client, self._stage.identity(index).version)
+
+    @contextlib.asynccontextmanager
+    async def _client(self) -> AsyncIterator[AsyncQdrantClient]:
+        """Of the engine itself, past the proxy."""
+        client = connect(self._stage.qdrant.url, api_key=self._stage.qdrant.api_key)
+        try:
+            yield client
+        finally:
+            await client.close()
+
+
+def _bursts(drafts: Iterator[Draft]) -> Iterator[list[Draft]]:
+    return iter(lambda: list(itertools.islice(drafts, BURST)), [])
