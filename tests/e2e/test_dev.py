@@ -21,6 +21,7 @@ from tests.support.road import Process
 from tests.support.waiting import wait_until
 
 COMMAND_SECONDS = 180.0
+TRIES = 5
 DOCUMENT = b'{"id": "kb-1", "title": "Routers", "text": "Hold the button for ten seconds to reset the router."}\n'
 
 
@@ -217,10 +218,14 @@ async def test_a_data_folder_that_cannot_be_made_is_one_line(dev):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 async def test_an_up_that_is_interrupted_ends_what_it_started(dev, number):
-    process = await dev.spawn("dev", "up")
-    await wait_until(lambda: len(dev.parts()) > 1, "the first part runs", deadline=COMMAND_SECONDS)
-    process.send_signal(number)
-    out, _ = await asyncio.wait_for(process.communicate(), COMMAND_SECONDS)
+    for _ in range(TRIES):
+        process = await dev.spawn("dev", "up")
+        await wait_until(lambda: len(dev.parts()) > 1, "the first part runs", deadline=COMMAND_SECONDS)
+        process.send_signal(number)
+        out, _ = await asyncio.wait_for(process.communicate(), COMMAND_SECONDS)
+        if process.returncode != 0:
+            break
+        await dev.run("dev", "down")  # it was up before the signal came
     assert (process.returncode, out) == (130, b"")
     assert not dev.parts()
 

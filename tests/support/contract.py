@@ -35,7 +35,7 @@ def lines(_: Any, value: Any) -> bytes:
 
 
 def exercise(document: dict[str, Any], method: str, path: str, *, url: str, examples: int) -> None:
-    """Ask so many times, always the same. Raises what schemathesis finds wrong, with a curl command that shows it."""
+    """Ask so many times. Raises what schemathesis finds wrong, with a curl command that shows it."""
     operation = schemathesis.openapi.from_dict(document)[path][method]
     cases = operation.as_strategy(generation_mode=GenerationMode.POSITIVE)
     if operation.body or operation.query or operation.path_parameters:
@@ -55,3 +55,9 @@ def exercise(document: dict[str, Any], method: str, path: str, *, url: str, exam
             case.call_and_validate(base_url=url, session=session, checks=CHECKS)
 
         ask()
+
+
+def ask_once(document: dict[str, Any], method: str, path: str, *, url: str, body: dict[str, Any]) -> None:
+    """Ask just this. Raises as `exercise`, whose random requests may all miss what is broken."""
+    operation = schemathesis.openapi.from_dict(document)[path][method]
+    operation.Case(body=body, media_type="application/json").call_and_validate(base_url=url, checks=CHECKS)
