@@ -25,7 +25,7 @@ from freshet.local.stack import LocalStack
 from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.messages import Message
 
-REPEATS: Final = 100_000
+REPEATS: Final = 1_000_000
 ROUNDS: Final = 10  # of repeats; the worker's memory is read after each
 WINDOW: Final = 2_000
 MIB: Final = 2**20
