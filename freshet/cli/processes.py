@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from freshet.cli.running import settings
+from freshet.garbage import spare_what_stays
 
 if TYPE_CHECKING:
     from freshet.settings import Settings
@@ -46,6 +47,7 @@ async def run_worker(given: Settings, signals: Signals, **options: Any) -> None:
     async with worker_process(given, **options) as process:
         logger.info("probes and metrics at http://%s:%s", given.probes.host, process.probe_port)
         signals.ready.set()
+        spare_what_stays()
         await process.run(signals.stop)
 
 
@@ -57,6 +59,7 @@ async def run_search(given: Settings, signals: Signals, **options: Any) -> None:
         logger.info("probes and metrics at http://%s:%s", given.probes.host, process.probe_port)
         logger.info("searches at http://%s:%s", given.search.host, process.port)
         signals.ready.set()
+        spare_what_stays()
         await signals.stop.wait()
 
 
