@@ -5,9 +5,9 @@ from __future__ import annotations
 import gc
 from typing import Final
 
-# New objects before the youngest are looked at, and how many such looks before the older ones are. A batch makes tens of
-# thousands of objects and is gone a moment later; at Python's 700 most of them grow old first, and each time a quarter
-# more has grown old, all of them are looked at.
+# New objects before the youngest are looked at, and how many such looks before the older ones are. A batch makes tens
+# of thousands of objects and is gone a moment later; at Python's 700 most of them grow old first, and each time a
+# quarter more has grown old, all of them are looked at.
 _THRESHOLDS: Final = (50_000, 20, 20)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
@@ -26,27 +27,32 @@ class AbandonedError(FreshetError):
 
 
 class Weather:
-    """What fails at the moment, by operation; feeds `/readyz` and the log."""
+    """What fails at the moment, by operation; feeds `/readyz` and the log.
+
+    Several may try the same operation at once, each with a `who` of its own: it works again once it does for all.
+    """
 
     def __init__(self) -> None:
-        self._failing: dict[str, OutsideError] = {}
+        self._failing: dict[str, dict[object, OutsideError]] = defaultdict(dict)
 
     @property
     def failing(self) -> list[str]:
         """One line for each operation that is being retried now."""
-        return [str(error) for error in self._failing.values()]
+        return [str(next(reversed(errors.values()))) for errors in self._failing.values() if errors]
 
-    def begins(self, operation: str, error: OutsideError) -> None:
-        if operation not in self._failing:
+    def begins(self, operation: str, error: OutsideError, who: object = None) -> None:
+        trying = self._failing[operation]
+        if not trying:
             logger.warning("%s fails and is retried until it works: %s", operation, error)
-        self._failing[operation] = error
+        trying[who] = error
 
-    def left(self, operation: str) -> None:
-        """Nobody tries any more, so nobody will see it end."""
-        self._failing.pop(operation, None)
+    def left(self, operation: str, who: object = None) -> None:
+        """This one tries no more, so it will not see it end."""
+        self._failing[operation].pop(who, None)
 
-    def ends(self, operation: str) -> None:
-        if self._failing.pop(operation, None) is not None:
+    def ends(self, operation: str, who: object = None) -> None:
+        trying = self._failing[operation]
+        if trying.pop(who, None) is not None and not trying:
             logger.warning("%s works again", operation)
 
 
@@ -73,30 +79,33 @@ class Retry:
 
     async def __call__(self, operation: str, call: Callable[[], Awaitable[T]], wanted: Callable[[], bool]) -> T:
         """The result of `call`. Raises PermanentError as it comes, and AbandonedError once `wanted()` is false."""
+        who = object()
+        try:
+            return await self._until_it_works(operation, call, wanted, who)
+        finally:
+            self._weather.left(operation, who)
+
+    async def _until_it_works(
+        self, operation: str, call: Callable[[], Awaitable[T]], wanted: Callable[[], bool], who: object
+    ) -> T:
         tries = 0
-        while True:
-            if not wanted():
-                self._weather.left(operation)
-                raise AbandonedError(operation)
+        while wanted():
             try:
                 result = await call()
             except self._retried as error:
-                self._weather.begins(operation, error)
-                await self._pause(operation, self._wait(tries, error), wanted)
+                self._weather.begins(operation, error, who)
+                await self._pause(self._wait(tries, error), wanted)
                 tries += 1
             else:
-                self._weather.ends(operation)
+                self._weather.ends(operation, who)
                 return result
+        raise AbandonedError(operation)
 
-    async def _pause(self, operation: str, seconds: float, wanted: Callable[[], bool]) -> None:
+    async def _pause(self, seconds: float, wanted: Callable[[], bool]) -> None:
         """Sleep in short steps, so that who is not wanted any more does not hold up others."""
-        try:
-            while seconds > 0 and wanted():
-                await self._sleep(min(seconds, LONGEST_STEP))
-                seconds -= LONGEST_STEP
-        except asyncio.CancelledError:
-            self._weather.left(operation)
-            raise
+        while seconds > 0 and wanted():
+            await self._sleep(min(seconds, LONGEST_STEP))
+            seconds -= LONGEST_STEP
 
     def _wait(self, tries: int, error: OutsideError) -> float:
         """Seconds: "equal jitter", between half the backoff and all of it, but never less than what was asked for.

@@ -100,3 +100,23 @@ async def test_an_outage_is_shown_while_somebody_waits_for_its_end() -> None:
         await retry([], weather)("work", Flaky(*[TransientError("work", "away")] * 9), wanted)
     assert shown[:2] == [[], ["work: away"]]
     assert weather.failing == []
+
+
+async def test_what_several_try_at_once_works_again_when_it_does_for_all(caplog: pytest.LogCaptureFixture) -> None:
+    weather = Weather()
+    away = TransientError("work", "away")
+    weather.begins("work", away, "first")
+    weather.begins("work", away, "second")
+    weather.ends("work", "first")
+    assert weather.failing == [str(away)]
+    assert len(caplog.records) == 1
+    weather.ends("work", "second")
+    assert weather.failing == []
+    assert len(caplog.records) == 2
+
+
+async def test_what_is_refused_after_an_outage_does_not_count_as_failing() -> None:
+    weather = Weather()
+    with pytest.raises(PermanentError):
+        await retry([], weather)("work", Flaky(TransientError("work", "away"), PermanentError("work", "wrong")), always)
+    assert weather.failing == []
