@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 TESTS = ROOT / "tests"
+MADE = ("tests/logs/",)  # by the tests that start servers
 TYPES = {
     "/problems/bad-request": 400,
     "/problems/invalid-json": 400,
@@ -159,7 +160,7 @@ def test_files_that_the_documentation_names_exist():
     tops = "(?:schemas|search|streams|freshet|tests|tools|docs|deploy|benchmarks)"
     for page in PAGES:
         for name in re.findall(rf"`({tops}/[\w./-]*)`", page.read_text()):
-            assert (ROOT / name).exists(), f"{page.name} names {name}"
+            assert (ROOT / name).exists() or name in MADE, f"{page.name} names {name}"
 
 
 def test_no_file_names_a_place_on_somebodys_machine():

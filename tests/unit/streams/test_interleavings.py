@@ -156,34 +156,38 @@ class World:
             body = body.model_copy(update={"version": max(0, offset + self.random.randint(-6, 2))})
         self.log.append(Event(key, None, key, 0, offset, 1.0, body))
 
+    def indexer(self, actor: Actor) -> Indexer:
+        return Indexer(
+            index=MemoryIndex(self.points, actor.gate, without=self.without),
+            embedder=self.embedder,
+            order=self.order,
+            recipe=RECIPE,
+            text=Bm25(),
+            retry=Retry(weather=Weather(), longest_wait=1),
+            clock=lambda: 1.0,
+            ledger_bytes=self.seed % 2 << 20,
+            batch_tokens=3,
+        )
+
+    def batch(self, at: int, end: int) -> Batch:
+        batch = Batch((), {0: end}, {0: 0}, 0)
+        for event in self.log[at:end]:
+            batch.events.setdefault(event.key, []).append(event)
+        return batch
+
     def spawn_worker(self) -> Actor:
         actor = Actor()
         return actor.start(self._worker(actor))
 
     async def _worker(self, actor: Actor) -> None:
         """One owner of the partition: batches from the committed offset on, two of them in flight where there are."""
-        index = MemoryIndex(self.points, actor.gate, without=self.without)
-        retry = Retry(weather=Weather(), longest_wait=1)
-        indexer = Indexer(
-            index=index,
-            embedder=self.embedder,
-            order=self.order,
-            recipe=RECIPE,
-            text=Bm25(),
-            retry=retry,
-            clock=lambda: 1.0,
-            ledger_bytes=self.seed % 2 << 20,
-            batch_tokens=3,
-        )
-        at = self.committed
+        indexer, at = self.indexer(actor), self.committed
         while True:
             batches = []
             for _ in range(self.random.randint(1, 2)):
                 if at < len(self.log):
                     end = min(at + self.random.randint(1, 4), len(self.log))
-                    batch = Batch((), {0: end}, {0: 0}, 0)
-                    for event in self.log[at:end]:
-                        batch.events.setdefault(event.key, []).append(event)
+                    batch = self.batch(at, end)
                     await indexer.plan(batch, lambda: True)
                     batches.append(batch)
                     at = end
@@ -322,3 +326,53 @@ async def test_leaving_out_a_rule_is_noticed(rule: str, monkeypatch: pytest.Monk
         except AssertionError:
             return
     pytest.fail(f"without {rule} nothing went wrong")
+
+
+async def late_addition(without: frozenset[str] = frozenset()) -> World:
+    """A passage goes and comes back while two sleepers hold on to the past: one would add it, one would remove it."""
+    world = World(0, without, Order.LOG)
+    there = Upsert(id="x", text="aa")
+    bodies: list[Upsert | Delete] = [there, Delete(id="x"), there]
+    world.log = [Event("x", None, "x", 0, offset, 1.0, body) for offset, body in enumerate(bodies)]
+    adding = await sleeping(world, 0, "add")
+    await finished(world, 0)
+    removing = await sleeping(world, 1, "remove")
+    await finished(world, 2)
+    for sleeper in (adding, removing):
+        while await sleeper.step():
+            pass
+    return world
+
+
+async def sleeping(world: World, offset: int, gate: str) -> Actor:
+    """Somebody who has one event in hand and has stopped before this step."""
+    actor = Actor()
+    actor.start(index_one(world, actor, offset))
+    while actor.at != gate:
+        assert await actor.step(), f"it never came to {gate}"
+    return actor
+
+
+async def finished(world: World, offset: int) -> None:
+    actor = Actor()
+    actor.start(index_one(world, actor, offset))
+    while await actor.step():
+        pass
+
+
+async def index_one(world: World, actor: Actor, offset: int) -> None:
+    indexer, batch = world.indexer(actor), world.batch(offset, offset + 1)
+    await indexer.plan(batch, lambda: True)
+    await indexer.embed(batch, lambda: True)
+    await indexer.write(batch, lambda: True)
+
+
+async def test_a_late_addition_does_not_put_a_passage_within_the_reach_of_a_late_removal() -> None:
+    world = await late_addition()
+    world.check_at_the_end()
+
+
+async def test_that_is_what_the_fence_of_additions_is_for() -> None:
+    world = await late_addition(frozenset({"add_fence"}))
+    with pytest.raises(AssertionError, match="a listed passage is missing"):
+        world.check_at_the_end()
