@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from freshet.search.index.base import IndexWriter
-from freshet.search.index.records import Displaced, StoredPassage
+from freshet.search.index.records import Displaced, LedgerRecord, StoredPassage
 
 PAUSE_SECONDS: Final = 0.02  # between pages, so that a sweep never crowds out events and searches
 
@@ -22,7 +22,9 @@ async def sweep(
     """Remove unlisted passages of a partition; returns how many were found.
 
     Only those below the committed offset `below`, for a batch in flight adds its passages before any record lists them;
-    and only up to the rank that was seen, for the same passage may be added again meanwhile.
+    only those older than their document's record, for an event that came again may be in flight below that offset, and
+    one that is older will be refused; and only up to the rank that was seen, for the same passage may be added again
+    meanwhile.
     """
     found = 0
     async for page in index.stored(partition, below=below):
@@ -37,4 +39,8 @@ async def sweep(
 async def _unlisted(index: IndexWriter, page: Sequence[StoredPassage]) -> list[StoredPassage]:
     ledger = await index.ledger({each.key for each in page})
     listed = {point for record in ledger.values() for point in record.passages}
-    return [each for each in page if each.id not in listed]
+    return [each for each in page if each.id not in listed and _is_older(each, ledger.get(each.key))]
+
+
+def _is_older(passage: StoredPassage, record: LedgerRecord | None) -> bool:
+    return record is not None and passage.rank < record.rank

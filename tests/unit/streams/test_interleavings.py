@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from freshet.schemas.again import Again, Why
 from freshet.schemas.events import Delete, Event, Upsert
 from freshet.schemas.keys import canonical_json
 from freshet.schemas.positions import Order, Rank
@@ -39,7 +40,7 @@ RULES = (
     "tombstone",  # the first delete of an unknown document leaves one
     "own_commit",  # displaced passages are removed only where the record is one's own
     "delete_fence",  # and only up to its rank
-    "sweep_below",  # the sweep stays below the committed offset
+    "sweep_below",  # the sweep stays below the committed offset, or takes only what is older than its record
     "sweep_fence",  # and removes only at the rank that it saw
 )
 SEEDS = 3_000
@@ -81,12 +82,17 @@ def undo_sweep_fence(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(sweeping, "Displaced", lambda ids, partition, _rank: Displaced(ids, partition, Rank(0, 10**9)))
 
 
+def undo_sweep_older(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(sweeping, "_is_older", lambda _passage, _record: True)
+
+
 UNDONE = {
     "replan": undo_replan,
     "move": undo_move,
     "tombstone": undo_tombstone,
     "own_commit": undo_own_commit,
     "sweep_fence": undo_sweep_fence,
+    "sweep_below": undo_sweep_older,  # beside which this rule alone is not needed
 }
 
 
@@ -376,3 +382,29 @@ async def test_that_is_what_the_fence_of_additions_is_for() -> None:
     world = await late_addition(frozenset({"add_fence"}))
     with pytest.raises(AssertionError, match="a listed passage is missing"):
         world.check_at_the_end()
+
+
+async def swept_while_it_came_again() -> World:
+    """A dead letter is retried, its passages are added, and before the commit a sweep comes by."""
+    world = World(0, frozenset(), Order.LOG)
+    event = Event("x", None, "x", 0, 0, 1.0, Upsert(id="x", text="aa"), Again(Why.RETRIED))
+    world.log, world.committed = [event], 1
+    retried = await sleeping(world, 0, "commit")
+    sweep = world.spawn_sweep()
+    while await sweep.step():
+        pass
+    while await retried.step():
+        pass
+    return world
+
+
+async def test_a_sweep_takes_nothing_of_an_event_that_has_come_again() -> None:
+    world = await swept_while_it_came_again()
+    assert world.shown(world.points.ledger["x"]) == ("aa", "{}")
+
+
+async def test_that_is_why_it_takes_only_what_is_older_than_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+    undo_sweep_older(monkeypatch)
+    world = await swept_while_it_came_again()
+    with pytest.raises(AssertionError, match="a listed passage is missing"):
+        world.shown(world.points.ledger["x"])
