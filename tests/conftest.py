@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from hypothesis import settings
 from playwright.async_api import Browser
 
 from freshet.local.artifacts import Artifacts
@@ -18,6 +19,9 @@ from tests.support.servers import KafkaServer, LocalRedis, QdrantServer, Servers
 from tests.support.sharing import scheduler
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports it: no test may ask a model hub
+
+settings.register_profile("freshet", deadline=None)  # machines are noisy, and no test asserts a time
+settings.load_profile("freshet")
 
 SHARED = pytest.StashKey[Servers]()
 
