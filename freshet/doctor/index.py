@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from freshet.doctor.findings import Finding, Mark
-from freshet.schemas.errors import SettingsError
+from freshet.schemas.errors import MisfitError
 from freshet.search.index.identity import Identity, check_fingerprint
 from freshet.search.index.qdrant.server import QdrantFacts
 from freshet.search.index.qdrant.versions import QdrantVersions
@@ -36,7 +36,7 @@ async def check_index(settings: Settings, client: AsyncQdrantClient, wanted: Ide
         return [Finding("index", Mark.WARN, f"{info.name} is live; whether the model fits it is not known")]
     try:
         check_fingerprint(wanted, info)
-    except SettingsError as error:
+    except MisfitError as error:
         found, _, hint = str(error).partition("; ")
         return [Finding("index", Mark.FAIL, found, hint)]
     return [Finding("index", Mark.OK, f"{info.name} is live, and built for the model of the settings")]

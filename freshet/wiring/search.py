@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from freshet.probes import create_probe_app
-from freshet.schemas.errors import SettingsError, TransientError
+from freshet.schemas.errors import MisfitError, TransientError
 from freshet.schemas.topics import Topics
 from freshet.search.asking import SearchRules
 from freshet.search.embedding.base import Embedder
@@ -109,6 +109,6 @@ async def search_process(
 def _open(wanted: Identity, info: VersionInfo, reader: IndexReader) -> IndexReader:
     try:
         check_fingerprint(wanted, info)
-    except SettingsError as error:  # the service stays up: the next version may be the one that it is set for
+    except MisfitError as error:  # the service stays up: the next version may be the one that it is set for
         raise TransientError("open the live version", str(error)) from error
     return reader
