@@ -84,6 +84,7 @@ class Worker:
         self._batch_bytes = batch_bytes
         self._drain_seconds = drain_seconds
         self._epoch = 0
+        self._partitions: frozenset[int] = frozenset()
         self._in_flight: dict[Batch, Place] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -94,6 +95,16 @@ class Worker:
     def joined(self) -> bool:
         """Whether this worker is a member of its consumer group now."""
         return self._fetching.is_set()
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """Those of `documents` and `documents.again` that are this worker's now."""
+        return self._partitions
+
+    @property
+    def cannot_fetch(self) -> bool:
+        """Whether Kafka refused the last fetch, in part at least."""
+        return self._consumer.failing
 
     def status(self, group: str) -> WorkerStatus:
         """What it does now, as a member of `group`."""
@@ -141,6 +152,7 @@ class Worker:
 
     async def _assigned(self, partitions: frozenset[int]) -> None:
         logger.info("assigned partitions %s", sorted(partitions) or "none")
+        self._partitions = partitions
         self._fetching.set()
         self._begin(self._sweep_all(partitions))
         if STATISTICS_PARTITION in partitions:
@@ -148,6 +160,7 @@ class Worker:
 
     async def _revoked(self, partitions: frozenset[int]) -> None:
         self._fetching.clear()
+        self._partitions = frozenset()
         await self._end_chores()
         await self._drain()
         self._epoch += 1

@@ -21,7 +21,7 @@ from freshet.streams.kafka.topics import check_topics, describe_topics
 from freshet.streams.lag import Position
 from freshet.streams.retry import Retry, always
 
-LOOK_SECONDS: Final = 10.0  # between two looks of a worker that runs
+LOOK_SECONDS: Final = 5.0  # between two looks of a worker that runs
 
 Find = Callable[[], Awaitable[Source | None]]
 

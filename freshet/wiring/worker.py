@@ -47,6 +47,7 @@ from freshet.streams.retry import Retry, Weather, always
 from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
+from freshet.wiring.living import see, watch_standing
 from freshet.wiring.parts import identity, kafka_connection, load_model, new_registry, open_embedder, qdrant_client
 from freshet.wiring.starting import check_start, keep_looking, prepare_index, there
 
@@ -94,7 +95,8 @@ async def worker_process(
     os.nice(settings.worker.nice)
     registry, weather = new_registry(), Weather()
     checks: dict[str, Check] = {"start": _starting}
-    board = Board("worker", settings.index, checks)
+    lives: dict[str, Check] = {}
+    board = Board("worker", settings.index, checks, lives)
     async with AsyncExitStack() as stack:
         probe_port = await _probes(settings, registry, board, stack)
         at_start = Retry(weather=weather, longest_wait=settings.worker.retry_seconds)
@@ -150,6 +152,8 @@ async def worker_process(
         app, documents = await at_start("start Faust", start, always)
         stack.push_async_callback(app.stop)
         watcher = _watch_lag(connection, topics, version, registry, stack)
+        look = partial(see, worker, metrics, spent, watcher, weather)
+        lives["work"] = watch_standing(look, settings.worker.standstill_seconds, stack).check
         board.version, board.lag = lambda: version.version, watcher.status
         board.worker = partial(worker.status, version.group)
         checks.clear()

@@ -64,6 +64,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         self._consumer: AIOKafkaConsumer | None = None
         self._returned: dict[TopicPartition, int] = {}
         self._complaints: set[str] = set()
+        self.failing = False  # whether the last fetch failed, for one partition at least
 
     async def start(self) -> None:
         """Connect and join the group. Raises TransientError or PermanentError; it may be called again then."""
@@ -91,7 +92,9 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         consumer = self._started()
         try:
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._max_events)
+            self.failing = False
         except KafkaError as error:
+            self.failing = True
             self._complain(error)
             found = await self._fetch_apart(consumer)
         for partition, several in found.items():

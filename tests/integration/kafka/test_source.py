@@ -2,10 +2,13 @@
 
 import uuid
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.source import find_source
+from tests.integration.kafka.reading import commit
 from tests.support.servers import create_topics
 from tests.support.waiting import wait_until
 
@@ -35,6 +38,20 @@ async def test_a_topic_that_was_created_again_has_another_id(kafka):
 
 async def gone(connection, topic):
     return await find_source(connection, topic) is None
+
+
+async def test_with_a_topic_kafka_forgets_how_far_it_was_read(kafka):
+    """So one that was created again is read from its start, though nobody noticed."""
+    connection, topic = KafkaConnection(kafka.bootstrap), await kafka.create_topic("documents.again")
+    group = f"freshet.test.{uuid.uuid4().hex[:8]}"
+    await commit(kafka.bootstrap, group, {TopicPartition(topic, 0): 7})
+    await delete(kafka.bootstrap, topic)
+    await wait_until(lambda: gone(connection, topic), "the topic is gone")
+    await create_topics(kafka.bootstrap, {topic: 1})
+    await wait_until(lambda: find_source(connection, topic), "the topic is there again")
+    async with KafkaOffsets(connection) as offsets:
+        [found] = await offsets.positions(topic, group)
+    assert found.committed is None
 
 
 async def test_looking_for_a_topic_does_not_create_it(kafka):

@@ -63,6 +63,7 @@ async def test_a_documents_topic_of_others_is_kept_and_its_sisters_follow_it(
     specs = specs_of(topics, partitions=3)
     settings = specs[0].configs | {"max.message.bytes": "5000000"}
     await create_as_others_do(kafka.bootstrap, {topics.documents: 5}, settings=settings)
+    await wait_until(lambda: describe_topics(connection, [topics.documents]), "the broker knows the topic")
     await ensure_topics(connection, specs)
 
     states = await describe_topics(connection, [spec.name for spec in specs])
