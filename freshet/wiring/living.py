@@ -1,4 +1,4 @@
-"""What tells whether a worker stands still."""
+"""What tells whether a worker stands still, and whether another one has taken its place."""
 
 from __future__ import annotations
 
@@ -7,12 +7,31 @@ import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 
+from freshet.schemas.errors import MisfitError
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.streams.lag import LagWatcher
 from freshet.streams.metrics import WorkerMetrics
 from freshet.streams.retry import Weather
 from freshet.streams.standing import Sight, Standing, keep_watching
 from freshet.streams.worker import Worker
+
+
+class Replaced:
+    """Hears of another worker that took this one's name, and tells whoever waits for that."""
+
+    def __init__(self) -> None:
+        self._error: MisfitError | None = None
+        self._happened = asyncio.Event()
+
+    def heard(self, error: MisfitError) -> None:
+        self._error = error
+        self._happened.set()
+
+    async def ended(self) -> None:
+        """Wait for it. Raises MisfitError."""
+        await self._happened.wait()
+        if self._error is not None:
+            raise self._error
 
 
 def watch_standing(look: Callable[[], Sight], patience: float, stack: AsyncExitStack) -> Standing:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -47,7 +47,7 @@ from freshet.streams.retry import Retry, Weather, always
 from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
-from freshet.wiring.living import see, watch_standing
+from freshet.wiring.living import Replaced, see, watch_standing
 from freshet.wiring.parts import identity, kafka_connection, load_model, new_registry, open_embedder, qdrant_client
 from freshet.wiring.starting import check_start, keep_looking, prepare_index, there
 
@@ -62,18 +62,18 @@ class WorkerProcess:
     worker: Worker
     documents: Documents
     probe_port: int
-    looking: Callable[[], Coroutine[Any, Any, None]]
+    guards: Sequence[Callable[[], Coroutine[Any, Any, None]]]  # each ends only with what ends the worker
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until told to stop. Raises what ended it otherwise."""
         consuming = asyncio.create_task(self.worker.consume(self.documents))
         stopping = asyncio.create_task(stop.wait())
         faust_ended = asyncio.create_task(self.app.wait_until_stopped())
-        looking = asyncio.create_task(self.looking())
-        tasks = {consuming, stopping, faust_ended, looking}
+        guards = [asyncio.create_task(guard()) for guard in self.guards]
+        tasks = {consuming, stopping, faust_ended, *guards}
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for ended in (consuming, looking):
+            for ended in (*guards, consuming):
                 if ended.done():
                     ended.result()
             if faust_ended.done():
@@ -119,8 +119,9 @@ async def worker_process(
         log = KafkaLog(connection, topics.documents)
         stack.push_async_callback(log.stop)
         writer = QdrantWriter(client, collection=version.version, dimension=embedder.model.dimension)
+        replaced = Replaced()
         worker = Worker(
-            consumer=partial(_consumer, settings, connection, topics, version),
+            consumer=partial(_consumer, settings, connection, topics, version, replaced),
             indexer=Indexer(
                 index=writer,
                 embedder=embedder,
@@ -165,7 +166,7 @@ async def worker_process(
         )
         logger.info("indexing %s into %s", topics.documents, version.version)
         looking = partial(keep_looking, find, partial(check_source, version, followed, topics.documents))
-        yield WorkerProcess(app, worker, documents, probe_port, looking)
+        yield WorkerProcess(app, worker, documents, probe_port, [looking, replaced.ended])
 
 
 async def _kafka(settings: Settings, connection: KafkaConnection, retry: Retry, stack: AsyncExitStack) -> KafkaProducer:
@@ -179,7 +180,12 @@ async def _kafka(settings: Settings, connection: KafkaConnection, retry: Retry, 
 
 
 def _consumer(
-    settings: Settings, connection: KafkaConnection, topics: Topics, version: Identity, **listeners: Any
+    settings: Settings,
+    connection: KafkaConnection,
+    topics: Topics,
+    version: Identity,
+    replaced: Replaced,
+    **listeners: Any,
 ) -> DocumentsConsumer:
     return DocumentsConsumer(
         connection=connection,
@@ -187,6 +193,8 @@ def _consumer(
         group=version.group,
         max_events=settings.worker.batch_events,
         session_seconds=settings.worker.session_seconds,
+        name=settings.worker.instance_id,
+        on_replaced=replaced.heard,
         **listeners,
     )
 

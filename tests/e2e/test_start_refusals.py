@@ -218,3 +218,12 @@ async def test_a_worker_whose_topic_is_created_again_while_it_runs_ends(place, s
     await delete_topic(place)
     await create_topic_again(place)
     assert "was deleted and created again" in await place.last_words(worker)
+
+
+async def test_of_two_workers_with_one_name_the_older_ends(place, started):
+    name = {"FRESHET_WORKER__INSTANCE_ID": "worker-0"}
+    older = await started(place.road.worker(**name))
+    newer = await started(place.road.worker(**name))
+    said = await place.last_words(older)
+    assert "another worker has joined the group as 'worker-0'" in said
+    assert (await newer.probe("/readyz"))[0] == 200
