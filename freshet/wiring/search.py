@@ -95,9 +95,7 @@ async def search_process(
         probes = create_probe_app(registry=registry, board=board)
         port = SEARCH_PROBE_PORT if settings.probes.port is None else settings.probes.port
         probe_port = await stack.enter_async_context(serve(probes, host=settings.probes.host, port=port))
-        watcher = LagWatcher(
-            partial(KafkaOffsets, connection), topic=topics.documents, group=wanted.group, registry=registry
-        )
+        watcher = LagWatcher(partial(KafkaOffsets, connection), topics=topics, group=wanted.group, registry=registry)
         board.lag = watcher.status
         watching = asyncio.create_task(watcher.run())
         stack.callback(watching.cancel)

@@ -209,9 +209,7 @@ async def _probes(settings: Settings, registry: CollectorRegistry, board: Board,
 def _watch_lag(
     connection: KafkaConnection, topics: Topics, version: Identity, registry: CollectorRegistry, stack: AsyncExitStack
 ) -> LagWatcher:
-    watcher = LagWatcher(
-        partial(KafkaOffsets, connection), topic=topics.documents, group=version.group, registry=registry
-    )
+    watcher = LagWatcher(partial(KafkaOffsets, connection), topics=topics, group=version.group, registry=registry)
     task = asyncio.create_task(watcher.run())
     stack.callback(task.cancel)
     return watcher
