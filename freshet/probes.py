@@ -27,7 +27,7 @@ def create_probe_app(*, registry: CollectorRegistry, board: Board) -> web.Applic
         *MetricsRoutes(registry).operations(),
         *StatusRoutes(board).operations(),
         *AssetRoutes(STATUS_PAGE).operations(),
-        *HealthRoutes(board.checks).operations(),
+        *HealthRoutes(board.checks, lives=board.lives).operations(),
     ]
     add_operations(app, operations)
     return app

@@ -154,6 +154,17 @@ class Worker(_Group):
     nice: int = Field(0, ge=0, le=19, description="how far it steps back for other processes: the system's `nice`")
     shutdown_seconds: float = Field(5, gt=0, le=600, description="time for the batch in flight when told to stop")
     retry_seconds: float = Field(30, gt=0, le=600, description="longest wait between two tries of a failing call")
+    instance_id: str | None = Field(
+        None,
+        pattern=r"^[A-Za-z0-9._-]{1,200}$",
+        description="a name of this worker alone; one that is back within a session keeps its partitions",
+    )
+    standstill_seconds: float = Field(
+        600,
+        gt=0,
+        le=86_400,
+        description="`/livez` fails when events wait, nothing outside is away and nothing was done for so long",
+    )
     session_seconds: float = Field(
         10,
         ge=1,

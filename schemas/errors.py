@@ -7,7 +7,8 @@ FreshetError
 │   └── PermanentError      this input can never work
 │       └── DeniedError     nothing can, until somebody changes a key, a right or what is missing
 ├── BadEvent                an event that can never be indexed (schemas/decoding.py)
-└── SettingsError           the process is configured in a way that cannot work
+├── SettingsError           the process is configured in a way that cannot work
+└── MisfitError             what it found outside is not what its settings are for
 """
 
 from __future__ import annotations
@@ -74,3 +75,10 @@ class DeniedError(PermanentError):
 
 class SettingsError(FreshetError):
     """A process cannot start as it is configured; the message names the setting and what to do."""
+
+
+class MisfitError(FreshetError):
+    """A process must not work on what it found: an index of another model, a topic that was cut or created anew.
+
+    The message says what is wrong and names the command to run. Whoever raises it has changed nothing.
+    """

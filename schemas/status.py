@@ -31,7 +31,7 @@ class StageStatus(_Status):
 
 
 class PartitionStatus(_Status):
-    """How far the index is behind one partition of the documents topic, measured every five seconds."""
+    """How far the index is behind one partition of `documents` or `documents.again`, measured every five seconds."""
 
     topic: str = Field(description="the topic")
     partition: int = Field(description="its number, from 0")

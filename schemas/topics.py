@@ -72,6 +72,18 @@ class TopicSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """The topic that an index version follows.
+
+    `id` tells it from a later one of the same name; None where the brokers are too old to tell (before Kafka 2.8).
+    """
+
+    topic: str
+    partitions: int
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TopicState:
     """A topic as Kafka describes it."""
 

@@ -6,14 +6,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from freshet.schemas.errors import OutsideError, TransientError
+from freshet.schemas.errors import OutsideError, PermanentError, TransientError
 from freshet.schemas.status import PartitionStatus
+from freshet.schemas.topics import Topics
 
 REFRESH_SECONDS: Final = 5.0
 
@@ -76,6 +77,16 @@ async def lag(
     return [of(each) for each in positions]
 
 
+async def lag_of_both(
+    offsets: Offsets, *, topics: Topics, group: str, clock: Callable[[], float] = time.time
+) -> list[PartitionLag]:
+    """The lag of a group behind `documents` and, where that is there already, `documents.again`. Raises as `lag`."""
+    found = await lag(offsets, topic=topics.documents, group=group, clock=clock)
+    with suppress(PermanentError):
+        found += await lag(offsets, topic=topics.again, group=group, clock=clock)
+    return found
+
+
 class LagWatcher:
     """Keeps the gauges of one group's lag up to date.
 
@@ -86,7 +97,7 @@ class LagWatcher:
         self,
         connect: Callable[[], AbstractAsyncContextManager[Offsets]],
         *,
-        topic: str,
+        topics: Topics,
         group: str,
         registry: CollectorRegistry,
         every: float = REFRESH_SECONDS,
@@ -100,7 +111,7 @@ class LagWatcher:
             "freshet_consumer_lag_seconds", "Age of the oldest event that is not yet indexed", labels, registry=registry
         )
         self._connect = connect
-        self._topic = topic
+        self._topics = topics
         self._group = group
         self._every = every
         self._sleep = sleep
@@ -124,7 +135,7 @@ class LagWatcher:
             try:
                 async with self._connect() as offsets:
                     while True:
-                        self._show(await lag(offsets, topic=self._topic, group=self._group))
+                        self._show(await lag_of_both(offsets, topics=self._topics, group=self._group))
                         await self._sleep(self._every)
             except OutsideError as error:
                 self._lost(error)

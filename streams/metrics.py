@@ -70,6 +70,10 @@ class WorkerMetrics:
         finally:
             self._stages[name].observe(perf_counter() - began)
 
+    def passed(self) -> int:
+        """How many events have passed stages, each counted in every one of them."""
+        return self._passed.total()
+
     def status(self, group: str, *, waiting: Mapping[str, int], busy: Container[str]) -> WorkerStatus:
         """The same at a glance, and how it was lately; `waiting` and `busy` are the batches before and in stages."""
         return WorkerStatus(

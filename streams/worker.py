@@ -27,6 +27,7 @@ from freshet.streams.retry import AbandonedError, Retry, always
 
 logger = logging.getLogger(__name__)
 
+REBALANCE_SECONDS: Final = 30.0  # at most for what is in flight: the group waits a minute for all to join again
 STATISTICS_PARTITION: Final = 0  # whoever has it keeps the term statistics of the whole index
 _NEXT: Final = dict(pairwise(STAGES))
 
@@ -47,9 +48,9 @@ class Place(NamedTuple):
 class Worker:
     """Everything between the consumer and the commit.
 
-    Batches in flight are those that were fetched and not yet committed or abandoned. A rebalance and the end of the
-    process wait `drain_seconds` for them and abandon the rest: an abandoned batch goes no further and is never
-    committed, so whoever has the partition next gets its events again.
+    Batches in flight are those that were fetched and not yet committed or abandoned. The end of the process waits
+    `drain_seconds` for them, a rebalance half a minute at most; the rest is abandoned: such a batch goes no further and
+    is never committed, so whoever has the partition next gets its events again.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Worker:
         self._batch_bytes = batch_bytes
         self._drain_seconds = drain_seconds
         self._epoch = 0
+        self._partitions: frozenset[int] = frozenset()
         self._in_flight: dict[Batch, Place] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -94,6 +96,16 @@ class Worker:
     def joined(self) -> bool:
         """Whether this worker is a member of its consumer group now."""
         return self._fetching.is_set()
+
+    @property
+    def partitions(self) -> frozenset[int]:
+        """Those of `documents` and `documents.again` that are this worker's now."""
+        return self._partitions
+
+    @property
+    def cannot_fetch(self) -> bool:
+        """Whether Kafka refused the last fetch, in part at least."""
+        return self._consumer.failing
 
     def status(self, group: str) -> WorkerStatus:
         """What it does now, as a member of `group`."""
@@ -116,9 +128,7 @@ class Worker:
         finally:
             fetching.cancel()
             await asyncio.wait([fetching])
-            await self._end_chores()
-            if not self._failure.done():
-                await self._drain()
+            await self._finish(self._drain_seconds)
             self._epoch += 1
             await self._consumer.stop()
 
@@ -141,6 +151,7 @@ class Worker:
 
     async def _assigned(self, partitions: frozenset[int]) -> None:
         logger.info("assigned partitions %s", sorted(partitions) or "none")
+        self._partitions = partitions
         self._fetching.set()
         self._begin(self._sweep_all(partitions))
         if STATISTICS_PARTITION in partitions:
@@ -148,8 +159,8 @@ class Worker:
 
     async def _revoked(self, partitions: frozenset[int]) -> None:
         self._fetching.clear()
-        await self._end_chores()
-        await self._drain()
+        self._partitions = frozenset()
+        await self._finish(min(self._drain_seconds, REBALANCE_SECONDS))
         self._epoch += 1
         self._indexer.forget()
         if partitions:
@@ -182,10 +193,13 @@ class Worker:
         if chores:
             await asyncio.wait(chores)
 
-    async def _drain(self) -> None:
+    async def _finish(self, seconds: float) -> None:
+        """End the chores, and let batches in flight come to their end unless one has failed: in so many seconds."""
         with suppress(TimeoutError):
-            async with asyncio.timeout(self._drain_seconds):
-                await self._idle.wait()
+            async with asyncio.timeout(seconds):
+                await self._end_chores()
+                if not self._failure.done():
+                    await self._idle.wait()
 
     def _wanted(self, batch: Batch) -> bool:
         return batch.epoch == self._epoch and not self._failure.done()

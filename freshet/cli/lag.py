@@ -47,13 +47,14 @@ async def _show(given: Settings, group: str | None, watch: float | None, *, json
 
 async def _measure(offsets: KafkaOffsets, given: Settings, group: str | None) -> list[PartitionLag]:
     """The lag of one group, or of all that belong to the index; where there is none yet, of the one to come."""
+    from freshet.schemas.topics import Topics
     from freshet.search.index.identity import is_group_of
-    from freshet.streams.lag import lag as measure
+    from freshet.streams.lag import lag_of_both
 
     groups = [group] if group else [each for each in await offsets.groups() if is_group_of(given.index, each)]
     found = []
     for each in groups or [f"freshet.{given.index}.*"]:
-        found += await measure(offsets, topic=given.topics.documents, group=each)
+        found += await lag_of_both(offsets, topics=Topics(given.topics.documents), group=each)
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from functools import partial
 from typing import Final
@@ -18,12 +18,14 @@ from freshet.doctor.redis import check_redis
 from freshet.doctor.rerank import check_rerank
 from freshet.doctor.rights import check_rights
 from freshet.masking import masked
-from freshet.schemas.errors import SettingsError
+from freshet.schemas.errors import OutsideError, SettingsError
+from freshet.schemas.topics import Source
 from freshet.search.embedding.base import Model
 from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.server import describe_server
 from freshet.settings import Settings
 from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.source import find_source
 from freshet.wiring.access import check_exposure
 from freshet.wiring.parts import identity, kafka_connection, qdrant_client
 
@@ -50,6 +52,7 @@ class Patient:
         self._kafka: KafkaConnection = kafka_connection(settings, "doctor", timeout=KAFKA_SECONDS)
         self._qdrant = qdrant_client(settings, stack)
         self._model: Model | None = None
+        self._topic: list[Source | None] = []  # the documents topic, once Kafka has told
         self._ahead: dict[str, float] = {}
 
     def checks(self) -> Sequence[Check]:
@@ -58,11 +61,11 @@ class Patient:
         return [
             Check("settings", self._sound),
             Check("Kafka", partial(check_kafka, kafka), seconds=3 * KAFKA_SECONDS),
-            Check("topics", partial(check_topics, given, kafka), needs=("Kafka",)),
+            Check("topics", self._topics, needs=("Kafka",)),
             Check("rights", self._rights, needs=("Kafka",), waits=("model",)),
             Check("workers", partial(check_groups, given, kafka), needs=("topics",)),
             Check("Qdrant", self._qdrant_answers),
-            Check("index", self._index, needs=("Qdrant",), waits=("model",)),
+            Check("index", self._index, needs=("Qdrant",), waits=("model", "topics")),
             Check("Redis", self._redis_answers),
             Check("clock", self._clock, waits=("Qdrant", "Redis")),
             # It takes all cores for seconds, in which nothing else can be timed.
@@ -87,6 +90,12 @@ class Patient:
         finding, self._model = await check_model(self._settings)
         return [finding]
 
+    async def _topics(self) -> Sequence[Finding]:
+        findings = await check_topics(self._settings, self._kafka)
+        with suppress(OutsideError):
+            self._topic = [await find_source(self._kafka, self._settings.topics.documents)]
+        return findings
+
     async def _rights(self) -> Sequence[Finding]:
         wanted = self._identity
         groups = [] if wanted is None else [wanted.group, wanted.agents_group]
@@ -99,7 +108,7 @@ class Patient:
         return await check_qdrant(self._settings, self._qdrant, facts)
 
     async def _index(self) -> Sequence[Finding]:
-        return await check_index(self._settings, self._qdrant, self._identity)
+        return await check_index(self._settings, self._qdrant, self._identity, self._topic)
 
     async def _redis_answers(self) -> Sequence[Finding]:
         finding, facts = await check_redis(self._settings)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from freshet.doctor.findings import Finding, Mark
-from freshet.schemas.errors import SettingsError
-from freshet.search.index.identity import Identity, check_fingerprint
+from freshet.schemas.errors import MisfitError
+from freshet.schemas.topics import Source
+from freshet.search.index.identity import Identity, check_fingerprint, check_source
 from freshet.search.index.qdrant.server import QdrantFacts
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.settings import Settings
@@ -24,8 +25,13 @@ async def check_qdrant(settings: Settings, client: AsyncQdrantClient, facts: Qdr
     return [Finding("Qdrant", Mark.OK, text)]
 
 
-async def check_index(settings: Settings, client: AsyncQdrantClient, wanted: Identity | None) -> Sequence[Finding]:
-    """Whether a version is live, and was built for what the settings describe; without `wanted` that is not known."""
+async def check_index(
+    settings: Settings, client: AsyncQdrantClient, wanted: Identity | None, topic: Sequence[Source | None] = ()
+) -> Sequence[Finding]:
+    """Whether a version is live, was built for what the settings describe, and follows the topic that is there.
+
+    Without `wanted` the one is not known, and the other where `topic` is empty, because Kafka did not tell.
+    """
     versions = QdrantVersions(client, index=settings.index)
     live = await versions.live()
     info = None if live is None else await versions.describe(live)
@@ -36,7 +42,9 @@ async def check_index(settings: Settings, client: AsyncQdrantClient, wanted: Ide
         return [Finding("index", Mark.WARN, f"{info.name} is live; whether the model fits it is not known")]
     try:
         check_fingerprint(wanted, info)
-    except SettingsError as error:
+        for source in topic:
+            check_source(wanted, info, settings.topics.documents, source)
+    except MisfitError as error:
         found, _, hint = str(error).partition("; ")
         return [Finding("index", Mark.FAIL, found, hint)]
     return [Finding("index", Mark.OK, f"{info.name} is live, and built for the model of the settings")]

@@ -7,14 +7,14 @@ from typing import Final
 
 from freshet.doctor.findings import Finding, Mark
 from freshet.schemas.topics import Finding as TopicFinding
-from freshet.schemas.topics import findings
+from freshet.schemas.topics import Topics, findings
 from freshet.search.index.identity import is_group_of
 from freshet.settings import Settings
 from freshet.streams.kafka.cluster import Group, describe_cluster, describe_groups
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.topics import describe_topics
-from freshet.streams.lag import lag
+from freshet.streams.lag import lag_of_both
 
 STATES: Final = {
     "Stable": "consuming",
@@ -66,11 +66,11 @@ async def check_groups(settings: Settings, connection: KafkaConnection) -> Seque
         if not names:
             return [Finding("workers", Mark.WARN, "none has consumed for this index yet", START_ONE)]
         groups = await describe_groups(connection, names)
-        return [await _group(offsets, settings.topics.documents, group) for group in groups]
+        return [await _group(offsets, Topics(settings.topics.documents), group) for group in groups]
 
 
-async def _group(offsets: KafkaOffsets, topic: str, group: Group) -> Finding:
-    lags = await lag(offsets, topic=topic, group=group.name)
+async def _group(offsets: KafkaOffsets, topics: Topics, group: Group) -> Finding:
+    lags = await lag_of_both(offsets, topics=topics, group=group.name)
     events, seconds = sum(each.events for each in lags), max((each.seconds for each in lags), default=0.0)
     behind = f"{events:,} events behind, the oldest for {seconds:.1f} s" if events else "caught up"
     text = f"{group.name}: {STATES.get(group.state, group.state)}, members: {group.members}, {behind}"

@@ -23,12 +23,14 @@ def _unknown() -> None:
 class Board:
     """Where each part of a process is put up as soon as it is there; until then nothing is known of it.
 
-    `index` is the name that searches use, `version` tells the collection behind it.
+    `index` is the name that searches use, `version` tells the collection behind it. `checks` fail while it is not
+    ready, `lives` when it must be started again.
     """
 
     process: Literal["worker", "search"]
     index: str
     checks: Mapping[str, Check]
+    lives: Mapping[str, Check] = field(default_factory=dict)
     version: Callable[[], str | None] = _unknown
     lag: Callable[[], list[PartitionStatus] | None] = _unknown
     worker: Callable[[], WorkerStatus | None] = _unknown

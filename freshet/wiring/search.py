@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from freshet.probes import create_probe_app
-from freshet.schemas.errors import SettingsError, TransientError
+from freshet.schemas.errors import MisfitError, TransientError
 from freshet.schemas.topics import Topics
 from freshet.search.asking import SearchRules
 from freshet.search.embedding.base import Embedder
@@ -95,9 +95,7 @@ async def search_process(
         probes = create_probe_app(registry=registry, board=board)
         port = SEARCH_PROBE_PORT if settings.probes.port is None else settings.probes.port
         probe_port = await stack.enter_async_context(serve(probes, host=settings.probes.host, port=port))
-        watcher = LagWatcher(
-            partial(KafkaOffsets, connection), topic=topics.documents, group=wanted.group, registry=registry
-        )
+        watcher = LagWatcher(partial(KafkaOffsets, connection), topics=topics, group=wanted.group, registry=registry)
         board.lag = watcher.status
         watching = asyncio.create_task(watcher.run())
         stack.callback(watching.cancel)
@@ -109,6 +107,6 @@ async def search_process(
 def _open(wanted: Identity, info: VersionInfo, reader: IndexReader) -> IndexReader:
     try:
         check_fingerprint(wanted, info)
-    except SettingsError as error:  # the service stays up: the next version may be the one that it is set for
+    except MisfitError as error:  # the service stays up: the next version may be the one that it is set for
         raise TransientError("open the live version", str(error)) from error
     return reader

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +22,7 @@ from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.health import Check
 from freshet.search.http.serving import serve
-from freshet.search.index.base import IndexVersions
-from freshet.search.index.identity import Identity, check_fingerprint, check_source
+from freshet.search.index.identity import Identity, check_source
 from freshet.search.index.qdrant.statistics import QdrantStatistics
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.qdrant.writer import QdrantWriter
@@ -39,6 +38,7 @@ from freshet.streams.kafka.errors import kafka_errors
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.kafka.reading import KafkaLog
+from freshet.streams.kafka.source import find_source
 from freshet.streams.kafka.topics import prepare_topics
 from freshet.streams.lag import LagWatcher
 from freshet.streams.metrics import WorkerMetrics
@@ -47,7 +47,9 @@ from freshet.streams.retry import Retry, Weather, always
 from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
+from freshet.wiring.living import Replaced, see, watch_standing
 from freshet.wiring.parts import identity, kafka_connection, load_model, new_registry, open_embedder, qdrant_client
+from freshet.wiring.starting import check_start, keep_looking, prepare_index, there
 
 logger = logging.getLogger(__name__)
 
@@ -60,36 +62,41 @@ class WorkerProcess:
     worker: Worker
     documents: Documents
     probe_port: int
+    guards: Sequence[Callable[[], Coroutine[Any, Any, None]]]  # each ends only with what ends the worker
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until told to stop. Raises what ended it otherwise."""
         consuming = asyncio.create_task(self.worker.consume(self.documents))
         stopping = asyncio.create_task(stop.wait())
         faust_ended = asyncio.create_task(self.app.wait_until_stopped())
+        guards = [asyncio.create_task(guard()) for guard in self.guards]
+        tasks = {consuming, stopping, faust_ended, *guards}
         try:
-            await asyncio.wait({consuming, stopping, faust_ended}, return_when=asyncio.FIRST_COMPLETED)
-            if consuming.done():
-                consuming.result()
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for ended in (*guards, consuming):
+                if ended.done():
+                    ended.result()
             if faust_ended.done():
                 raise FreshetError("the Faust app ended by itself; see the log above")
         finally:
-            for task in (consuming, stopping, faust_ended):
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait({consuming, stopping, faust_ended})
+            await asyncio.wait(tasks)
 
 
 @asynccontextmanager
 async def worker_process(
     settings: Settings, *, load: Callable[[Settings], Embedder] = load_model
 ) -> AsyncIterator[WorkerProcess]:
-    """Build a worker: waits for Kafka and Qdrant, refuses to start over what it does not fit (SettingsError).
+    """Build a worker: waits for Kafka and Qdrant, refuses to start over what it does not fit (MisfitError).
 
     `load` gives the model, in a thread of its own.
     """
     os.nice(settings.worker.nice)
     registry, weather = new_registry(), Weather()
     checks: dict[str, Check] = {"start": _starting}
-    board = Board("worker", settings.index, checks)
+    lives: dict[str, Check] = {}
+    board = Board("worker", settings.index, checks, lives)
     async with AsyncExitStack() as stack:
         probe_port = await _probes(settings, registry, board, stack)
         at_start = Retry(weather=weather, longest_wait=settings.worker.retry_seconds)
@@ -99,18 +106,22 @@ async def worker_process(
         embedder = await open_embedder(settings, spent, stack, redis_timeout=timeout, load=load)
         version, topics = identity(settings, embedder.model), Topics(settings.topics.documents)
         connection = kafka_connection(settings, "worker")
-        sink = await _kafka(settings, connection, at_start, stack)
         client = qdrant_client(settings, stack)
         versions = QdrantVersions(client, index=settings.index, fields=settings.fields)
-        partitions = await at_start("describe topics", partial(sink.partitions, topics.documents), always)
-        make = partial(prepare_index, versions, version, topics.documents, partitions)
-        await at_start("prepare the index", make, always)
+        specs, create = settings.topic_specs, settings.topics.create
+        await check_start(connection, versions, version, specs, create=create, retry=at_start)
+        sink = await _kafka(settings, connection, at_start, stack)
+        find = partial(find_source, connection, topics.documents)
+        source = await at_start("look at the topic", partial(there, find), always)
+        await at_start("prepare the index", partial(prepare_index, versions, version, source), always)
+        followed = version.info(topic=source.topic, partitions=source.partitions, topic_id=source.id)
         metrics = WorkerMetrics(registry)
         log = KafkaLog(connection, topics.documents)
         stack.push_async_callback(log.stop)
         writer = QdrantWriter(client, collection=version.version, dimension=embedder.model.dimension)
+        replaced = Replaced()
         worker = Worker(
-            consumer=partial(_consumer, settings, connection, topics, version),
+            consumer=partial(_consumer, settings, connection, topics, version, replaced),
             indexer=Indexer(
                 index=writer,
                 embedder=embedder,
@@ -142,6 +153,8 @@ async def worker_process(
         app, documents = await at_start("start Faust", start, always)
         stack.push_async_callback(app.stop)
         watcher = _watch_lag(connection, topics, version, registry, stack)
+        look = partial(see, worker, metrics, spent, watcher, weather)
+        lives["work"] = watch_standing(look, settings.worker.standstill_seconds, stack).check
         board.version, board.lag = lambda: version.version, watcher.status
         board.worker = partial(worker.status, version.group)
         checks.clear()
@@ -152,7 +165,8 @@ async def worker_process(
             pipeline=partial(_working, weather),
         )
         logger.info("indexing %s into %s", topics.documents, version.version)
-        yield WorkerProcess(app, worker, documents, probe_port)
+        looking = partial(keep_looking, find, partial(check_source, version, followed, topics.documents))
+        yield WorkerProcess(app, worker, documents, probe_port, [looking, replaced.ended])
 
 
 async def _kafka(settings: Settings, connection: KafkaConnection, retry: Retry, stack: AsyncExitStack) -> KafkaProducer:
@@ -166,7 +180,12 @@ async def _kafka(settings: Settings, connection: KafkaConnection, retry: Retry, 
 
 
 def _consumer(
-    settings: Settings, connection: KafkaConnection, topics: Topics, version: Identity, **listeners: Any
+    settings: Settings,
+    connection: KafkaConnection,
+    topics: Topics,
+    version: Identity,
+    replaced: Replaced,
+    **listeners: Any,
 ) -> DocumentsConsumer:
     return DocumentsConsumer(
         connection=connection,
@@ -174,21 +193,10 @@ def _consumer(
         group=version.group,
         max_events=settings.worker.batch_events,
         session_seconds=settings.worker.session_seconds,
+        name=settings.worker.instance_id,
+        on_replaced=replaced.heard,
         **listeners,
     )
-
-
-async def prepare_index(versions: IndexVersions, wanted: Identity, topic: str, partitions: int) -> None:
-    """Make the version that the settings describe, or bring what is live up to date. Raises SettingsError."""
-    live = await versions.live()
-    info = await versions.describe(live or wanted.version)
-    if info is None:
-        info = wanted.info(topic=topic, partitions=partitions)
-    check_fingerprint(wanted, info)
-    check_source(info, topic=topic, partitions=partitions)
-    await versions.create(info)  # also adds the payload indexes that a version made earlier lacks
-    if live is None:
-        await versions.make_live(info.name)
 
 
 async def _probes(settings: Settings, registry: CollectorRegistry, board: Board, stack: AsyncExitStack) -> int:
@@ -201,9 +209,7 @@ async def _probes(settings: Settings, registry: CollectorRegistry, board: Board,
 def _watch_lag(
     connection: KafkaConnection, topics: Topics, version: Identity, registry: CollectorRegistry, stack: AsyncExitStack
 ) -> LagWatcher:
-    watcher = LagWatcher(
-        partial(KafkaOffsets, connection), topic=topics.documents, group=version.group, registry=registry
-    )
+    watcher = LagWatcher(partial(KafkaOffsets, connection), topics=topics, group=version.group, registry=registry)
     task = asyncio.create_task(watcher.run())
     stack.callback(task.cancel)
     return watcher

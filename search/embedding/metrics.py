@@ -26,6 +26,7 @@ class EmbeddingMetrics:
             "freshet_embedding_tokens_total", "Tokens that models were given", labels, registry=registry
         )
         told = "What those tokens cost by the provider's price; 0 for a model that runs here"
+        self.given = 0  # all tokens that models were given
         self._cost = Counter("freshet_embedding_cost_usd_total", told, labels, registry=registry)
 
     def looked_up(self, *, hits: int, misses: int) -> None:
@@ -39,6 +40,7 @@ class EmbeddingMetrics:
 
     def embedded(self, model: Model, purpose: Purpose, tokens: int) -> None:
         """A model was given `tokens`."""
+        self.given += tokens
         labels = (model.provider, model.name, purpose)
         self._tokens.labels(*labels).inc(tokens)
         self._cost.labels(*labels).inc(tokens * model.usd_per_million_tokens / _PER_MILLION)

@@ -148,7 +148,7 @@ class StatisticsStore(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class VersionInfo:
-    """A physical collection: its name, vector dimension, and what was recorded with it when it was made."""
+    """A physical collection: its name, vector dimension, and what was recorded with it."""
 
     name: str
     dimension: int
@@ -164,6 +164,10 @@ class IndexVersions(Protocol):
 
     async def create(self, info: VersionInfo) -> None:
         """Make the collection with its payload indexes; nothing changes for what exists already. Idempotent."""
+        ...
+
+    async def record(self, version: str, facts: Mapping[str, Any]) -> None:
+        """Record more with a version that exists; what was recorded under other names stays. Idempotent."""
         ...
 
     async def live(self) -> str | None:

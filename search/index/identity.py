@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
-from freshet.schemas.errors import SettingsError
+from freshet.schemas.errors import MisfitError
 from freshet.schemas.keys import digest
+from freshet.schemas.topics import Source
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Model
 from freshet.search.index.base import VersionInfo
 from freshet.search.passages import Recipe
+
+TOPIC_ID: Final = "topic_id"  # in what is recorded with a version; earlier releases did not
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +45,11 @@ class Identity:
         """The consumer group of the worker's Faust app, which counts dead letters."""
         return f"freshet-agents.{self.index}.{self.fingerprint}"
 
-    def info(self, *, topic: str, partitions: int) -> VersionInfo:
+    def info(self, *, topic: str, partitions: int, topic_id: str | None = None) -> VersionInfo:
         """What is recorded with the collection when it is made."""
+        told = {} if topic_id is None else {TOPIC_ID: topic_id}
         metadata = {
+            **told,
             "fingerprint": self.fingerprint,
             "model": self.model.name,
             "variant": self.model.variant,
@@ -63,28 +68,54 @@ def is_group_of(index: str, group: str) -> bool:
 
 
 def check_fingerprint(identity: Identity, live: VersionInfo) -> None:
-    """Raise SettingsError where the live version was built for something else than the settings say."""
+    """Raise MisfitError where the live version was built for something else than the settings say."""
     if live.metadata.get("fingerprint") == identity.fingerprint:
         return
     wanted = identity.info(topic="", partitions=0).metadata
-    another = f"FRESHET_INDEX={identity.index}-2"
-    raise SettingsError(
+    raise MisfitError(
         f"the index {identity.index!r} was built for {_describe(live.metadata)}, but the settings describe "
-        f"{_describe(wanted)}; {_way_back(live.metadata)}build a new index beside it with: {another} freshet worker "
-        f"(and serve it with: {another} freshet search)"
+        f"{_describe(wanted)}; {_way_back(live.metadata)}{_another(identity)}"
     )
 
 
-def check_source(live: VersionInfo, *, topic: str, partitions: int) -> None:
-    """Raise SettingsError where the version follows another topic, or one that was cut anew."""
-    followed = (live.metadata.get("topic"), live.metadata.get("partitions"))
-    if followed != (topic, partitions):
-        grown = "publish everything to a new topic, for this one now has documents in two partitions, and "
-        raise SettingsError(
-            f"the index version {live.name} follows the topic {followed[0]} with {followed[1]} partitions, but "
-            f"{topic} has {partitions}; {grown if followed[0] == topic else ''}"
-            "give the new index another name with FRESHET_INDEX"
+def check_source(identity: Identity, live: VersionInfo, topic: str, found: Source | None) -> None:
+    """Raise MisfitError where the version follows another topic than `topic`, or one that was cut or made anew.
+
+    `found` is the topic of that name as it is now, None where there is none.
+    """
+    followed, partitions, known = (live.metadata.get(name) for name in ("topic", "partitions", TOPIC_ID))
+    follows = f"the index version {live.name} follows the topic {followed}"
+    if followed != topic:
+        back = f"set FRESHET_TOPICS__DOCUMENTS={followed} again"
+        raise MisfitError(f"{follows}, but the settings name {topic}; {back}, or {_another(identity)}")
+    if found is None:
+        filled = "create it with: freshet topics create; have everything published to it"
+        raise MisfitError(f"{follows}, which is gone; {filled}, and {_another(identity)}")
+    if known is not None and found.id is not None and known != found.id:
+        raise MisfitError(
+            f"{follows}, which was deleted and created again since, so new events would be taken for older ones; have "
+            f"everything published to it, and {_another(identity)}"
         )
+    if partitions != found.partitions:
+        raise MisfitError(
+            f"{follows} with {partitions} partitions, but it has {found.partitions}, so documents lie in two of them "
+            f"now; have everything published to a new topic, and {_another(identity, topic=f'{topic}-2')}"
+        )
+
+
+def check_end(identity: Identity, live: VersionInfo, partition: int, *, committed: int | None, end: int) -> None:
+    """Raise MisfitError where more of a partition was indexed than it holds: what comes next would pass for older."""
+    if committed is not None and committed > end:
+        at = f"{live.metadata.get('topic')}/{partition}"
+        raise MisfitError(
+            f"the index version {live.name} holds {at} up to offset {committed}, but that ends at {end}: events were "
+            f"lost, or the topic was created again; have everything published to it, and {_another(identity)}"
+        )
+
+
+def _another(identity: Identity, *, topic: str | None = None) -> str:
+    settings = f"FRESHET_INDEX={identity.index}-2" + (f" FRESHET_TOPICS__DOCUMENTS={topic}" if topic else "")
+    return f"build a new index beside it with: {settings} freshet worker (and serve it with: {settings} freshet search)"
 
 
 def _describe(metadata: Mapping[str, Any]) -> str:

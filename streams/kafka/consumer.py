@@ -17,10 +17,11 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from freshet.schemas.decoding import Record
-from freshet.schemas.errors import OutsideError
+from freshet.schemas.errors import MisfitError, OutsideError
 from freshet.schemas.topics import Topics
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
+from freshet.streams.kafka.naming import WATCH_SECONDS, Member, is_replaced, member_of, replaced
 from freshet.streams.kafka.stopping import stop_consumer
 
 # aiokafka leaves the group when nobody asks for records for this long. A worker that waits for Qdrant asks for none,
@@ -42,7 +43,9 @@ class DocumentsConsumer(ConsumerRebalanceListener):
     named by its number alone.
 
     `on_assigned` and `on_revoked` are awaited during a rebalance; what is fetched before a revocation belongs to the
-    assignment that ends there.
+    assignment that ends there. One with a `name` keeps its partitions over a restart that ends within the session, and
+    does not leave the group when it stops; `on_replaced` hears of another one that took its name, after which it is
+    good for nothing but to be stopped.
     """
 
     def __init__(
@@ -55,15 +58,23 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         session_seconds: float,
         on_assigned: Callable[[frozenset[int]], Awaitable[None]],
         on_revoked: Callable[[frozenset[int]], Awaitable[None]],
+        name: str | None = None,
+        on_replaced: Callable[[MisfitError], None] = lambda _: None,
     ) -> None:
         self._topics = topics
         self._max_events = max_events
         self._on_assigned = on_assigned
         self._on_revoked = on_revoked
-        self._new_consumer = partial(_consumer, connection, group, round(session_seconds * 1_000))
+        self._group = group
+        self._name = name
+        self._on_replaced = on_replaced
+        self._member = Member("", -1)
+        self._watching: asyncio.Task[None] | None = None
+        self._new_consumer = partial(_consumer, connection, group, round(session_seconds * 1_000), name)
         self._consumer: AIOKafkaConsumer | None = None
         self._returned: dict[TopicPartition, int] = {}
         self._complaints: set[str] = set()
+        self.failing = False  # whether the last fetch failed, for one partition at least
 
     async def start(self) -> None:
         """Connect and join the group. Raises TransientError or PermanentError; it may be called again then."""
@@ -76,9 +87,13 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         except BaseException:
             await self.stop()
             raise
+        if self._name is not None:
+            self._watching = asyncio.create_task(self._watch(consumer, self._name))
 
     async def stop(self) -> None:
-        """Leave the group; nothing is committed that was not. Idempotent."""
+        """Leave the group, unless it has a name in it; nothing is committed that was not. Idempotent."""
+        if self._watching is not None:
+            self._watching.cancel()
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             await stop_consumer(consumer)
@@ -91,7 +106,9 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         consumer = self._started()
         try:
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._max_events)
+            self.failing = False
         except KafkaError as error:
+            self.failing = True
             self._complain(error)
             found = await self._fetch_apart(consumer)
         for partition, several in found.items():
@@ -163,19 +180,38 @@ class DocumentsConsumer(ConsumerRebalanceListener):
     async def on_partitions_revoked(self, revoked: Any) -> None:
         self._returned.clear()
         self._complaints.clear()
+        consumer = self._consumer
+        if consumer is not None and self._name is not None and await self._ask(consumer, self._member, self._name):
+            self._on_replaced(replaced(self._name))
+            raise asyncio.CancelledError  # which alone keeps aiokafka from joining again
         await self._on_revoked(self._numbers(revoked))
 
     async def on_partitions_assigned(self, assigned: Any) -> None:
+        if self._consumer is not None:
+            self._member = member_of(self._consumer)
         await self._on_assigned(self._numbers(assigned))
+
+    async def _watch(self, consumer: AIOKafkaConsumer, name: str) -> None:
+        """Notice what no heartbeat tells: that another one took the name while this one was joining again."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            member = member_of(consumer)
+            if await self._ask(consumer, member, name) and member == member_of(consumer):
+                self._on_replaced(replaced(name))
+                return
+
+    async def _ask(self, consumer: AIOKafkaConsumer, member: Member, name: str) -> bool:
+        return await is_replaced(consumer, member, group=self._group, name=name)
 
     def _numbers(self, partitions: Any) -> frozenset[int]:
         return frozenset(each.partition for each in partitions if each.topic == self._topics.documents)
 
 
-def _consumer(connection: KafkaConnection, group: str, session_ms: int) -> AIOKafkaConsumer:
+def _consumer(connection: KafkaConnection, group: str, session_ms: int, name: str | None) -> AIOKafkaConsumer:
     return AIOKafkaConsumer(
         **connection.options(),
         group_id=group,
+        group_instance_id=name,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
         isolation_level="read_committed",

@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from freshet.schemas.errors import SettingsError, TransientError
+from freshet.schemas.errors import MisfitError, TransientError
 from freshet.schemas.topics import TopicSpec, TopicState, findings, fitted
 from freshet.streams.kafka.admin import admin_client
 from freshet.streams.kafka.connection import KafkaConnection
@@ -43,15 +43,21 @@ async def create_topics(connection: KafkaConnection, specs: tuple[TopicSpec, ...
 
 
 async def ensure_topics(connection: KafkaConnection, specs: tuple[TopicSpec, ...], *, create: bool = True) -> None:
-    """Create what is missing (where `create`) and check everything.
+    """Check everything, and create what is missing (where `create`) unless something else is wrong.
 
-    Raises SettingsError that names each topic, its setting, what it is and should be, and what to do.
+    Raises MisfitError that names each topic, its setting, what it is and should be, and what to do.
     """
-    if create:
-        await create_topics(connection, specs)
-    wrong = findings(specs, await describe_topics(connection, [spec.name for spec in specs]))
+    names = [spec.name for spec in specs]
+    check_topics(specs, await describe_topics(connection, names), create=create)
+    if create and await create_topics(connection, specs):
+        check_topics(specs, await describe_topics(connection, names), create=False)
+
+
+def check_topics(specs: tuple[TopicSpec, ...], found: Mapping[str, TopicState], *, create: bool) -> None:
+    """Raise MisfitError as `ensure_topics` does; what is missing is not wrong where it will be created."""
+    wrong = [each for each in findings(specs, found) if each.topic in found or not create]
     if wrong:
-        raise SettingsError("\n".join(str(finding) for finding in wrong))
+        raise MisfitError("\n".join(str(finding) for finding in wrong))
 
 
 async def prepare_topics(

@@ -27,6 +27,7 @@ from freshet.search.passages import Recipe
 from freshet.settings import load_settings
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.topics import create_topics
+from freshet.wiring.parts import identity, load_model
 from tests.support.road import Process
 from tests.support.servers import KafkaServer, QdrantServer
 from tests.support.tiny_model import write_tiny_model
@@ -239,6 +240,27 @@ async def test_a_live_version_that_was_built_for_another_model_is_told(
     assert finding.mark == Mark.FAIL
     assert "was built for another model with a window of 128 tokens" in finding.found
     assert "FRESHET_EMBEDDING__" in finding.hint
+
+
+async def test_a_live_version_whose_topic_was_created_again_is_told(
+    installation: Installation, qdrant: QdrantServer, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in installation.environment.items():
+        monkeypatch.setenv(name, value)
+    given = load_settings()
+    wanted = identity(given, load_model(given).model)
+    client = connect(qdrant.url, api_key=qdrant.api_key)
+    versions = QdrantVersions(client, index=given.index)
+    await versions.create(wanted.info(topic=given.topics.documents, partitions=2, topic_id=str(uuid.uuid4())))
+    await versions.make_live(wanted.version)
+    try:
+        finding = only(await installation.examine(), "index")
+    finally:
+        await client.delete_collection(wanted.version)
+        await client.close()
+    assert finding.mark == Mark.FAIL
+    assert "was deleted and created again" in finding.found
+    assert "freshet worker" in finding.hint
 
 
 async def test_without_redis_nothing_is_missing(installation: Installation):

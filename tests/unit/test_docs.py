@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from freshet import settings
 from freshet.schemas import http, status
+from freshet.schemas.topics import Topics
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.http.problems import Kind
 from freshet.search.metrics import SearchMetrics
@@ -89,7 +90,7 @@ def test_every_metric_is_in_the_reference_and_every_metric_that_the_documentatio
     WorkerMetrics(registry)
     SearchMetrics(registry)
     EmbeddingMetrics(registry)
-    LagWatcher(lambda: pytest.fail("not now"), topic="t", group="g", registry=registry)
+    LagWatcher(lambda: pytest.fail("not now"), topics=Topics(), group="g", registry=registry)
     ours = {exposed(each) for each in registry.collect() if not each.name.startswith(("process_", "python_"))}
     page = (reference.FOLDER / "metrics.md").read_text()
     assert {name for name in ours if f"\n| `{name}` |" not in page} == set()

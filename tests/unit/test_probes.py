@@ -50,6 +50,18 @@ async def test_metrics_of_the_given_registry_are_served_in_prometheus_format():
         assert "search_requests_total 3.0" in (await response.text()).splitlines()
 
 
+async def test_a_process_that_fails_what_it_lives_by_is_not_alive_and_says_why():
+    lives = {"work": fine}
+    app = create_probe_app(registry=CollectorRegistry(), board=Board("worker", "documents", {"kafka": away}, lives))
+    async with serve(app, host="127.0.0.1", port=0) as port, ClientSession(f"http://127.0.0.1:{port}") as session:
+        async with session.get("/livez") as response:
+            assert (response.status, (await response.json())["checks"]) == (200, {"work": {"ok": True}})
+        lives["work"] = away
+        async with session.get("/livez") as response:
+            assert response.status == 503
+            assert "connection refused" in (await response.json())["checks"]["work"]["error"]
+
+
 async def test_a_process_whose_checks_pass_is_ready():
     async with probes({"kafka": fine}) as session:
         for path in ("/health", "/readyz"):

@@ -10,6 +10,7 @@ from typing import Any, Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics import MetricWrapperBase
 
+from freshet.schemas.topics import Topics
 from freshet.schemas.words import Word
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.metrics import SearchMetrics
@@ -43,7 +44,7 @@ def metrics() -> dict[str, tuple[Any, list[str]]]:
         registry = new_registry()
         own(registry)
         EmbeddingMetrics(registry)
-        LagWatcher(_never, topic="", group="", registry=registry)
+        LagWatcher(_never, topics=Topics(), group="", registry=registry)
         for metric in _collectors(registry):
             name = metric._name + _SUFFIXES.get(metric._type, "")
             found.setdefault(name, (metric, []))[1].append(process)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
@@ -50,6 +51,10 @@ class QdrantVersions:
                     # Over an index of another kind it replaces that one, in one step.
                     result = await self._client.create_payload_index(info.name, field, schema, wait=True)
                     demand_completed("create a payload index", result)
+
+    async def record(self, version: str, facts: Mapping[str, Any]) -> None:
+        with translated("record with an index version"):
+            await self._client.update_collection(version, metadata=dict(facts))
 
     async def live(self) -> str | None:
         with translated("read the alias"):

@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from freshet.schemas.errors import PermanentError, SettingsError
+from freshet.schemas.errors import MisfitError, PermanentError
 from freshet.schemas.fields import Kind
 from freshet.schemas.filters import Filter
+from freshet.schemas.topics import Source
 from freshet.search.embedding.base import Model
 from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.client import connect
@@ -17,11 +18,12 @@ from freshet.search.index.qdrant.conditions import INDEXES
 from freshet.search.index.qdrant.filters import declared_indexes
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.passages import Recipe
-from freshet.wiring.worker import prepare_index
+from freshet.wiring.starting import prepare_index
 from tests.contract.index.making import DIMENSION, record
 from tests.contract.index.under_test import Index
 from tests.support.filtering import FIELDS
 
+SOURCE = Source("documents", 3, "an-id")
 ADDED_LATER = {"searchable_at", "deleted"}
 ALL = {*INDEXES, *declared_indexes(FIELDS)}
 
@@ -42,7 +44,7 @@ def identity(index: Index) -> Identity:
 
 
 async def prepare(index: Index, wanted: Identity | None = None) -> None:
-    await prepare_index(index.versions, wanted or identity(index), "documents", 3)
+    await prepare_index(index.versions, wanted or identity(index), SOURCE)
 
 
 async def payload_indexes(index: Index) -> set[str]:
@@ -79,17 +81,39 @@ async def test_a_version_that_an_earlier_release_made_can_tell_how_fresh_it_is_o
     assert await index.versions.live() == name
 
 
+async def recorded(index: Index) -> object:
+    info = await index.versions.describe(identity(index).version)
+    assert info is not None
+    return info.metadata.get("topic_id")
+
+
+async def test_a_version_is_made_with_the_id_of_its_topic(index: Index):
+    await prepare(index)
+    assert await recorded(index) == "an-id"
+    with pytest.raises(MisfitError, match="deleted and created again"):
+        await prepare_index(index.versions, identity(index), replace(SOURCE, id="another"))
+    assert await recorded(index) == "an-id"
+
+
+async def test_a_version_that_an_earlier_release_made_takes_the_id_of_its_topic_on(index: Index):
+    await make_as_an_earlier_release_did(index, live=True)
+    await prepare_index(index.versions, identity(index), replace(SOURCE, id=None))
+    assert await recorded(index) is None
+    await prepare(index)
+    assert await recorded(index) == "an-id"
+
+
 async def test_a_version_of_another_model_is_left_as_it_is(index: Index):
     await make_as_an_earlier_release_did(index, live=True)
     before = await payload_indexes(index)
     assert not before & ADDED_LATER
-    with pytest.raises(SettingsError, match="was built for words"):
+    with pytest.raises(MisfitError, match="was built for words"):
         await prepare(index, replace(identity(index), model=Model("test", "letters", DIMENSION, 64)))
     assert await payload_indexes(index) == before
 
 
 async def prepare_with(index: Index, fields: dict[str, Kind]) -> None:
-    await prepare_index(QdrantVersions(index.client, index=index.alias, fields=fields), identity(index), "documents", 3)
+    await prepare_index(QdrantVersions(index.client, index=index.alias, fields=fields), identity(index), SOURCE)
 
 
 async def test_a_field_that_is_declared_later_is_counted_once_a_worker_has_started(index: Index):

@@ -33,6 +33,16 @@ async def test_making_a_version_again_keeps_what_it_holds(index: Index):
     assert [hit.text for hit in await index.nearest(unit(1), limit=9)] == ["kept"]
 
 
+async def test_more_can_be_recorded_with_a_version(index: Index):
+    info = another(index, fingerprint="0a1b", topic="documents")
+    await index.versions.create(info)
+    for _ in range(2):
+        await index.versions.record(info.name, {"topic_id": "Xy"})
+    described = await index.versions.describe(info.name)
+    assert described is not None
+    assert described.metadata == {"fingerprint": "0a1b", "topic": "documents", "topic_id": "Xy"}
+
+
 async def test_processes_that_start_together_may_all_make_the_version(index: Index):
     info = another(index, fingerprint="0a1b")
     await asyncio.gather(*(index.versions.create(info) for _ in range(5)))

@@ -4,7 +4,7 @@ import json
 import re
 from pathlib import Path
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 
 from tests.integration.kafka.command import Freshet
 from tests.integration.kafka.reading import commit
@@ -128,7 +128,7 @@ async def test_lag_counts_everything_before_the_first_worker_and_what_is_left_af
     group = f"freshet.{freshet.index}.abc"
     await freshet("publish", "-", stdin=b'{"id": "a", "text": "x"}\n' * 5)
     before = json.loads((await freshet("lag", "--json")).out)
-    ends = {TopicPartition(freshet.topic, entry["partition"]): entry["end"] for entry in before}
+    ends = {TopicPartition(entry["topic"], entry["partition"]): entry["end"] for entry in before}
     await commit(freshet.bootstrap, group, {part: max(end - 2, 0) for part, end in ends.items()})
     behind = json.loads((await freshet("lag", "--json")).out)
     await commit(freshet.bootstrap, group, ends)
@@ -140,6 +140,15 @@ async def test_lag_counts_everything_before_the_first_worker_and_what_is_left_af
     assert max(entry["seconds"] for entry in behind) > 0
     assert (table.code, table.out.splitlines()[-1]) == (0, "caught up")
     assert group in table.out
+
+
+async def test_what_must_be_processed_again_is_lag_too(freshet: Freshet):
+    async with AIOKafkaProducer(bootstrap_servers=freshet.bootstrap) as producer:
+        await producer.send_and_wait(f"{freshet.topic}.again", b"x", key=b"k", partition=1)
+    lags = json.loads((await freshet("lag", "--json")).out)
+    behind = [(entry["topic"], entry["partition"], entry["events"]) for entry in lags if entry["events"]]
+    assert behind == [(f"{freshet.topic}.again", 1, 1)]
+    assert (await freshet("lag")).out.splitlines()[-1].startswith("1 events behind")
 
 
 async def test_on_a_terminal_there_is_a_bar_with_rate_and_remaining_time(freshet: Freshet):

@@ -4,7 +4,7 @@ import uuid
 import pytest
 
 from freshet.local.processes import free_port
-from freshet.schemas.errors import PermanentError, SettingsError, TransientError
+from freshet.schemas.errors import MisfitError, PermanentError, TransientError
 from freshet.schemas.topics import DAY_MS, Topics, TopicSpec, findings, topic_specs
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.topics import create_topics, describe_topics, ensure_topics, prepare_topics
@@ -63,6 +63,7 @@ async def test_a_documents_topic_of_others_is_kept_and_its_sisters_follow_it(
     specs = specs_of(topics, partitions=3)
     settings = specs[0].configs | {"max.message.bytes": "5000000"}
     await create_as_others_do(kafka.bootstrap, {topics.documents: 5}, settings=settings)
+    await wait_until(lambda: describe_topics(connection, [topics.documents]), "the broker knows the topic")
     await ensure_topics(connection, specs)
 
     states = await describe_topics(connection, [spec.name for spec in specs])
@@ -76,7 +77,7 @@ async def test_a_topic_with_wrong_settings_stops_the_start_and_says_what_to_do(
     topics = some_topics()
     await create_as_others_do(kafka.bootstrap, {topics.documents: 2}, settings={"cleanup.policy": "delete"})
 
-    with pytest.raises(SettingsError) as raised:
+    with pytest.raises(MisfitError) as raised:
         await ensure_topics(connection, specs_of(topics))
     first = str(raised.value).splitlines()[0]
     assert first.startswith(f"{topics.documents}: cleanup.policy is delete, should be compact; change it with: ")
@@ -85,7 +86,7 @@ async def test_a_topic_with_wrong_settings_stops_the_start_and_says_what_to_do(
 async def test_where_creating_is_forbidden_missing_topics_are_told(connection: KafkaConnection):
     topics = some_topics()
 
-    with pytest.raises(SettingsError, match=rf"{topics.documents}: the topic is missing.*freshet topics create"):
+    with pytest.raises(MisfitError, match=rf"{topics.documents}: the topic is missing.*freshet topics create"):
         await ensure_topics(connection, specs_of(topics), create=False)
     assert await describe_topics(connection, [topics.documents]) == {}
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from freshet.schemas.errors import SettingsError, TransientError
+from freshet.schemas.errors import MisfitError, TransientError
 from freshet.search.index.base import VersionInfo
 from freshet.search.live import LiveIndex
 from tests.support.waiting import wait_until
@@ -32,11 +32,11 @@ async def test_without_a_live_version_it_says_so_until_there_is_one():
 
 async def test_a_version_that_cannot_be_served_is_refused_each_time():
     def refuse(info: VersionInfo) -> MemoryReader:
-        raise SettingsError(f"{info.name} was built for another model")
+        raise MisfitError(f"{info.name} was built for another model")
 
     live = LiveIndex(versions=Versions("one"), open_reader=refuse)
     for _ in range(2):
-        with pytest.raises(SettingsError, match="another model"):
+        with pytest.raises(MisfitError, match="another model"):
             await live.current()
 
 

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 from prometheus_client import CollectorRegistry
 
-from freshet.schemas.errors import TransientError
-from freshet.streams.lag import LagWatcher, Position, lag
+from freshet.schemas.errors import PermanentError, TransientError
+from freshet.schemas.topics import Topics
+from freshet.streams.lag import LagWatcher, Position, lag, lag_of_both
 from tests.support.waiting import wait_until
 
 NOW = 1_000.0
@@ -79,6 +80,32 @@ async def test_a_record_from_the_future_has_no_negative_age():
     assert found[0].seconds == 0.0
 
 
+class TwoTopics(Log):
+    """Another log for `documents.again`, where there is one."""
+
+    def __init__(self, documents: Position, again: Position | None) -> None:
+        super().__init__(documents)
+        self.again = again
+
+    async def positions(self, topic: str, group: str) -> list[Position]:
+        if topic == "documents":
+            return await super().positions(topic, group)
+        if self.again is None:
+            raise PermanentError("describe topics", f"there is no topic {topic}")
+        return [self.again]
+
+
+async def test_what_must_be_processed_again_is_lag_of_its_own_topic():
+    log = TwoTopics(Position(0, 0, 100, 90), Position(0, 0, 5, 3))
+    found = await lag_of_both(log, topics=Topics("documents"), group="g", clock=lambda: NOW)
+    assert [(each.topic, each.events) for each in found] == [("documents", 10), ("documents.again", 2)]
+
+
+async def test_an_again_topic_that_nobody_has_made_yet_is_left_out():
+    found = await lag_of_both(TwoTopics(Position(0, 0, 9, 9), None), topics=Topics("documents"), group="g")
+    assert [each.topic for each in found] == ["documents"]
+
+
 class Weather:
     """Kafka that comes and goes."""
 
@@ -97,7 +124,7 @@ class Weather:
 
 @contextlib.asynccontextmanager
 async def watching(weather: Weather, registry: CollectorRegistry) -> AsyncIterator[None]:
-    watcher = LagWatcher(weather.connect, topic="documents", group="g", registry=registry, every=0.01)
+    watcher = LagWatcher(weather.connect, topics=Topics("documents"), group="g", registry=registry, every=0.01)
     task = asyncio.create_task(watcher.run())
     yield
     assert not task.done()
@@ -112,6 +139,8 @@ async def test_the_gauges_follow_the_lag():
     async with watching(Weather(log), registry):
         await wait_until(lambda: registry.get_sample_value("freshet_consumer_lag_events", labels) == 10)
         assert (registry.get_sample_value("freshet_consumer_lag_seconds", labels) or 0) > 1_000_000
+        again = labels | {"topic": "documents.again"}
+        await wait_until(lambda: registry.get_sample_value("freshet_consumer_lag_events", again) == 10)
         log.now = [Position(3, 0, 100, 100)]
         await wait_until(lambda: registry.get_sample_value("freshet_consumer_lag_events", labels) == 0)
         await wait_until(lambda: registry.get_sample_value("freshet_consumer_lag_seconds", labels) == 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -272,5 +273,34 @@ async def test_whoever_has_partition_0_keeps_the_term_statistics_and_nobody_else
     await world.log._assigned(frozenset({1, 2}))
     await asyncio.sleep(0)
     assert world.keeping == 0
+    consuming.cancel()
+    await asyncio.wait([consuming])
+
+
+async def test_a_rebalance_waits_for_nothing_that_does_not_end() -> None:
+    """A chore that cannot be ended and a batch that is stuck have one deadline between them."""
+    stuck, begun, free = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def gate(step: str) -> None:
+        if step == "add":
+            stuck.set()
+            await free.wait()
+
+    async def stubborn() -> None:
+        begun.set()
+        while not free.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await free.wait()
+
+    world = World(gate, drain_seconds=0.05)
+    world.worker._keep_statistics = stubborn
+    consuming = asyncio.create_task(world.worker.consume(world.stages))
+    await begun.wait()
+    world.log.append("a", "one")
+    await stuck.wait()
+    async with asyncio.timeout(5):
+        await world.log._revoked(PARTITIONS)
+    assert not world.worker.joined
+    free.set()
     consuming.cancel()
     await asyncio.wait([consuming])

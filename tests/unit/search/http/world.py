@@ -153,6 +153,9 @@ class Versions:
     async def create(self, info: VersionInfo) -> None:
         raise NotImplementedError
 
+    async def record(self, version: str, facts: Mapping[str, object]) -> None:
+        raise NotImplementedError
+
     async def make_live(self, version: str) -> None:
         self.name = version
 

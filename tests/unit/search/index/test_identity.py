@@ -1,10 +1,11 @@
 import pytest
 
-from freshet.schemas.errors import SettingsError
+from freshet.schemas.errors import MisfitError
+from freshet.schemas.topics import Source
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Model
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.identity import Identity, check_fingerprint, check_source, is_group_of
+from freshet.search.index.identity import Identity, check_end, check_fingerprint, check_source, is_group_of
 from freshet.search.passages import Recipe
 
 IDENTITY = Identity("docs.v2", Model("openvino", "m", 8, 128), Recipe(window=128))
@@ -17,21 +18,55 @@ def test_a_group_belongs_to_its_index_and_to_none_whose_name_only_begins_like_it
     assert not is_group_of("docs.v2", "freshet.docs.v2.extra.0123")
 
 
+FOLLOWED = IDENTITY.info(topic="documents", partitions=4, topic_id="the-first")
+NEW_INDEX = "FRESHET_INDEX=docs.v2-2 "
+
+
+def test_a_version_may_follow_the_topic_that_it_was_made_for():
+    check_source(IDENTITY, FOLLOWED, "documents", Source("documents", 4, "the-first"))
+
+
+def test_brokers_that_tell_no_ids_and_versions_without_one_are_not_held_against_anybody():
+    check_source(IDENTITY, FOLLOWED, "documents", Source("documents", 4))
+    made_before = IDENTITY.info(topic="documents", partitions=4)
+    check_source(IDENTITY, made_before, "documents", Source("documents", 4, "any"))
+
+
 @pytest.mark.parametrize(
-    ("topic", "partitions", "told"),
-    [("other", 4, "give the new index another name"), ("documents", 8, "publish everything to a new topic")],
+    ("topic", "found", "told"),
+    [
+        ("other", Source("other", 4, "the-first"), ["FRESHET_TOPICS__DOCUMENTS=documents again", NEW_INDEX]),
+        ("documents", None, ["which is gone", "freshet topics create", NEW_INDEX]),
+        ("documents", Source("documents", 4, "another"), ["deleted and created again", "everything", NEW_INDEX]),
+        ("documents", Source("documents", 8, "another"), ["deleted and created again", "everything", NEW_INDEX]),
+        (
+            "documents",
+            Source("documents", 8, "the-first"),
+            ["with 4 partitions, but it has 8", f"{NEW_INDEX}FRESHET_TOPICS__DOCUMENTS=documents-2 freshet worker"],
+        ),
+    ],
+    ids=["another", "gone", "made anew", "made anew with more partitions", "grown"],
 )
-def test_a_version_that_follows_another_topic_or_one_that_has_grown_is_refused_with_what_to_do(topic, partitions, told):
-    info = IDENTITY.info(topic="documents", partitions=4)
-    check_source(info, topic="documents", partitions=4)
-    with pytest.raises(SettingsError, match=told) as error:
-        check_source(info, topic=topic, partitions=partitions)
-    assert str(error.value).endswith("with FRESHET_INDEX")
+def test_a_version_whose_topic_is_not_the_one_that_it_follows_is_refused_with_what_to_do(topic, found, told):
+    with pytest.raises(MisfitError) as error:
+        check_source(IDENTITY, FOLLOWED, topic, found)
+    assert all(each in str(error.value) for each in [*told, "freshet worker (and serve it with: "])
+    assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize(("committed", "end"), [(None, 0), (5, 5), (4, 5)])
+def test_a_version_may_be_as_far_as_its_topic(committed, end):
+    check_end(IDENTITY, FOLLOWED, 2, committed=committed, end=end)
+
+
+def test_a_version_that_is_further_than_its_topic_is_refused_with_what_to_do():
+    with pytest.raises(MisfitError, match=r"holds documents/2 up to offset 6, but that ends at 5.* freshet worker"):
+        check_end(IDENTITY, FOLLOWED, 2, committed=6, end=5)
 
 
 def test_an_index_without_words_is_refused_with_the_command_that_builds_another():
     before = VersionInfo("docs.v2__0123", 8, {"fingerprint": "0123", "model": "m", "window": 128})
-    with pytest.raises(SettingsError) as error:
+    with pytest.raises(MisfitError) as error:
         check_fingerprint(IDENTITY, before)
     told = str(error.value)
     assert "no words" in told
@@ -41,7 +76,7 @@ def test_an_index_without_words_is_refused_with_the_command_that_builds_another(
 
 def test_an_index_of_other_languages_is_refused_with_both_ways_out():
     german = Identity("docs", IDENTITY.model, IDENTITY.recipe, Bm25(("de",)))
-    with pytest.raises(SettingsError, match=r"words in de .* words in en .* FRESHET_SPARSE__… back, or build") as error:
+    with pytest.raises(MisfitError, match=r"words in de .* words in en .* FRESHET_SPARSE__… back, or build") as error:
         check_fingerprint(Identity("docs", IDENTITY.model, IDENTITY.recipe), german.info(topic="t", partitions=4))
     assert "FRESHET_INDEX=docs-2 freshet worker" in str(error.value)
     check_fingerprint(german, german.info(topic="t", partitions=4))

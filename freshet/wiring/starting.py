@@ -1,0 +1,108 @@
+"""What a worker looks at before it makes anything, and what it makes then.
+
+One that does not fit what is there ends with a MisfitError and leaves every topic, collection and alias as it is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+from freshet.schemas.errors import OutsideError, TransientError
+from freshet.schemas.topics import Source, TopicSpec
+from freshet.search.index.base import IndexVersions, VersionInfo
+from freshet.search.index.identity import TOPIC_ID, Identity, check_end, check_fingerprint, check_source
+from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.offsets import KafkaOffsets
+from freshet.streams.kafka.source import find_source
+from freshet.streams.kafka.topics import check_topics, describe_topics
+from freshet.streams.lag import Position
+from freshet.streams.retry import Retry, always
+
+LOOK_SECONDS: Final = 5.0  # between two looks of a worker that runs
+
+Find = Callable[[], Awaitable[Source | None]]
+
+
+async def check_start(
+    connection: KafkaConnection,
+    versions: IndexVersions,
+    wanted: Identity,
+    specs: tuple[TopicSpec, ...],
+    *,
+    create: bool,
+    retry: Retry,
+) -> None:
+    """Raise MisfitError where this worker must not work on what is there. Changes nothing; waits as `retry` does.
+
+    A missing topic is wrong unless `create`; the documents topic also once a version follows it.
+    """
+    topic = specs[0].name
+    describe = partial(describe_topics, connection, [spec.name for spec in specs])
+    found = await retry("reach Kafka and its topics", describe, always)
+    live = await retry("look at the index", partial(_known, versions, wanted), always)
+    if live is not None:
+        source = await retry("look at the topic", partial(find_source, connection, topic), always)
+        check_fit(wanted, live, topic, source)
+        stand = partial(_positions, connection, topic, wanted.group)
+        for each in await retry("read committed offsets", stand, always):
+            check_end(wanted, live, each.partition, committed=each.committed, end=each.end)
+    check_topics(specs, found, create=create)
+
+
+def check_fit(wanted: Identity, live: VersionInfo, topic: str, source: Source | None) -> None:
+    """Raise MisfitError where the version is not for the model of the settings, or not for this topic."""
+    check_fingerprint(wanted, live)
+    check_source(wanted, live, topic, source)
+
+
+async def prepare_index(versions: IndexVersions, wanted: Identity, source: Source) -> None:
+    """Make the version that the settings describe, or bring what is live up to date. Raises MisfitError."""
+    live = await versions.live()
+    info = await _known(versions, wanted)
+    if info is None:
+        info = wanted.info(topic=source.topic, partitions=source.partitions, topic_id=source.id)
+    check_fit(wanted, info, source.topic, source)
+    await versions.create(info)  # also adds the payload indexes that a version made earlier lacks
+    if source.id is not None and TOPIC_ID not in info.metadata:
+        await versions.record(info.name, {TOPIC_ID: source.id})
+    if live is None:
+        await versions.make_live(info.name)
+
+
+async def _known(versions: IndexVersions, wanted: Identity) -> VersionInfo | None:
+    """The live version, else one that the settings describe and that is not live yet."""
+    return await versions.describe(await versions.live() or wanted.version)
+
+
+async def _positions(connection: KafkaConnection, topic: str, group: str) -> list[Position]:
+    async with KafkaOffsets(connection) as offsets:
+        return await offsets.positions(topic, group)
+
+
+async def there(find: Find) -> Source:
+    """The topic, which must be there. Raises TransientError where it is not there yet."""
+    source = await find()
+    if source is None:
+        raise TransientError("look at the topic", "it is not there yet")
+    return source
+
+
+async def keep_looking(
+    find: Find,
+    check: Callable[[Source], None],
+    *,
+    every: float = LOOK_SECONDS,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Check the topic every so many seconds while it is there to be looked at; ends with what `check` raises."""
+    while True:
+        await sleep(every)
+        try:
+            source = await find()
+        except OutsideError:  # whoever consumes notices, too
+            continue
+        if source is not None:
+            check(source)

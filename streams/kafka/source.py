@@ -1,0 +1,128 @@
+"""The documents topic as the brokers know it, with its id: aiokafka speaks no protocol version that tells ids."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import Any, Final
+from uuid import UUID
+
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import UnknownTopicOrPartitionError, for_code
+from aiokafka.protocol.abstract import AbstractType
+from aiokafka.protocol.api import Request, RequestStruct, Response
+from aiokafka.protocol.metadata import MetadataRequest_v5
+from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Schema, TaggedFields
+
+from freshet.schemas.topics import Source
+from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.errors import kafka_errors, outside_error
+
+_OPERATION: Final = "look at the topic"
+_BY_NAME: Final = UUID(int=0)  # in a question; brokers that know no ids say nothing else
+
+
+async def find_source(connection: KafkaConnection, topic: str) -> Source | None:
+    """The topic of that name, or None. Changes nothing, not even where brokers make topics by themselves.
+
+    Raises TransientError, and DeniedError without the right to see it.
+    """
+    client = AIOKafkaClient(**connection.options())
+    try:
+        with kafka_errors(_OPERATION):
+            await client.bootstrap()
+            answer: Any = await client.send(client.get_random_node(), _TopicRequest(topic))
+    finally:
+        await client.close()
+    (told,) = answer.to_object()["topics"]
+    code = told["error_code"]
+    if code == UnknownTopicOrPartitionError.errno:
+        return None
+    if code:
+        raise outside_error(_OPERATION, for_code(code)(topic))
+    found = told.get("topic_id", _BY_NAME)
+    return Source(topic, len(told["partitions"]), None if found == _BY_NAME else str(found))
+
+
+class _Uuid(AbstractType[UUID]):
+    @classmethod
+    def encode(cls, value: UUID) -> bytes:
+        return value.bytes
+
+    @classmethod
+    def decode(cls, data: BytesIO) -> UUID:
+        return UUID(bytes=data.read(16))
+
+
+_TAGS: Final = ("tags", TaggedFields)
+
+
+class _Topic_v10(Response):  # noqa: N801 (aiokafka's way of naming versions)
+    API_KEY = 3
+    API_VERSION = 10
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        (
+            "brokers",
+            CompactArray(
+                ("node_id", Int32), ("host", CompactString()), ("port", Int32), ("rack", CompactString()), _TAGS
+            ),
+        ),
+        ("cluster_id", CompactString()),
+        ("controller_id", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("error_code", Int16),
+                ("topic", CompactString()),
+                ("topic_id", _Uuid),
+                ("is_internal", Boolean),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("error_code", Int16),
+                        ("partition", Int32),
+                        ("leader", Int32),
+                        ("leader_epoch", Int32),
+                        ("replicas", CompactArray(Int32)),
+                        ("isr", CompactArray(Int32)),
+                        ("offline_replicas", CompactArray(Int32)),
+                        _TAGS,
+                    ),
+                ),
+                ("authorized_operations", Int32),
+                _TAGS,
+            ),
+        ),
+        ("authorized_operations", Int32),
+        _TAGS,
+    )
+
+
+class _TopicRequest_v10(RequestStruct):  # noqa: N801
+    FLEXIBLE_VERSION = True
+    API_KEY = 3
+    API_VERSION = 10
+    RESPONSE_TYPE = _Topic_v10
+    SCHEMA = Schema(
+        ("topics", CompactArray(("topic_id", _Uuid), ("topic", CompactString()), _TAGS)),
+        ("allow_auto_topic_creation", Boolean),
+        ("include_cluster_authorized_operations", Boolean),
+        ("include_topic_authorized_operations", Boolean),
+        _TAGS,
+    )
+
+
+class _TopicRequest(Request[MetadataRequest_v5 | _TopicRequest_v10]):
+    """One topic by its name; in version 10 with its id, and in 5 for brokers before Kafka 2.8 without."""
+
+    API_KEY = 3
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+
+    def build(
+        self, request_struct_class: type[MetadataRequest_v5 | _TopicRequest_v10]
+    ) -> MetadataRequest_v5 | _TopicRequest_v10:
+        if issubclass(request_struct_class, _TopicRequest_v10):
+            return request_struct_class([(_BY_NAME, self._topic, {})], False, False, False, {})
+        return request_struct_class([self._topic], False)
