@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -74,6 +74,21 @@ async def lag(
         return PartitionLag(topic, each.partition, group, each.committed, each.end, events, seconds)
 
     return [of(each) for each in positions]
+
+
+async def waiting(
+    offsets: Offsets, *, topics: Iterable[str], group: str, clock: Callable[[], float] = time.time
+) -> dict[int, float]:
+    """By partition, the age (seconds) of the oldest record of any of these topics that is not done. Raises as Offsets.
+
+    Partitions where nothing waits are left out.
+    """
+    found: dict[int, float] = {}
+    for topic in topics:
+        for each in await lag(offsets, topic=topic, group=group, clock=clock):
+            if each.events:
+                found[each.partition] = max(each.seconds, found.get(each.partition, 0.0))
+    return found
 
 
 class LagWatcher:

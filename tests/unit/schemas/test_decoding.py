@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freshet.schemas.decoding import BadEvent, Reason, Record, Rules, decode, decode_body
@@ -161,6 +161,7 @@ def damaged(draw: st.DrawFn) -> bytes:
 values = st.none() | st.binary(max_size=200) | (st.text() | objects | nearly).map(str.encode) | damaged()
 
 
+@settings(deadline=None)
 @given(values, st.none() | keys, rules)
 def test_whatever_the_bytes_are_they_are_an_event_or_are_refused_with_a_reason(
     value: bytes | None, key: bytes | None, rules: Rules

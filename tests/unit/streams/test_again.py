@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freshet.schemas.again import Again, Why
@@ -100,6 +100,7 @@ def test_who_ends_such_a_record_with_a_null_ends_no_document() -> None:
         unwrap(replace(GOOD, value=None), TOPIC)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(HEADERS), st.none() | bytes_)), st.none() | bytes_, st.none() | bytes_)
 def test_whatever_such_a_record_is_it_is_taken_or_refused(
     headers: list[tuple[str, Any]], key: bytes | None, value: bytes | None
