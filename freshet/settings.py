@@ -151,6 +151,13 @@ class Worker(_Group):
     batch_bytes: int = Field(400_000, ge=1, description="most bytes of events in a batch")
     batch_tokens: int = Field(65_536, ge=1, description="most tokens of a batch that are embedded at once")
     ledger_bytes: int = Field(64 << 20, ge=0, description="memory for ledger records used lately, about")
+    tombstone_days: float = Field(
+        7,
+        ge=1,
+        le=3_650,
+        description="how late an event may come; ends of documents are remembered for so long, and then for as long as "
+        "dead letters are kept",
+    )
     nice: int = Field(0, ge=0, le=19, description="how far it steps back for other processes: the system's `nice`")
     shutdown_seconds: float = Field(5, gt=0, le=600, description="time for the batch in flight when told to stop")
     retry_seconds: float = Field(30, gt=0, le=600, description="longest wait between two tries of a failing call")

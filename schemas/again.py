@@ -17,6 +17,7 @@ class Why(Word):
     REPROCESSED = "reprocessed", "somebody asked for it"
 
 
+_NEWEST: Final = frozenset({Why.HEALED})
 _FORCED: Final = frozenset({Why.HEALED, Why.REPROCESSED})
 
 
@@ -31,6 +32,11 @@ class Again:
     why: Why
     attempts: int = 1
     version: int | None = None
+
+    @property
+    def newest(self) -> bool:
+        """Whether the log was looked at, and has nothing newer of the document."""
+        return self.why in _NEWEST
 
     @property
     def forced(self) -> bool:

@@ -32,6 +32,7 @@ class Reason(Word):
     KEY_MISMATCH = "key_mismatch", "the record has no key, or another one than its event says"
     NO_VERSION = "no_version", "the topic is ordered by version and the event has none"
     PARTITION_MOVED = "partition_moved", "the document is recorded under another partition"
+    FORGOTTEN = "forgotten", "it came again so late that the end of its document may be forgotten; publish it anew"
     REFUSED = "refused", "the model or the index refused this document, alone"
 
 

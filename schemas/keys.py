@@ -35,6 +35,11 @@ def ledger_id(key: str) -> str:
     return str(uuid.uuid5(NAMESPACE, f"ledger{_SEPARATOR}{key}"))
 
 
+def floor_id(partition: int) -> str:
+    """Point id of what is remembered of a partition's tombstones that are forgotten."""
+    return str(uuid.uuid5(NAMESPACE, f"floor{_SEPARATOR}{partition}"))
+
+
 def passage_id(key: str, text: str, occurrence: int, facets: str) -> str:
     """Point id of a passage: addressed by content, so that an unchanged passage is the same point.
 

@@ -18,6 +18,7 @@ RECORD_OVERHEAD_BYTES: Final = 64 * 1024  # key, headers and framing of a record
 
 CLEANUP: Final = "cleanup.policy"
 RETENTION: Final = "retention.ms"
+DELETE_RETENTION: Final = "delete.retention.ms"
 MAX_MESSAGE: Final = "max.message.bytes"
 UNLIMITED: Final = -1  # what Kafka calls a retention without end
 
@@ -112,7 +113,7 @@ def topic_specs(
     """What each topic must be like, the documents topic first."""
     events = {MAX_MESSAGE: max_event_bytes + RECORD_OVERHEAD_BYTES}
     copies = {MAX_MESSAGE: max_event_bytes + 2 * RECORD_OVERHEAD_BYTES}  # the same bytes with headers of ours
-    kept = {"delete.retention.ms": DELETE_RETENTION_MS}
+    kept = {DELETE_RETENTION: DELETE_RETENTION_MS}
     lag = {"min.compaction.lag.ms": MIN_COMPACTION_LAG_MS}
 
     def spec(

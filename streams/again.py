@@ -18,6 +18,7 @@ from freshet.streams.messages import Message
 
 BY_VALUE: Final = {each.value: each for each in Why}
 MOST_DIGITS: Final = 18  # of a number that fits 64 bits
+END_OF_LOGS: Final = 2**53  # offsets below are compared exactly by every index
 _BETWEEN: Final = b"\n"
 
 
@@ -40,7 +41,9 @@ def wrap(record: Record, again: Again, topic: str) -> Message:
 
 def unwrap(record: Record, topic: str) -> Record:
     """The record of `topic` that an `again` record holds, at its origin. Raises BadEvent where it is no such record."""
-    headers = dict(record.headers)
+    headers = {name: value or b"" for name, value in record.headers}  # what others write may have null headers
+    if record.value is None:
+        raise BadEvent(Reason.INVALID_VALUE, "a null ends the record; one to be processed again is told by a header")
     origin = _origin(headers)
     if (origin.topic, origin.partition) != (topic, record.partition):
         raise BadEvent(
@@ -65,11 +68,14 @@ def unwrap(record: Record, topic: str) -> Record:
 
 def _origin(headers: Mapping[str, bytes]) -> FreshnessToken:
     try:
-        return FreshnessToken.parse(headers["origin"].decode("ascii", "replace"))
+        origin = FreshnessToken.parse(headers["origin"].decode("ascii", "replace"))
     except KeyError as error:
         raise BadEvent(Reason.MISSING_FIELD, "the header is required", field="origin") from error
     except ValueError as error:
         raise BadEvent(Reason.INVALID_VALUE, str(error), field="origin") from error
+    if origin.offset >= END_OF_LOGS:
+        raise BadEvent(Reason.INVALID_VALUE, f"no log is as long as {origin} says", field="origin")
+    return origin
 
 
 def _why(headers: Mapping[str, bytes]) -> Why:

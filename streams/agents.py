@@ -84,5 +84,5 @@ def count_dead_letters(app: faust.App, topic: str, metrics: WorkerMetrics) -> No
     async def count(letters: faust.StreamT[bytes]) -> None:
         async for event in letters.events():
             if STATE not in event.headers:
-                reason = event.headers.get(DEAD_LETTER_REASON, b"")
+                reason = event.headers.get(DEAD_LETTER_REASON) or b""  # others may have written a null
                 metrics.dead_letter(reason.decode("ascii", "replace"))

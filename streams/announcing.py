@@ -87,9 +87,10 @@ class Announcer:
             "time": moment,
             "timestamp": str(round(record.timestamp * 1_000)),
         }
+        nothing = record.key is None and record.value is None  # which is no record for Kafka's client
         return Message(
             self._topics.dead_letters,
-            record.key,
+            b"" if nothing else record.key,
             record.value,
             headers=tuple((name, value.encode("utf-8", "replace")) for name, value in headers.items()),
         )

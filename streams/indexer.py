@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -24,7 +24,7 @@ from freshet.search.passages import Piece, Recipe, split
 from freshet.search.sparse import SparseVector
 from freshet.streams.batch import Assumption, Batch
 from freshet.streams.cutting import cut_by_tokens
-from freshet.streams.plan import DocumentPlan, NewPassage, collapse, plan_document
+from freshet.streams.plan import DocumentPlan, NewPassage, collapse, may_have_ended, plan_document
 from freshet.streams.remembered import RememberedLedger
 from freshet.streams.retry import AbandonedError, Retry
 from freshet.streams.writing import Written, write
@@ -33,12 +33,18 @@ INLINE_BYTES: Final = 10_000  # of events: so few are split in a millisecond or 
 Wanted = Callable[[], bool]
 
 
+async def nothing_forgotten(_partition: int) -> int:
+    """The floor of tombstones where none is ever forgotten."""
+    return -1
+
+
 class Indexer:
     """Keeps one index version true to the events that it is given, batch by batch and in order.
 
     `plan`, `embed` and `write` may work on three batches at once, each on one and in the order of the log. `saved` is
-    told the tokens of passages that kept their vectors. Ledger records are remembered in about `ledger_bytes`; of a
-    batch about `batch_tokens` are embedded at once, so that what is not wanted any more ends soon.
+    told the tokens of passages that kept their vectors; `floor` tells up to which offset a partition's tombstones may
+    be forgotten. Ledger records are remembered in about `ledger_bytes`; of a batch about `batch_tokens` are embedded at
+    once, so that what is not wanted any more ends soon.
     """
 
     def __init__(
@@ -52,6 +58,7 @@ class Indexer:
         retry: Retry,
         clock: Callable[[], float],
         saved: Callable[[int], None] = lambda _: None,
+        floor: Callable[[int], Awaitable[int]] = nothing_forgotten,
         ledger_bytes: int,
         batch_tokens: int,
     ) -> None:
@@ -63,6 +70,7 @@ class Indexer:
         self._retry = retry
         self._clock = clock
         self._saved = saved
+        self._floor = floor
         self._remembered = RememberedLedger(ledger_bytes)
         self._batch_tokens = batch_tokens
         self._in_flight: dict[str, Assumption] = {}
@@ -76,7 +84,7 @@ class Indexer:
             if assumption is not None and (stored is None or assumption.record.rank > stored.rank):
                 ledger[key] = assumption.record
                 batch.assumed[key] = assumption
-        await self._plan_documents(batch, list(batch.events), ledger)
+        await self._plan_documents(batch, list(batch.events), ledger, wanted)
         if not wanted():
             raise AbandonedError("plan")
         for plan in batch.writes(batch.plans):
@@ -122,7 +130,7 @@ class Indexer:
         ledger = await self._ledger(keys, wanted)
         for key in keys:
             batch.plans.pop(key, None)
-        await self._plan_documents(batch, keys, ledger)
+        await self._plan_documents(batch, keys, ledger, wanted)
         await self._divide(batch, batch.writes(keys), partial(self._embed, batch, wanted))
 
     def forget(self) -> None:
@@ -153,19 +161,33 @@ class Indexer:
     async def _ledger(self, keys: Collection[str], wanted: Wanted) -> dict[str, LedgerRecord]:
         return await self._retry("read the ledger", lambda: self._index.ledger(list(keys)), wanted)
 
-    async def _plan_documents(self, batch: Batch, keys: Sequence[str], ledger: dict[str, LedgerRecord]) -> None:
+    async def _plan_documents(
+        self, batch: Batch, keys: Sequence[str], ledger: dict[str, LedgerRecord], wanted: Wanted
+    ) -> None:
+        floors = await self._floors(batch, [key for key in keys if key not in ledger], wanted)
         if batch.bytes > INLINE_BYTES:
-            await asyncio.to_thread(self._plan_now, batch, keys, ledger)
+            await asyncio.to_thread(self._plan_now, batch, keys, ledger, floors)
         else:
-            self._plan_now(batch, keys, ledger)
+            self._plan_now(batch, keys, ledger, floors)
 
-    def _plan_now(self, batch: Batch, keys: Sequence[str], ledger: dict[str, LedgerRecord]) -> None:
+    async def _floors(self, batch: Batch, unknown: Sequence[str], wanted: Wanted) -> dict[int, int]:
+        """By partition, up to where tombstones may be forgotten; read after the ledger, and only where it matters."""
+        partitions = {each.partition for key in unknown for each in batch.events[key] if may_have_ended(each)}
+        return {
+            partition: await self._retry("read the floor of tombstones", partial(self._floor, partition), wanted)
+            for partition in partitions
+        }
+
+    def _plan_now(
+        self, batch: Batch, keys: Sequence[str], ledger: dict[str, LedgerRecord], floors: Mapping[int, int]
+    ) -> None:
         for key in keys:
             while events := batch.events[key]:
                 record = ledger.get(key)
                 newest = collapse(events, record, self._order)
+                floor = floors.get(newest.event.partition, -1)
                 try:
-                    plan = batch.plans[key] = plan_document(newest, record, self._order, self._split)
+                    plan = batch.plans[key] = plan_document(newest, record, self._order, self._split, floor=floor)
                     batch.terms.update(self._terms(plan))
                     break
                 except BadEvent as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -84,6 +84,21 @@ async def lag_of_both(
     found = await lag(offsets, topic=topics.documents, group=group, clock=clock)
     with suppress(PermanentError):
         found += await lag(offsets, topic=topics.again, group=group, clock=clock)
+    return found
+
+
+async def waiting(
+    offsets: Offsets, *, topics: Iterable[str], group: str, clock: Callable[[], float] = time.time
+) -> dict[int, float]:
+    """By partition, the age (seconds) of the oldest record of any of these topics that is not done. Raises as Offsets.
+
+    Partitions where nothing waits are left out.
+    """
+    found: dict[int, float] = {}
+    for topic in topics:
+        for each in await lag(offsets, topic=topic, group=group, clock=clock):
+            if each.events:
+                found[each.partition] = max(each.seconds, found.get(each.partition, 0.0))
     return found
 
 

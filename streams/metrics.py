@@ -35,6 +35,9 @@ class WorkerMetrics:
         self._events = {outcome: self._done.labels(outcome) for outcome in Outcome}
         self._stages = {stage: stages.labels(stage) for stage in STAGES}
         self._dead = {reason.value: self._letters.labels(reason) for reason in Reason}
+        self._purged = Counter(
+            "freshet_tombstones_purged", "Ends of documents that were forgotten, being old enough", registry=registry
+        )
         self._batch = Histogram("freshet_batch_events", "Events fetched together", buckets=_EVENTS, registry=registry)
         self._freshness = Histogram(
             "freshet_freshness_seconds",
@@ -54,6 +57,9 @@ class WorkerMetrics:
     def searchable(self, seconds: float) -> None:
         self._freshness.observe(max(seconds, 0))
         self._spread.add(max(seconds, 0))
+
+    def purged(self, tombstones: int) -> None:
+        self._purged.inc(tombstones)
 
     def dead_letter(self, reason: str) -> None:
         """Count a record seen in the dead-letter topic; a reason that this version does not know counts as refused."""

@@ -115,9 +115,16 @@ def _is_forced(event: Event) -> bool:
     return event.again is not None and event.again.forced
 
 
-def plan_document(newest: Newest, record: LedgerRecord | None, order: Order, split: Split) -> DocumentPlan:
-    """What the newest event of a document means for what the ledger says of it. Raises BadEvent (partition_moved)."""
+def plan_document(
+    newest: Newest, record: LedgerRecord | None, order: Order, split: Split, *, floor: int = -1
+) -> DocumentPlan:
+    """What the newest event of a document means for what the ledger says of it.
+
+    Up to the offset `floor` the partition's tombstones may be forgotten. Raises BadEvent (partition_moved, forgotten).
+    """
     event = newest.event
+    if record is None and may_have_ended(event) and event.offset <= floor:
+        raise _forgotten(event)
     if record is not None and record.partition != event.partition:
         raise _moved(event, record)
     if record is not None and newest.rank == record.rank and not newest.forced:
@@ -132,6 +139,11 @@ def plan_document(newest: Newest, record: LedgerRecord | None, order: Order, spl
     if event.upsert is None:
         return _tombstone(newest, record, digests)
     return _upsert(newest, event.upsert, record, digests, split)
+
+
+def may_have_ended(event: Event) -> bool:
+    """Whether its document, where the ledger does not know it, may have ended after the event."""
+    return event.again is not None and not event.again.newest
 
 
 def _rank(event: Event, top: Rank, record: LedgerRecord | None, order: Order) -> Rank:
@@ -164,6 +176,14 @@ def _digests(event: Event) -> Digests:
     if body is None:
         return DELETED, DELETED
     return digest(body.title, body.text), digest(canonical_json(body.metadata))
+
+
+def _forgotten(event: Event) -> BadEvent:
+    return BadEvent(
+        Reason.FORGOTTEN,
+        f"the index has forgotten which documents of partition {event.partition} ended up to offset {event.offset} "
+        "and beyond, and this may be one of them; publish the document anew",
+    )
 
 
 def _moved(event: Event, record: LedgerRecord) -> BadEvent:

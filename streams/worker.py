@@ -67,6 +67,7 @@ class Worker:
         clock: Callable[[], float],
         sweep: Callable[[int, int], Awaitable[int]],
         keep_statistics: Callable[[], Coroutine[Any, Any, None]],
+        purge: Callable[[frozenset[int]], Coroutine[Any, Any, None]],
         batch_bytes: int,
         drain_seconds: float,
     ) -> None:
@@ -81,6 +82,7 @@ class Worker:
         self._clock = clock
         self._sweep = sweep
         self._keep_statistics = keep_statistics
+        self._purge = purge
         self._chores: set[asyncio.Task[None]] = set()
         self._batch_bytes = batch_bytes
         self._drain_seconds = drain_seconds
@@ -154,6 +156,7 @@ class Worker:
         self._partitions = partitions
         self._fetching.set()
         self._begin(self._sweep_all(partitions))
+        self._begin(self._purge(partitions))
         if STATISTICS_PARTITION in partitions:
             self._begin(self._keep_statistics())
 

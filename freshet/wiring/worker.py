@@ -24,6 +24,7 @@ from freshet.search.health import Check
 from freshet.search.http.serving import serve
 from freshet.search.index.identity import Identity, check_source
 from freshet.search.index.qdrant.statistics import QdrantStatistics
+from freshet.search.index.qdrant.tombstones import QdrantTombstones
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.qdrant.writer import QdrantWriter
 from freshet.settings import WORKER_PROBE_PORT, Settings
@@ -49,6 +50,7 @@ from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
 from freshet.wiring.living import Replaced, see, watch_standing
 from freshet.wiring.parts import identity, kafka_connection, load_model, new_registry, open_embedder, qdrant_client
+from freshet.wiring.purging import purging
 from freshet.wiring.starting import check_start, keep_looking, prepare_index, there
 
 logger = logging.getLogger(__name__)
@@ -120,6 +122,7 @@ async def worker_process(
         stack.push_async_callback(log.stop)
         writer = QdrantWriter(client, collection=version.version, dimension=embedder.model.dimension)
         replaced = Replaced()
+        tombstones = QdrantTombstones(client, collection=version.version)
         worker = Worker(
             consumer=partial(_consumer, settings, connection, topics, version, replaced),
             indexer=Indexer(
@@ -133,6 +136,7 @@ async def worker_process(
                 saved=spent.saved,
                 ledger_bytes=settings.worker.ledger_bytes,
                 batch_tokens=settings.worker.batch_tokens,
+                floor=tombstones.floor,
             ),
             announcer=Announcer(sink=sink, topics=topics, version=version.version, clock=time.time),
             metrics=metrics,
@@ -143,6 +147,7 @@ async def worker_process(
             clock=time.time,
             sweep=partial(_sweep, writer),
             keep_statistics=partial(keep_statistics, QdrantStatistics(client, collection=version.version), retry),
+            purge=purging(settings, connection, version.group, tombstones, retry=retry, purged=metrics.purged).run,
             batch_bytes=settings.worker.batch_bytes,
             drain_seconds=settings.worker.shutdown_seconds,
         )

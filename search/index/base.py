@@ -123,6 +123,28 @@ class IndexWriter(Protocol):
         ...
 
 
+class Tombstones(Protocol):
+    """What forgets the ends of documents."""
+
+    def ended(self, partition: int, *, before: float) -> AsyncIterator[Sequence[LedgerRecord]]:
+        """Pages of a partition's tombstones that were written before a moment, in seconds since the epoch."""
+        ...
+
+    async def purge(self, ended: Sequence[LedgerRecord]) -> None:
+        """Forget tombstones of ONE partition, each only where it still stands as it was read.
+
+        Before that the partition's floor is raised to the highest of their offsets. Idempotent.
+        """
+        ...
+
+    async def floor(self, partition: int) -> int:
+        """The highest offset of a tombstone of this partition that may have been forgotten; -1 where none was.
+
+        Read it after the ledger: then a tombstone is seen in the one or in the other.
+        """
+        ...
+
+
 class StatisticsStore(Protocol):
     """Where the snapshots of term statistics are made and kept."""
 

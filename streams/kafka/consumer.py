@@ -33,6 +33,8 @@ FETCH_BYTES: Final = 8_000_000  # a record that is larger still comes, alone
 POLL_MS: Final = 1_000
 APART_MS: Final = 200
 PAUSE_AFTER_ERROR: Final = 1.0
+# The second of a header whose name is not UTF-8, which some clients send: aiokafka cannot read past it.
+UNREADABLE: Final = (KafkaError, UnicodeDecodeError)
 logger = logging.getLogger(__name__)
 
 
@@ -107,7 +109,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         try:
             found = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._max_events)
             self.failing = False
-        except KafkaError as error:
+        except UNREADABLE as error:
             self.failing = True
             self._complain(error)
             found = await self._fetch_apart(consumer)
@@ -126,7 +128,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
             try:
                 await self._go_back(consumer, partition)
                 found |= await consumer.getmany(partition, timeout_ms=APART_MS, max_records=self._max_events)
-            except KafkaError as error:
+            except UNREADABLE as error:
                 self._complain(error)
         if not any(found.values()):
             await asyncio.sleep(PAUSE_AFTER_ERROR)
@@ -141,7 +143,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         else:
             consumer.seek(partition, left)
 
-    def _complain(self, error: KafkaError) -> None:
+    def _complain(self, error: Exception) -> None:
         """Once for each complaint, until the next rebalance."""
         text = f"{type(error).__name__}: {error}"
         if text not in self._complaints:

@@ -26,15 +26,16 @@ async def started() -> AsyncIterator[Callable[[Process], object]]:
 def make_road(
     kafka: KafkaServer, qdrant: QdrantServer, model_folder: object, log_name: Callable[[str], str]
 ) -> Callable[..., Road]:
-    """A road over the shared servers; keyword arguments are settings by their variables."""
+    """A road over the shared servers; keyword arguments are settings by their variables, but for the module."""
 
-    def make(**settings: str) -> Road:
+    def make(*, module: str = "freshet", **settings: str) -> Road:
         return Road(
             bootstrap=kafka.bootstrap,
             qdrant_url=qdrant.url,
             qdrant_key=qdrant.api_key,
             log_name=log_name,
             settings=settings,
+            module=module,
         )
 
     return make

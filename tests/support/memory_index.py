@@ -24,6 +24,7 @@ class Points:
 
     passages: dict[str, Passage] = field(default_factory=dict)
     ledger: dict[str, LedgerRecord] = field(default_factory=dict)
+    floors: dict[int, int] = field(default_factory=dict)
 
 
 class MemoryIndex:
@@ -65,6 +66,23 @@ class MemoryIndex:
                 there = self.points.passages.get(point)
                 if there is not None and (there.rank <= each.at_most or "delete_fence" in self._without):
                     del self.points.passages[point]
+
+    async def ended(self, partition: int, *, before: float) -> AsyncIterator[Sequence[LedgerRecord]]:
+        await self._gate("ended")
+        here = [each for each in self.points.ledger.values() if each.partition == partition]
+        yield [each for each in here if each.deleted and each.searchable_at < before]
+
+    async def purge(self, ended: Sequence[LedgerRecord]) -> None:
+        await self._gate("purge")
+        for each in ended:
+            floor = self.points.floors.get(each.partition, -1)
+            self.points.floors[each.partition] = max(floor, each.offset)
+            if self.points.ledger.get(each.key) == each or "purge_fence" in self._without:
+                self.points.ledger.pop(each.key, None)
+
+    async def floor(self, partition: int) -> int:
+        await self._gate("floor")
+        return self.points.floors.get(partition, -1)
 
     async def stored(self, partition: int, *, below: int) -> AsyncIterator[Sequence[StoredPassage]]:
         await self._gate("stored")

@@ -12,9 +12,11 @@ from typing import Final
 from qdrant_client import models
 
 from freshet.schemas.filters import Filter
+from freshet.schemas.keys import ledger_id
 from freshet.schemas.positions import Rank
 from freshet.search.index.qdrant.filters import to_qdrant
 from freshet.search.index.qdrant.payloads import (
+    FLOOR,
     LEDGER,
     PASSAGE,
     STATISTICS,
@@ -22,7 +24,7 @@ from freshet.search.index.qdrant.payloads import (
     microseconds,
     rank_payload,
 )
-from freshet.search.index.records import Displaced
+from freshet.search.index.records import Displaced, LedgerRecord
 
 # Payload indexes, so that conditions stay cheap, and are allowed where an operator has turned strict mode on.
 INDEXES: Final[dict[str, models.PayloadFieldSchema]] = {
@@ -108,6 +110,31 @@ def displaced(items: Sequence[Displaced]) -> models.Filter:
             for item in items
         ]
     )
+
+
+def tombstones(partition: int, before: float) -> models.Filter:
+    """The tombstones of a partition that were written before a moment, in seconds since the epoch."""
+    ended = [_equals("kind", LEDGER), _equals("deleted", value=True), _equals("partition", partition)]
+    return models.Filter(must=[*ended, searchable(lt=before)])
+
+
+def still_ended(records: Sequence[LedgerRecord]) -> models.Filter:
+    """Each of these tombstones where it still stands as it was read."""
+    return models.Filter(should=[_as_read(record) for record in records])
+
+
+def _as_read(record: LedgerRecord) -> models.Filter:
+    seen = {"partition": record.partition, **rank_payload(record.rank)}
+    seen["searchable_at"] = microseconds(record.searchable_at)
+    here = models.HasIdCondition(has_id=[ledger_id(record.key)])
+    ended = _equals("deleted", value=True)
+    return models.Filter(must=[here, ended, *(_equals(field, value) for field, value in seen.items())])
+
+
+def floor_below(partition: int, offset: int) -> models.Filter:
+    """The floor of a partition's tombstones, where it is lower."""
+    lower = models.FieldCondition(key="offset", range=models.Range(lt=offset))
+    return models.Filter(must=[_equals("kind", FLOOR), _equals("partition", partition), lower])
 
 
 def _asked(filters: Filter | None, tenant: str | None) -> list[models.Condition]:

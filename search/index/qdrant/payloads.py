@@ -18,6 +18,7 @@ PASSAGE: Final = "passage"  # the kinds of point
 LEDGER: Final = "ledger"
 STATISTICS: Final = "statistics"
 STATISTICS_PART: Final = "statistics part"
+FLOOR: Final = "floor"  # of the tombstones that are forgotten
 # Conditions on ranges compare as 64-bit floats, which are exact to 2^53 only. Offsets stay below; versions, which may
 # well be nanoseconds, are therefore kept as two words of 32 bits.
 RANK: Final = ("rank_high", "rank_low", "offset")

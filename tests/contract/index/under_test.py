@@ -7,9 +7,18 @@ import uuid
 from qdrant_client import AsyncQdrantClient
 
 from freshet.schemas.filters import Filter
-from freshet.search.index.base import IndexReader, IndexVersions, IndexWriter, Query, StatisticsStore, VersionInfo
+from freshet.search.index.base import (
+    IndexReader,
+    IndexVersions,
+    IndexWriter,
+    Query,
+    StatisticsStore,
+    Tombstones,
+    VersionInfo,
+)
 from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.search.index.qdrant.statistics import QdrantStatistics
+from freshet.search.index.qdrant.tombstones import QdrantTombstones
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.qdrant.writer import QdrantWriter
 from freshet.search.index.records import Hit
@@ -29,6 +38,7 @@ class Index:
         self.reader: IndexReader = self.reader_of(self.name)
         self.writer: IndexWriter = self.writer_of(self.name)
         self.statistics: StatisticsStore = QdrantStatistics(client, collection=self.name)
+        self.tombstones: Tombstones = QdrantTombstones(client, collection=self.name)
         self.versions: IndexVersions = self.versions_of(self.alias)
 
     def new_name(self) -> str:

@@ -7,11 +7,12 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freshet.schemas.decoding import BadEvent, Reason, Record, Rules, decode, decode_body
-from freshet.schemas.events import Delete, Upsert
+from freshet.schemas.events import Upsert
+from freshet.schemas.keys import canonical_json
 from freshet.schemas.positions import Order
 
 GOOD = {"type": "upsert", "id": "a", "text": "x"}
@@ -129,10 +130,47 @@ def test_in_version_order_a_null_needs_none() -> None:
     assert decode(record(None), VERSIONED).body is None
 
 
-@given(st.binary(max_size=200) | st.text().map(str.encode), st.binary(max_size=20))
-def test_whatever_the_bytes_are_they_decode_or_are_refused_with_a_reason(value: bytes, key: bytes) -> None:
+numbers = st.sampled_from(["1e400", "-1e400", "NaN", "Infinity", "-0", str(10**400), "9" * 5_000, str(2**63), "1.0"])
+leaves = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
+trees = st.recursive(leaves, lambda some: st.lists(some) | st.dictionaries(st.text(), some), max_leaves=10)
+fields = st.sampled_from(["type", "id", "text", "title", "metadata", "version", "occurred_at", "tenant", "more"])
+texts = st.sampled_from(["upsert", "delete", "a", "t", "2026-11-20T12:00:00Z", "\ud800", "\x00", "x" * 3_000])
+members = st.tuples(fields, trees.map(json.dumps) | numbers | texts.map(json.dumps))
+objects = st.lists(members.map(lambda each: f'"{each[0]}":{each[1]}')).map(
+    lambda several: "{" + ",".join(several) + "}"
+)
+nearly = st.lists(members).map(
+    lambda more: json.dumps(GOOD)[:-1] + "".join(f',"{name}":{value}' for name, value in more) + "}"
+)
+keys = st.binary(max_size=20) | st.sampled_from([b"a", b"t/a", b"/", b"k" * 600])
+rules = st.builds(
+    Rules, tenants=st.booleans(), order=st.sampled_from(Order), max_bytes=st.sampled_from([50, 1_000_000])
+)
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A good event in which some bytes are others."""
+    value = bytearray(json.dumps({**GOOD, "metadata": {"n": [1.5, {"a": "\u00df"}]}}).encode())
+    for _ in range(draw(st.integers(1, 5))):
+        at = draw(st.integers(0, len(value)))
+        value[at : at + draw(st.integers(0, 5))] = draw(st.binary(max_size=5))
+    return bytes(value)
+
+
+values = st.none() | st.binary(max_size=200) | (st.text() | objects | nearly).map(str.encode) | damaged()
+
+
+@settings(deadline=None)
+@given(values, st.none() | keys, rules)
+def test_whatever_the_bytes_are_they_are_an_event_or_are_refused_with_a_reason(
+    value: bytes | None, key: bytes | None, rules: Rules
+) -> None:
     with suppress(BadEvent):
-        assert isinstance(decode(record(value, key), Rules()).body, Upsert | Delete)
+        event = decode(record(value, key), rules)
+        assert event.key.encode() == key
+        assert isinstance(event.time, float)
+        canonical_json(event.upsert.metadata if event.upsert else {}).encode()  # raises where it cannot be stored
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,11 @@
 """An event that is to be processed again is the same event, at the same place, wherever its copy lies."""
 
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freshet.schemas.again import Again, Why
@@ -17,7 +19,7 @@ records = st.builds(
     Record,
     topic=st.just(TOPIC),
     partition=st.integers(0, 1_000),
-    offset=st.integers(0, 10**17),
+    offset=st.integers(0, 2**53 - 1),
     timestamp=st.integers(0, 10**12).map(lambda ms: ms / 1_000),
     key=st.none() | bytes_.filter(bool),
     value=st.none() | bytes_,
@@ -50,6 +52,7 @@ def test_a_null_is_no_null_there_lest_compaction_forget_it() -> None:
     assert wrap(Record(TOPIC, 0, 1, 0.0, b"k", None), Again(Why.REINSTATED), AGAIN).value == b""
 
 
+HEADERS = ("origin", "reason", "attempts", "timestamp", "version", "null")
 GOOD = arrived(wrap(Record(TOPIC, 2, 7, 1.0, b"k", b"{}"), Again(Why.RETRIED), AGAIN))
 
 
@@ -76,6 +79,36 @@ def test_a_record_that_we_did_not_write_is_refused_with_the_header_at_fault(
     with pytest.raises(BadEvent) as caught:
         unwrap(bad, TOPIC)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("name", ["origin", "reason", "attempts", "timestamp"])
+def test_a_header_that_others_wrote_as_null_is_refused_like_any_that_says_nothing(name: str) -> None:
+    headers: tuple[Any, ...] = tuple((each, None if each == name else value) for each, value in GOOD.headers)
+    with pytest.raises(BadEvent) as caught:
+        unwrap(replace(GOOD, headers=headers), TOPIC)
+    assert caught.value.field == name
+
+
+def test_a_place_beyond_all_logs_is_refused_lest_nothing_ever_be_newer() -> None:
+    beyond = wrap(Record(TOPIC, 2, 2**53, 1.0, b"k", b"{}"), Again(Why.RETRIED), AGAIN)
+    with pytest.raises(BadEvent, match="no log is as long"):
+        unwrap(arrived(beyond), TOPIC)
+
+
+def test_who_ends_such_a_record_with_a_null_ends_no_document() -> None:
+    with pytest.raises(BadEvent, match="a null ends the record"):
+        unwrap(replace(GOOD, value=None), TOPIC)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(HEADERS), st.none() | bytes_)), st.none() | bytes_, st.none() | bytes_)
+def test_whatever_such_a_record_is_it_is_taken_or_refused(
+    headers: list[tuple[str, Any]], key: bytes | None, value: bytes | None
+) -> None:
+    said = dict(GOOD.headers) | dict(headers)
+    for each in (tuple(headers), tuple(said.items())):
+        with suppress(BadEvent):
+            assert unwrap(replace(GOOD, headers=each, key=key, value=value), TOPIC).topic == TOPIC
 
 
 def test_a_record_without_a_key_is_refused() -> None:

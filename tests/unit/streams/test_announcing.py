@@ -62,6 +62,14 @@ def kinds(sink: Sink) -> list[str]:
     return [json.loads(message.value or b"")["kind"] for message in sink.sent]
 
 
+async def test_a_dead_letter_of_nothing_at_all_is_still_a_record_that_kafkas_client_takes() -> None:
+    """An event without a key and without a value, as it comes back from a retry."""
+    sink, record = Sink(), Record("documents", 2, 7, 1.0, None, None)
+    letter = DeadLetter(record, BadEvent(Reason.KEY_MISMATCH, "the record has no key"))
+    await announcer(sink).announce(Batch((record,), {}, {}, 0, dead=[letter]))
+    assert (sink.sent[0].key, sink.sent[0].value) == (b"", None)
+
+
 async def test_a_dead_letter_keeps_key_bytes_origin_and_reason() -> None:
     sink = Sink()
     await announcer(sink).announce(dead(b"\xffbytes", BadEvent(Reason.NOT_UTF8, "not UTF-8", field="text")))

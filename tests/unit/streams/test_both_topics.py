@@ -199,7 +199,7 @@ async def test_nulls_in_version_order(log: list[Written]) -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("order", list(Order))
 @given(log=logs, seed=st.integers(0, 2**32))
-@settings(max_examples=count(10_000))
+@settings(max_examples=count(10_000), deadline=None)
 def test_however_both_topics_are_read_and_compacted_the_index_is_the_fold(
     order: Order, log: list[Written], seed: int
 ) -> None:
@@ -208,6 +208,7 @@ def test_however_both_topics_are_read_and_compacted_the_index_is_the_fold(
 
 @pytest.mark.parametrize("order", list(Order))
 @given(log=logs, seed=st.integers(0, 2**32))
+@settings(deadline=None)
 def test_what_compaction_removed_before_it_could_be_read_back_is_put_together(
     order: Order, log: list[Written], seed: int
 ) -> None:

@@ -27,6 +27,7 @@ from freshet.streams import sweep as sweeping
 from freshet.streams.batch import Batch
 from freshet.streams.indexer import Indexer
 from freshet.streams.plan import DocumentPlan
+from freshet.streams.purging import purge
 from freshet.streams.retry import Retry, Weather
 from freshet.streams.sweep import sweep
 from tests.support.embedder import CountingEmbedder, vector_of
@@ -42,10 +43,13 @@ RULES = (
     "delete_fence",  # and only up to its rank
     "sweep_below",  # the sweep stays below the committed offset, or takes only what is older than its record
     "sweep_fence",  # and removes only at the rank that it saw
+    "purge_age",  # a tombstone is forgotten only once everybody who slept when it was written has ended
+    "purge_fence",  # and only as it was read
 )
 SEEDS = 3_000
 RUNS = count(3_000)
 STEPS = 120
+LATE = 8  # events, which are the clock here: none has a version that is further behind the others'
 RECIPE = Recipe(window=4)  # one or two words a passage
 
 
@@ -170,7 +174,7 @@ class World:
             recipe=RECIPE,
             text=Bm25(),
             retry=Retry(weather=Weather(), longest_wait=1),
-            clock=lambda: 1.0,
+            clock=lambda: float(len(self.log)),
             ledger_bytes=self.seed % 2 << 20,
             batch_tokens=3,
         )
@@ -215,6 +219,19 @@ class World:
         async def work() -> None:
             index = MemoryIndex(self.points, actor.gate, without=self.without)
             await sweep(index, 0, below=self.committed, sleep=sleep)
+
+        return actor.start(work())
+
+    def spawn_purge(self) -> Actor:
+        actor = Actor()
+
+        async def sleep(_: float) -> None:
+            await actor.gate("pause")
+
+        async def work() -> None:
+            index = MemoryIndex(self.points, actor.gate, without=self.without)
+            before = len(self.log) + 1 if self.order is Order.LOG else self.committed - LATE
+            await purge(index, 0, before=before, sleep=sleep)
 
         return actor.start(work())
 
@@ -291,8 +308,11 @@ async def run(seed: int, without: frozenset[str] = frozenset(), order: Order = O
                 owner = world.spawn_worker()
             elif x < 0.93 and zombies:
                 await advance(zombies, dice.choice(zombies), dice.randint(1, 3), refused)
-            elif x < 0.96:
+            elif x < 0.945:
                 sweeps.append(world.spawn_sweep())
+            elif x < 0.96:
+                if not zombies or "purge_age" in without:
+                    sweeps.append(world.spawn_purge())
             elif sweeps:
                 await advance(sweeps, dice.choice(sweeps), 1)
             world.check()

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from freshet.schemas.errors import PermanentError, TransientError
 from freshet.schemas.topics import Topics
-from freshet.streams.lag import LagWatcher, Position, lag, lag_of_both
+from freshet.streams.lag import LagWatcher, Position, lag, lag_of_both, waiting
 from tests.support.waiting import wait_until
 
 NOW = 1_000.0
@@ -35,6 +35,17 @@ async def measured(*positions: Position) -> list[tuple[int, float]]:
 
 async def test_lag_counts_from_the_committed_offset_and_the_age_of_its_record():
     assert await measured(Position(0, begin=0, end=100, committed=90)) == [(10, NOW - 90)]
+
+
+async def test_what_waits_is_as_old_as_its_oldest_record_in_any_of_the_topics():
+    log = Log(Position(0, 0, 100, 90), Position(1, 0, 100, 100))
+
+    async def positions(topic, group):
+        return log.now if topic == "documents" else [Position(0, 0, 50, 40), Position(1, 0, 0, None)]
+
+    log.positions = positions  # type: ignore[method-assign]
+    found = await waiting(log, topics=["documents", "documents.again"], group="g", clock=lambda: NOW)
+    assert found == {0: NOW - 40}
 
 
 async def test_a_group_that_never_committed_has_everything_before_it():

@@ -138,7 +138,9 @@ async def test_what_the_worker_buried_is_dug_out_as_it_was(key, value, milliseco
     await announcer.announce(batch)
     buried = topic.records[0]
     letter = read(buried)
-    assert original(letter, buried) == replace(record, headers=())
+    # No record of a compacted topic lacks a key; where nothing at all is there, the letter has an empty one.
+    kept = b"" if key is None and value is None else key
+    assert original(letter, buried) == replace(record, headers=(), key=kept)
     assert (letter.reason, letter.attempts, letter.size) == ("not_json", 1, len(value or b""))
 
 

@@ -112,6 +112,7 @@ class World:
         self.stages = Stages()
         self._log: Log | None = None
         self.keeping = 0
+        self.purging: frozenset[int] = frozenset()
 
         def consumer(**listeners: Any) -> Log:
             self._log = Log(**listeners)
@@ -126,6 +127,13 @@ class World:
                 await asyncio.Event().wait()
             finally:
                 self.keeping -= 1
+
+        async def purge(partitions: frozenset[int]) -> None:
+            self.purging = partitions
+            try:
+                await asyncio.Event().wait()
+            finally:
+                self.purging = frozenset()
 
         self.worker = self.stages.worker = Worker(
             consumer=consumer,  # type: ignore[arg-type]
@@ -149,6 +157,7 @@ class World:
             clock=lambda: 1.0,
             sweep=sweep,
             keep_statistics=keep_statistics,
+            purge=purge,
             batch_bytes=1_000_000,
             drain_seconds=drain_seconds,
         )
@@ -304,3 +313,17 @@ async def test_a_rebalance_waits_for_nothing_that_does_not_end() -> None:
     free.set()
     consuming.cancel()
     await asyncio.wait([consuming])
+
+
+async def test_ends_of_documents_are_forgotten_by_whoever_has_their_partitions() -> None:
+    world = World()
+    consuming = asyncio.create_task(world.worker.consume(world.stages))
+    await world.log.asked.wait()
+    await wait_until(lambda: world.purging == PARTITIONS, "the owner purges")
+    await world.log._revoked(PARTITIONS)
+    assert world.purging == frozenset()
+    await world.log._assigned(frozenset({1, 2}))
+    await wait_until(lambda: world.purging == {1, 2}, "and again what it has then")
+    consuming.cancel()
+    await asyncio.wait([consuming])
+    assert world.purging == frozenset()
