@@ -42,7 +42,9 @@ def new_registry() -> CollectorRegistry:
 
 
 def kafka_connection(settings: Settings, process: str, *, timeout: float = 30.0) -> KafkaConnection:
-    return KafkaConnection(settings.kafka.bootstrap_servers, client_id=f"freshet-{process}", timeout=timeout)
+    """How a process of ours reaches Kafka; `timeout` in seconds bounds each request."""
+    given = settings.kafka
+    return KafkaConnection(given.bootstrap_servers, f"freshet-{process}", timeout, given.security())
 
 
 async def open_embedder(
