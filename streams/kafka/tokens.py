@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote_plus
 
 import aiohttp
 from aiokafka.abc import AbstractTokenProvider
@@ -32,7 +33,8 @@ class ClientTokens(AbstractTokenProvider):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._url = url
-        self._login = aiohttp.BasicAuth(client, secret)
+        login = aiohttp.encode_basic_auth(quote_plus(client), quote_plus(secret))  # RFC 6749, section 2.3.1
+        self._headers = {"Authorization": login, "Accept": "application/json"}
         self._form = {"grant_type": "client_credentials", **({"scope": scope} if scope else {})}
         self._ca_file = ca_file
         self._clock = clock
@@ -57,7 +59,9 @@ class ClientTokens(AbstractTokenProvider):
         try:
             async with (
                 aiohttp.ClientSession(timeout=timeout) as session,
-                session.post(self._url, data=self._form, auth=self._login, ssl=self._trust()) as answer,
+                session.post(
+                    self._url, data=self._form, headers=self._headers, ssl=self._trust(), allow_redirects=False
+                ) as answer,
             ):
                 return _told(self._url, answer.status, await answer.json(content_type=None))
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
