@@ -36,7 +36,15 @@ from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.lag import LagWatcher
 from freshet.streams.publisher import Publisher
 from freshet.wiring.access import check_exposure, http_options, open_limiter
-from freshet.wiring.parts import identity, kafka_connection, load_model, new_registry, open_embedder, qdrant_client
+from freshet.wiring.parts import (
+    identity,
+    kafka_connection,
+    load_model,
+    new_registry,
+    open_embedder,
+    qdrant_client,
+    warn_of_exposure,
+)
 from freshet.wiring.rerank import open_rerank, ranking
 
 _ASK_SECONDS: Final = 3.0  # for each of Kafka and Qdrant, whether they let us in; without them searches start too
@@ -71,6 +79,7 @@ async def search_process(
         connection = kafka_connection(settings, "search", timeout=settings.search.deadline_seconds / 2)
         topics = Topics(settings.topics.documents)
         versions = QdrantVersions(client, index=settings.index)
+        warn_of_exposure(connection)
         await _demand_access(settings, connection, versions, wanted.group)
         publisher = Publisher.over(connection, topic=topics.documents, rules=settings.rules)
         stack.push_async_callback(publisher.stop)

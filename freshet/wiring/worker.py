@@ -49,7 +49,15 @@ from freshet.streams.retry import Retry, Weather, always
 from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
-from freshet.wiring.parts import identity, kafka_connection, load_model, new_registry, open_embedder, qdrant_client
+from freshet.wiring.parts import (
+    identity,
+    kafka_connection,
+    load_model,
+    new_registry,
+    open_embedder,
+    qdrant_client,
+    warn_of_exposure,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -101,6 +109,7 @@ async def worker_process(
         embedder = await open_embedder(settings, spent, stack, redis_timeout=timeout, load=load)
         version, topics = identity(settings, embedder.model), Topics(settings.topics.documents)
         connection = kafka_connection(settings, "worker")
+        warn_of_exposure(connection)
         allowed = partial(_demand_rights, settings, connection, version)
         await at_start("ask Kafka for rights", allowed, always)
         sink = await _kafka(settings, connection, at_start, stack)

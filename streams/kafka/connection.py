@@ -34,8 +34,9 @@ class KafkaConnection:
         return [address.strip() for address in self.bootstrap_servers.split(",")]
 
     @property
-    def hosts(self) -> list[str]:
-        return [address.rpartition(":")[0] for address in self.addresses]
+    def exposes_password(self) -> bool:
+        """Whether others can read the password on its way."""
+        return any(self.security.shows_password(address.rpartition(":")[0]) for address in self.addresses)
 
     def options(self) -> dict[str, Any]:
         """Keyword arguments that every aiokafka client takes."""

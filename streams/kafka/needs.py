@@ -6,7 +6,7 @@ the cluster, of whoever writes.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -109,18 +109,22 @@ def names(needed: Iterable[Need], resource: Resource) -> list[str]:
     return [need.name for need in needed if need.resource is resource]
 
 
-ADMIN: Final = "kafka-acls.sh --bootstrap-server kafka:9093 --command-config admin.properties --add"
+ADMIN: Final = "kafka-acls.sh $ADMIN --add"
 
 
-def acl_commands(needed: Collection[Need], user: str) -> list[str]:
-    """The commands that give a user these rights."""
-    return [_command(need, user) for need in needed]
+def acl_commands(needed: Iterable[Need], user: str) -> list[str]:
+    """The commands that give a user these rights, one for each set of operations; `ADMIN` says where and as whom."""
+    alike: dict[tuple[Resource, frozenset[Operation]], list[str]] = {}
+    for need in needed:
+        alike.setdefault((need.resource, need.operations), []).append(need.name)
+    return [_command(user, *kind, names) for kind, names in alike.items()]
 
 
-def _command(need: Need, user: str) -> str:
-    operations = " ".join(f"--operation {each.title}" for each in sorted(need.operations))
-    pattern = " --resource-pattern-type prefixed" if need.prefixed else ""
-    return f"{ADMIN} --allow-principal User:{user} {operations} --{need.resource} {need.name}{pattern}"
+def _command(user: str, resource: Resource, operations: frozenset[Operation], names: list[str]) -> str:
+    allowed = " ".join(f"--operation {each.title}" for each in sorted(operations))
+    on = " ".join(f"--{resource} {name}" for name in names)
+    pattern = " --resource-pattern-type prefixed" if resource is Resource.GROUP else ""
+    return f"{ADMIN} --allow-principal User:{user} {allowed} {on}{pattern}"
 
 
 def _topic(name: str, *operations: Operation) -> Need:
