@@ -77,33 +77,6 @@ def _certificates(folder: Path) -> dict[str, str]:
     return authorities | ours
 
 
-def secrets() -> set[str]:
-    """Settings whose value a file may hold."""
-    return {settings.variable(path) for path, field in settings.fields() if "SecretStr" in str(field.annotation)}
-
-
-def _values(text: str) -> Iterator[Any]:
-    """The JSON values that stand one after the other."""
-    decoder, at = json.JSONDecoder(), 0
-    while at < len(text):
-        value, at = decoder.raw_decode(text, at)
-        at = len(text) - len(text[at:].lstrip())
-        yield value
-
-
-def check_dotenv(block: Block) -> None:
-    """Every name is a setting, and the values can be had together."""
-    values = dict(line.split("=", 1) for line in block.text.splitlines() if line.strip() and not line.startswith("#"))
-    known = {*settings.names(), "FRESHET_CACHE_DIR", "FRESHET_DATA_DIR"}
-    unknown = {name for name in values if name.removesuffix("_FILE") not in known}
-    assert not unknown, f"there are no such settings: {unknown}"
-    given = {name: value.strip("'\"") for name, value in values.items() if not name.endswith("_FILE")}
-    given |= {name.removesuffix("_FILE"): SECRET for name in values if name.removesuffix("_FILE") in secrets()}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FRESHET_")}
-    with patch.dict(os.environ, inherited | given, clear=True):
-        settings.load_settings()
-
-
 def check_ini(block: Block) -> None:
     parser = configparser.ConfigParser(strict=False, interpolation=None, allow_no_value=True)  # systemd repeats keys
     parser.read_string(block.text)
