@@ -18,8 +18,8 @@ from pydantic import BaseModel, TypeAdapter
 
 from freshet import settings
 from freshet.schemas import events, feed, filters, http, status
-from tests.support.certificates import Authority
 from tests.e2e.docs.blocks import Block
+from tests.support.certificates import Authority
 
 # What stands in a json block is told by the comment above it: an event, or a model of schemas/.
 MODELS: Final[dict[str, Any]] = {
@@ -60,7 +60,7 @@ def check_dotenv(block: Block) -> None:
     by_file = {name.removesuffix("_FILE") for name in values if name not in known}
     assert by_file <= known, f"there are no such settings: {by_file - known}"
     given = {name: value.strip("'\"") for name, value in values.items() if name in known}
-    given |= {name: SECRET for name in by_file & secrets()}
+    given |= dict.fromkeys(by_file & secrets(), SECRET)
     with tempfile.TemporaryDirectory() as folder:
         given |= {name: file for name, file in _certificates(Path(folder)).items() if name in given}
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("FRESHET_")}

@@ -10,7 +10,8 @@ from freshet.local.processes import LOOPBACK
 from freshet.schemas.topics import Topics
 from freshet.streams.kafka.cluster import describe_cluster
 from freshet.streams.kafka.connection import KafkaConnection
-from freshet.streams.kafka.needs import Process, needs
+from freshet.streams.kafka.demanding import demand_rights
+from freshet.streams.kafka.needs import Process, Resource, names, needs
 from freshet.streams.kafka.rights import ask_rights
 from freshet.streams.kafka.security import KafkaSecurity
 from freshet.streams.kafka.tokens import ClientTokens
@@ -132,6 +133,22 @@ async def test_what_may_be_an_outage_is_tried_again_and_says_what_else_it_may_be
         nobody = f"{LOOPBACK}:{closed.getsockname()[1]}"
     with pytest.raises(TransientError, match="no broker answers"):
         await reach(nobody, login(guarded_kafka))
+
+
+@pytest.mark.parametrize("process", [Process.WORKER, Process.SEARCH])
+async def test_each_right_that_a_process_lacks_is_found_by_asking_the_broker(guarded_kafka: SecureKafka, process):
+    name = f"lacking-{process}"
+    needed = needs(process, Topics(name, f"{name}.queries", f"{name}.feedback"), name)
+    await create_topics(guarded_kafka.bootstrap, dict.fromkeys(names(needed, Resource.TOPIC), 1))
+    groups = [f"{prefix}0123" for prefix in names(needed, Resource.GROUP)]
+    connection = KafkaConnection(guarded_kafka.login, security=login(guarded_kafka))
+    await guarded_kafka.allow("shop", needed)
+    await demand_rights(connection, needed, groups)
+    for need in needed:
+        for operation in sorted(need.operations, reverse=True):  # who may not read may see nothing else either
+            await guarded_kafka.forbid("shop", need, operation)
+            with pytest.raises(DeniedError, match=rf"the user 'shop' lacks .*\b{operation.title} on {need.name}"):
+                await demand_rights(connection, needed, groups)
 
 
 async def test_what_a_user_may_not_even_see_is_told_as_lacking_and_not_as_missing(guarded_kafka: SecureKafka):
