@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from freshet.schemas.events import Delete, Upsert
     from freshet.schemas.positions import FreshnessToken
     from freshet.search.client import SearchClient
+    from freshet.streams.kafka.security import KafkaSecurity
     from freshet.streams.publisher import Publisher
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "DeniedError",
     "FreshetError",
     "FreshnessToken",
+    "KafkaSecurity",
     "OverloadedError",
     "PermanentError",
     "Publisher",
@@ -39,6 +41,7 @@ _HOMES = {
     "DeniedError": "schemas.errors",
     "FreshetError": "schemas.errors",
     "FreshnessToken": "schemas.positions",
+    "KafkaSecurity": "streams.kafka.security",
     "OverloadedError": "schemas.errors",
     "PermanentError": "schemas.errors",
     "Publisher": "streams.publisher",

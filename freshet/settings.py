@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -30,6 +30,8 @@ from freshet.schemas.positions import Order
 from freshet.schemas.topics import Topics as TopicNames
 from freshet.schemas.topics import TopicSpec, topic_specs
 from freshet.search.languages import STEMMERS
+from freshet.settings_groups import Group
+from freshet.settings_groups.kafka import Kafka
 
 PREFIX: Final = "FRESHET_"
 WORKER_PROBE_PORT: Final = 9108
@@ -39,21 +41,10 @@ _ORIGIN: Final = r"^https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
 _TOPIC_NAME: Final = r"^[A-Za-z0-9._-]{1,200}$"
 
 
-class _Group(BaseModel):
-    # Unknown names are found by `_unknown`, which can say what was meant; `*_FILE` names arrive here as extra ones.
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
 Port = Annotated[int, Field(ge=0, le=65535)]
 
 
-class Kafka(_Group):
-    """Where Kafka is."""
-
-    bootstrap_servers: str = Field("127.0.0.1:9092", min_length=1, description="host:port, several with commas")
-
-
-class Topics(_Group):
+class Topics(Group):
     """The topics; all names but the two of search derive from the name of the documents topic."""
 
     documents: str = Field("documents", pattern=_TOPIC_NAME, description="the topic that upstream publishes to")
@@ -62,7 +53,7 @@ class Topics(_Group):
     create: bool = Field(True, description="create missing topics at the start; else only check them")
 
 
-class Qdrant(_Group):
+class Qdrant(Group):
     """Where Qdrant is."""
 
     url: str = Field("http://127.0.0.1:6333", pattern=_HTTP, description="REST address of Qdrant")
@@ -71,16 +62,17 @@ class Qdrant(_Group):
     timeout_seconds: float = Field(30, gt=0, le=600, description="longest wait for one request")
 
 
-class Redis(_Group):
+class Redis(Group):
     """Caches; without an address they live in the process."""
 
     url: SecretStr | None = Field(None, description="redis://, rediss:// or unix:// address")
+    ca_file: Path | None = Field(None, description="certificates (PEM) that the server is checked against")
     timeout_seconds: float = Field(0.05, gt=0, le=10, description="longest wait of a search for one call")
     # A worker that is busy for a moment must not take that for a Redis that is away, and pay for texts twice.
     worker_timeout_seconds: float = Field(1.0, gt=0, le=10, description="longest wait of a worker for one call")
 
 
-class Embedding(_Group):
+class Embedding(Group):
     """The model that turns passages and queries into vectors."""
 
     provider: Literal["openvino", "sentence-transformers", "openai"] = Field("openvino", description="what runs it")
@@ -100,7 +92,7 @@ class Embedding(_Group):
     cache_seconds: int = Field(30 * 86_400, ge=1, description="how long Redis keeps a vector")
 
 
-class Sparse(_Group):
+class Sparse(Group):
     """How words are indexed; other values make another index version."""
 
     languages: tuple[str, ...] = Field(
@@ -117,7 +109,7 @@ class Sparse(_Group):
         return given
 
 
-class Rerank(_Group):
+class Rerank(Group):
     """The model that reads a query and each of the best passages together, and puts them in order."""
 
     provider: Literal["off", "openvino", "sentence-transformers", "http"] = Field("off", description="what runs it")
@@ -144,7 +136,7 @@ class Rerank(_Group):
         return value
 
 
-class Worker(_Group):
+class Worker(Group):
     """How the worker consumes."""
 
     batch_events: int = Field(1_024, ge=1, le=10_000, description="most events in a batch")
@@ -180,7 +172,7 @@ class Worker(_Group):
     )
 
 
-class Search(_Group):
+class Search(Group):
     """The search service."""
 
     host: str = Field("127.0.0.1", description="address to listen on; loopback unless told otherwise")
@@ -215,7 +207,7 @@ class Search(_Group):
         return keys
 
 
-class Probes(_Group):
+class Probes(Group):
     """`/status`, `/metrics`, `/livez`, `/readyz` and `/health` of every process, on a port of their own."""
 
     host: str = Field("127.0.0.1", description="address to listen on")
@@ -312,7 +304,7 @@ def fields() -> Iterator[tuple[tuple[str, ...], FieldInfo]]:
     """Every setting by its path, such as ("kafka", "bootstrap_servers")."""
     for name, field in Settings.model_fields.items():
         group = field.annotation
-        if isinstance(group, type) and issubclass(group, _Group):
+        if isinstance(group, type) and issubclass(group, Group):
             yield from (((name, inner), each) for inner, each in group.model_fields.items())
         else:
             yield (name,), field
@@ -353,10 +345,11 @@ def _told(error: ErrorDetails) -> str:
 
 def _contradictions(settings: Settings) -> list[str]:
     """What is wrong between settings that are each right."""
-    if settings.tenants:
-        return []
+    mistakes = [f"{variable(('kafka', name))}: {text}" for name, text in settings.kafka.mistakes()]
     named = ", ".join(key.name for key in settings.search.keys if key.tenant is not None)
-    return [f"{PREFIX}SEARCH__KEYS: {named}: a key has a tenant, and {PREFIX}TENANTS is off"] if named else []
+    if named and not settings.tenants:
+        mistakes.append(f"{PREFIX}SEARCH__KEYS: {named}: a key has a tenant, and {PREFIX}TENANTS is off")
+    return mistakes
 
 
 def _broken(error: BrokenSourceError, environment: Mapping[str, str]) -> str:

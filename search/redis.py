@@ -6,30 +6,54 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from pathlib import Path
+from typing import Any, Final, TypeVar
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import AuthenticationError, RedisError
 
-from freshet.schemas.errors import SettingsError
+from freshet.schemas.errors import DeniedError, SettingsError
+from freshet.search.tls import distrust, trust
 
 Answer = TypeVar("Answer")
 
 PAUSE: Final = 2.0
+_LOGIN: Final = "check the user and the password in FRESHET_REDIS__URL"
+_CERTIFICATE: Final = "FRESHET_REDIS__CA_FILE must hold the certificate of whoever signed it"
 
 
-def connect(url: str, *, timeout: float) -> Redis:
+def connect(url: str, *, timeout: float, ca_file: Path | None = None) -> Redis:
     """A client: `timeout` seconds to connect, and no retries, because doing without is cheaper than waiting.
 
+    `ca_file` holds certificates (PEM) that a server of a rediss:// address is checked against, beside the system's.
     Raises SettingsError, without a word of the address, which may hold a password.
     """
+    options: dict[str, Any] = {}
+    if ca_file is not None:
+        if not url.startswith("rediss://"):
+            raise SettingsError("FRESHET_REDIS__CA_FILE: means nothing with an address that is not rediss://")
+        trust(ca_file, "FRESHET_REDIS__CA_FILE")  # the client would look into it when it first connects
+        options["ssl_ca_certs"] = str(ca_file)
     try:
-        return Redis.from_url(url, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0))
+        return Redis.from_url(
+            url, socket_connect_timeout=timeout, socket_timeout=timeout, retry=Retry(NoBackoff(), 0), **options
+        )
     except ValueError as error:
         form = "redis://host:6379/0, rediss://… or unix://…"
         raise SettingsError(f"FRESHET_REDIS__URL is no address of the form {form}") from error
+
+
+async def demand_access(client: Redis) -> None:
+    """Raise DeniedError where the server refuses the user or is not to be trusted, and not where it is away."""
+    try:
+        await client.ping()
+    except AuthenticationError as error:
+        raise DeniedError("connect to Redis", str(error), hint=_LOGIN) from error
+    except (RedisError, OSError, TimeoutError) as error:  # also of a user that may not ping
+        if reason := distrust(error):
+            raise DeniedError("connect to Redis", reason, hint=_CERTIFICATE) from error
 
 
 class Breaker:

@@ -6,7 +6,11 @@ import logging
 from typing import Any, Final
 
 import faust
+from faust.auth import Credentials, OAuthCredentials, SASLCredentials, SSLCredentials
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
+
+from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.security import OAUTH, KafkaSecurity
 
 SESSION_SECONDS: Final = 10.0
 App = faust.App  # for those who hold an app without knowing Faust
@@ -37,12 +41,12 @@ class Documents(Pipe):
     """The `documents` channel: batches of records, filled by the consumer of the documents topic."""
 
 
-def build_app(*, name: str, bootstrap_servers: str, folder: str) -> App:
+def build_app(*, name: str, connection: KafkaConnection, folder: str) -> App:
     """An app that owns neither the process, its signals, its log nor a web server; it ends when it is told to."""
-    brokers = [f"kafka://{address.strip()}" for address in bootstrap_servers.split(",")]
     app = faust.App(
         name,
-        broker=brokers,
+        broker=[f"kafka://{address}" for address in connection.addresses],
+        broker_credentials=_credentials(connection.security),
         store="memory://",
         datadir=folder,  # Faust makes one whatever the store, by default where the process was started
         web_enabled=False,
@@ -58,3 +62,16 @@ def build_app(*, name: str, bootstrap_servers: str, folder: str) -> App:
     logging.getLogger("faust").setLevel(logging.WARNING)
     logging.getLogger("mode").setLevel(logging.WARNING)
     return app
+
+
+def _credentials(security: KafkaSecurity) -> Credentials | None:
+    """What the clients of aiokafka are given, in Faust's form; Faust makes its own clients."""
+    given = security.options()
+    context = given["ssl_context"]
+    if not security.authenticated:
+        return SSLCredentials(context) if security.encrypted else None
+    if security.mechanism == OAUTH:
+        return OAuthCredentials(oauth_cb=given["sasl_oauth_token_provider"], ssl_context=context)
+    return SASLCredentials(
+        username=security.username, password=security.password, ssl_context=context, mechanism=security.mechanism
+    )

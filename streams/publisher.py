@@ -16,6 +16,7 @@ from freshet.schemas.keys import document_key
 from freshet.schemas.positions import FreshnessToken, Order
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.producer import KafkaProducer
+from freshet.streams.kafka.security import KafkaSecurity
 from freshet.streams.messages import Message
 
 AnyEvent = Upsert | Delete | Mapping[str, Any]
@@ -63,6 +64,7 @@ class Publisher:
     event is checked before it is sent (BadEvent), and each call returns when Kafka has it, with the freshness token for
     a search that must see it. TransientError means that the event may or may not be written: publish it again, which
     does no harm. `tenants`, `order` and `max_event_bytes` must be what the worker is set to.
+    `security` tells how Kafka is reached, where it is not in plain text.
     """
 
     def __init__(
@@ -75,10 +77,11 @@ class Publisher:
         max_event_bytes: int = 1_000_000,
         client_id: str = "freshet-publisher",
         timeout: float = 30.0,
+        security: KafkaSecurity | None = None,
     ) -> None:
         self.rules = Rules(tenants=tenants, order=Order(order), max_bytes=max_event_bytes)
         self.topic = topic
-        connection = KafkaConnection(bootstrap_servers, client_id, timeout)
+        connection = KafkaConnection(bootstrap_servers, client_id, timeout, security or KafkaSecurity())
         self._producer = KafkaProducer(connection)
 
     @classmethod
@@ -99,7 +102,7 @@ class Publisher:
         await self.stop()
 
     async def start(self) -> None:
-        """Connect. Raises TransientError where Kafka cannot be reached."""
+        """Connect. Raises TransientError where Kafka cannot be reached, DeniedError where it refuses us."""
         await self._producer.start()
 
     async def stop(self) -> None:

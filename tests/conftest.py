@@ -1,5 +1,6 @@
 """Servers that tests share, and servers that a test may kill. All start only when a test asks for them."""
 
+import asyncio
 import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -15,7 +16,16 @@ from freshet.local.engine import LocalQdrant
 from freshet.local.folders import cache_folder
 from freshet.local.kafka import LocalKafka
 from tests.support.browser import running_browser
-from tests.support.servers import KafkaServer, LocalRedis, QdrantServer, Servers, given_qdrant
+from tests.support.secure_kafka import SecureKafka, secure_kafka
+from tests.support.servers import (
+    QUICK_CLEANER,
+    KafkaServer,
+    LocalRedis,
+    QdrantServer,
+    Servers,
+    given_qdrant,
+    log_file,
+)
 from tests.support.sharing import scheduler
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before anything imports it: no test may ask a model hub
@@ -48,6 +58,14 @@ async def shared_servers(
 async def kafka(shared_servers: Servers) -> KafkaServer:
     """A broker: `kafka.bootstrap`, and `await kafka.create_topic("documents", partitions=4)` makes a new topic."""
     return KafkaServer((await shared_servers.kafka("kafka")).bootstrap)
+
+
+@pytest.fixture(scope="session")
+async def guarded_kafka(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[SecureKafka]:
+    """A broker with TLS, SASL and ACLs; tests use topics and indexes of their own."""
+    folder = tmp_path_factory.mktemp("guarded")
+    async with await asyncio.to_thread(secure_kafka, folder, log_file("guarded-kafka"), QUICK_CLEANER) as kafka:
+        yield kafka
 
 
 @pytest.fixture(scope="session")

@@ -33,7 +33,7 @@ def settings() -> Settings:
 def connection(given: Settings) -> KafkaConnection:
     from freshet.streams.kafka.connection import KafkaConnection
 
-    return KafkaConnection(given.kafka.bootstrap_servers, client_id="freshet-cli")
+    return KafkaConnection(given.kafka.bootstrap_servers, client_id="freshet-cli", security=given.kafka.security())
 
 
 def publisher(given: Settings) -> Publisher:

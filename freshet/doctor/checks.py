@@ -27,7 +27,7 @@ from freshet.settings import Settings
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.source import find_source
 from freshet.wiring.access import check_exposure
-from freshet.wiring.parts import identity, kafka_connection, qdrant_client
+from freshet.wiring.parts import EXPOSED, identity, kafka_connection, qdrant_client
 
 KAFKA_SECONDS: Final = 4.0  # for one request; finding out who answers takes a few
 
@@ -84,6 +84,9 @@ class Patient:
             check_exposure(self._settings)
         except SettingsError as error:
             return [Finding("settings", Mark.WARN, "with them the search service does not start", str(error))]
+        if self._kafka.exposes_password:
+            found, _, hint = EXPOSED.partition("; ")
+            return [Finding("settings", Mark.WARN, found, hint)]
         return [Finding("settings", Mark.OK, "they can be used; see them with: freshet config")]
 
     async def _model_works(self) -> Sequence[Finding]:

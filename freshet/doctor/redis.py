@@ -16,7 +16,7 @@ async def check_redis(settings: Settings) -> tuple[Finding, RedisFacts | None]:
     """Whether it answers, fast enough for the searches, and makes room when it is full."""
     if settings.redis.url is None:
         return Finding("Redis", Mark.OK, "not configured: caches live in the process"), None
-    client = connect(settings.redis.url.get_secret_value(), timeout=CHECK_SECONDS)
+    client = connect(settings.redis.url.get_secret_value(), timeout=CHECK_SECONDS, ca_file=settings.redis.ca_file)
     try:
         facts = await describe_server(client)
     finally:

@@ -54,5 +54,5 @@ def _limiter(settings: Settings) -> Limiter:
     from freshet.search.redis import connect
 
     timeout = settings.redis.timeout_seconds
-    client = connect(settings.redis.url.get_secret_value(), timeout=timeout)
+    client = connect(settings.redis.url.get_secret_value(), timeout=timeout, ca_file=settings.redis.ca_file)
     return RedisLimiter(client, alone=alone, timeout=timeout)

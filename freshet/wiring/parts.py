@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Final
@@ -26,8 +27,12 @@ if TYPE_CHECKING:
 
     from freshet.search.embedding.cache import EmbeddingCache
 
+logger = logging.getLogger(__name__)
+
 LOCAL_MODEL: Final = "all-MiniLM-L6-v2"
+EXPOSED: Final = "the password for Kafka is sent in clear text; set FRESHET_KAFKA__SECURITY_PROTOCOL to SASL_SSL"
 _CALLS_TO_A_SERVER: Final = 4
+_ASK_REDIS_SECONDS: Final = 2.0
 
 
 def new_registry() -> CollectorRegistry:
@@ -42,7 +47,15 @@ def new_registry() -> CollectorRegistry:
 
 
 def kafka_connection(settings: Settings, process: str, *, timeout: float = 30.0) -> KafkaConnection:
-    return KafkaConnection(settings.kafka.bootstrap_servers, client_id=f"freshet-{process}", timeout=timeout)
+    """How a process of ours reaches Kafka; `timeout` in seconds bounds each request."""
+    given = settings.kafka
+    return KafkaConnection(given.bootstrap_servers, f"freshet-{process}", timeout, given.security())
+
+
+def warn_of_exposure(connection: KafkaConnection) -> None:
+    """Log that the password goes to Kafka in clear text, where it does."""
+    if connection.exposes_password:
+        logger.warning("%s", EXPOSED, extra={"action": "password_exposed"})
 
 
 async def open_embedder(
@@ -53,7 +66,8 @@ async def open_embedder(
     redis_timeout: float,
     load: Callable[[Settings], Embedder],
 ) -> Embedder:
-    """The model with its cache; closed with the stack. Raises PermanentError or SettingsError."""
+    """The model with its cache; closed with the stack. Raises SettingsError and PermanentError, also of the cache."""
+    await demand_redis(settings)
     embedder = await asyncio.to_thread(load, settings)
     return with_cache(embedder, settings, metrics, stack, redis_timeout=redis_timeout)
 
@@ -88,6 +102,20 @@ def qdrant_client(settings: Settings, stack: AsyncExitStack) -> AsyncQdrantClien
     )
     stack.push_async_callback(client.close)
     return client
+
+
+async def demand_redis(settings: Settings) -> None:
+    """Raise DeniedError where there is a Redis that refuses us; one that is away is done without, as ever."""
+    if settings.redis.url is None:
+        return
+    from freshet.search.redis import connect, demand_access
+
+    url = settings.redis.url.get_secret_value()
+    client = connect(url, timeout=_ASK_REDIS_SECONDS, ca_file=settings.redis.ca_file)
+    try:
+        await demand_access(client)
+    finally:
+        await client.aclose()
 
 
 def fetch_model(settings: Settings) -> None:
@@ -147,6 +175,6 @@ def _cache(settings: Settings, redis_timeout: float) -> EmbeddingCache:
     from freshet.search.embedding.tiered import TieredEmbeddingCache
     from freshet.search.redis import connect
 
-    redis = connect(settings.redis.url.get_secret_value(), timeout=redis_timeout)
+    redis = connect(settings.redis.url.get_secret_value(), timeout=redis_timeout, ca_file=settings.redis.ca_file)
     far = RedisEmbeddingCache(redis, timeout=redis_timeout, ttl=settings.embedding.cache_seconds)
     return TieredEmbeddingCache(near=near, far=far)

@@ -35,7 +35,9 @@ from freshet.streams.app import App, Documents, build_app
 from freshet.streams.indexer import Indexer
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.consumer import DocumentsConsumer
+from freshet.streams.kafka.demanding import demand_rights
 from freshet.streams.kafka.errors import kafka_errors
+from freshet.streams.kafka.needs import Process, needs
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.kafka.reading import KafkaLog
@@ -49,7 +51,15 @@ from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
 from freshet.wiring.living import Replaced, see, watch_standing
-from freshet.wiring.parts import identity, kafka_connection, load_model, new_registry, open_embedder, qdrant_client
+from freshet.wiring.parts import (
+    identity,
+    kafka_connection,
+    load_model,
+    new_registry,
+    open_embedder,
+    qdrant_client,
+    warn_of_exposure,
+)
 from freshet.wiring.purging import purging
 from freshet.wiring.starting import check_start, keep_looking, prepare_index, there
 
@@ -108,11 +118,15 @@ async def worker_process(
         embedder = await open_embedder(settings, spent, stack, redis_timeout=timeout, load=load)
         version, topics = identity(settings, embedder.model), Topics(settings.topics.documents)
         connection = kafka_connection(settings, "worker")
+        warn_of_exposure(connection)
+        allowed = partial(_demand_rights, settings, connection, version)
+        await at_start("ask Kafka for rights", allowed, always)
         client = qdrant_client(settings, stack)
         versions = QdrantVersions(client, index=settings.index, fields=settings.fields)
         specs, create = settings.topic_specs, settings.topics.create
         await check_start(connection, versions, version, specs, create=create, retry=at_start)
         sink = await _kafka(settings, connection, at_start, stack)
+        await at_start("ask Kafka for rights", allowed, always)  # on topics that were just made, too
         find = partial(find_source, connection, topics.documents)
         source = await at_start("look at the topic", partial(there, find), always)
         await at_start("prepare the index", partial(prepare_index, versions, version, source), always)
@@ -152,8 +166,7 @@ async def worker_process(
             drain_seconds=settings.worker.shutdown_seconds,
         )
         folder = stack.enter_context(TemporaryDirectory(prefix="freshet-"))
-        bootstrap = settings.kafka.bootstrap_servers
-        new_app = partial(build_app, name=version.agents_group, bootstrap_servers=bootstrap, folder=folder)
+        new_app = partial(build_app, name=version.agents_group, connection=connection, folder=folder)
         start = partial(_start, new_app, worker, topics.dead_letters, metrics)
         app, documents = await at_start("start Faust", start, always)
         stack.push_async_callback(app.stop)
@@ -172,6 +185,12 @@ async def worker_process(
         logger.info("indexing %s into %s", topics.documents, version.version)
         looking = partial(keep_looking, find, partial(check_source, version, followed, topics.documents))
         yield WorkerProcess(app, worker, documents, probe_port, [looking, replaced.ended])
+
+
+async def _demand_rights(settings: Settings, connection: KafkaConnection, version: Identity) -> None:
+    """Raise DeniedError where the user of the settings may not do what a worker does."""
+    needed = needs(Process.WORKER, Topics(settings.topics.documents), settings.index)
+    await demand_rights(connection, needed, [version.group, version.agents_group])
 
 
 async def _kafka(settings: Settings, connection: KafkaConnection, retry: Retry, stack: AsyncExitStack) -> KafkaProducer:

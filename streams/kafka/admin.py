@@ -11,14 +11,15 @@ from aiokafka.admin import AIOKafkaAdminClient
 from freshet.schemas.errors import PermanentError
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
+from freshet.streams.kafka.reasons import connecting
 
 
 @asynccontextmanager
 async def admin_client(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdminClient]:
-    """A started admin client. Raises TransientError where Kafka cannot be reached."""
+    """A started admin client. Raises TransientError where Kafka cannot be reached, DeniedError where it refuses us."""
     client = AIOKafkaAdminClient(**connection.options())
     try:
-        with kafka_errors(f"connect to Kafka at {connection.bootstrap_servers}"):
+        async with connecting(connection):
             await client.start()
         yield client
     finally:
@@ -39,5 +40,5 @@ async def partitions_of(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPar
         if each["topic"] == topic and not each["error_code"]:
             numbers = sorted(part["partition"] for part in each["partitions"])
             return [TopicPartition(topic, number) for number in numbers]
-    hint = "create the topics with: freshet topics create"
+    hint = "create the topics with: freshet topics create; or may this user not see it?"
     raise PermanentError("describe topics", f"there is no topic {topic}", hint=hint)

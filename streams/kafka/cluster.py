@@ -13,6 +13,7 @@ from aiokafka.errors import for_code
 from freshet.streams.kafka.admin import admin_client
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors, outside_error
+from freshet.streams.kafka.reasons import connecting
 
 REACH_SECONDS: Final = 3.0
 
@@ -43,7 +44,7 @@ async def describe_cluster(connection: KafkaConnection) -> Cluster:
     start = time.perf_counter()
     client = AIOKafkaClient(**connection.options())
     try:
-        with kafka_errors(f"connect to Kafka at {connection.bootstrap_servers}"):
+        async with connecting(connection):
             await client.bootstrap()
             brokers = {f"{each.host}:{each.port}": each.nodeId for each in client.cluster.brokers()}
             reached = await asyncio.gather(*(_is_reached(client, node) for node in brokers.values()))

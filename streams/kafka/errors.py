@@ -17,10 +17,17 @@ _REFUSED: Final = (
     kafka.AuthenticationMethodNotSupported,
     kafka.SaslAuthenticationFailed,
     kafka.UnsupportedSaslMechanismError,
+)
+_FORBIDDEN: Final = (
     kafka.TopicAuthorizationFailedError,
     kafka.GroupAuthorizationFailedError,
     kafka.ClusterAuthorizationFailedError,
     kafka.TransactionalIdAuthorizationFailed,
+)
+_Kinds = type[BaseException] | tuple[type[BaseException], ...]
+_DENIED: Final[tuple[tuple[_Kinds, str], ...]] = (
+    (_REFUSED, "check the user and its password"),
+    (_FORBIDDEN, "check the ACLs of this user; docs/security.md lists what is needed"),
 )
 _TOO_LARGE: Final = (kafka.MessageSizeTooLargeError, kafka.RecordListTooLargeError, kafka.RecordTooLargeError)
 _WRONG: Final = (
@@ -39,7 +46,7 @@ _WRONG: Final = (
 )
 
 
-_PERMANENT: Final = (
+_PERMANENT: Final[tuple[tuple[_Kinds, str], ...]] = (
     (_TOO_LARGE, "raise max.message.bytes of the topic or send less"),
     (_WRONG, ""),
     (kafka.InvalidSessionTimeoutError, "FRESHET_WORKER__SESSION_SECONDS must suit the broker, which wants 6 or more"),
@@ -49,8 +56,9 @@ _PERMANENT: Final = (
 def outside_error(operation: str, error: BaseException) -> OutsideError:
     """The error for `operation`. What is not known to be permanent is transient: nothing may be given up by mistake."""
     message = _words(error)
-    if isinstance(error, _REFUSED):
-        return DeniedError(operation, message, hint="check the user, its password and its ACLs")
+    for kinds, hint in _DENIED:
+        if isinstance(error, kinds):
+            return DeniedError(operation, message, hint=hint)
     for kinds, hint in _PERMANENT:
         if isinstance(error, kinds):
             return PermanentError(operation, message, hint=hint)

@@ -16,6 +16,7 @@ from freshet.schemas.errors import TransientError
 from freshet.streams.kafka.admin import partitions_of
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
+from freshet.streams.kafka.reasons import connecting
 from freshet.streams.kafka.stopping import stop_consumer
 from freshet.streams.lag import Position
 
@@ -42,7 +43,7 @@ class KafkaOffsets:
             **options, group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=FIRST_FETCH_BYTES
         )
         try:
-            with kafka_errors(f"connect to Kafka at {self._connection.bootstrap_servers}"):
+            async with connecting(self._connection):
                 await self._admin.start()
                 await self._consumer.start()
         except BaseException:

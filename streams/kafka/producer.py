@@ -23,6 +23,7 @@ from freshet.schemas.errors import OutsideError, TransientError
 from freshet.schemas.positions import FreshnessToken
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
+from freshet.streams.kafka.reasons import connecting
 from freshet.streams.messages import Headers, Message
 
 LINGER_MS: Final = 0  # what is sent while a request is on its way travels together anyway
@@ -95,7 +96,7 @@ class KafkaProducer:
         await self.stop()
 
     async def start(self) -> None:
-        """Connect. Raises TransientError where Kafka cannot be reached."""
+        """Connect. Raises TransientError where Kafka cannot be reached, DeniedError where it refuses us."""
         producer = AIOKafkaProducer(
             **self._connection.options(),
             enable_idempotence=True,
@@ -105,9 +106,8 @@ class KafkaProducer:
             max_request_size=MAX_REQUEST_BYTES,
         )
         try:
-            with kafka_errors(f"connect to Kafka at {self._connection.bootstrap_servers}"):
-                async with asyncio.timeout(self.timeout):
-                    await producer.start()
+            async with connecting(self._connection), asyncio.timeout(self.timeout):
+                await producer.start()
         except BaseException:
             await producer.stop()
             raise
@@ -185,7 +185,7 @@ class KafkaProducer:
             self._partitions = await _all_partitions(producer)
         count = self._partitions.get(topic)
         if count is None:
-            hint = "create the topics with: freshet topics create"
+            hint = "create the topics with: freshet topics create; or may this user not see it?"
             raise TransientError(WRITE, f"there is no topic {topic}", hint=hint)
         if partition is not None and partition >= count:
             raise TransientError(WRITE, f"{topic} has no partition {partition}, only {count} of them")

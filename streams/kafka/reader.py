@@ -15,6 +15,7 @@ from freshet.streams.kafka.admin import admin_client, partitions_of
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.consumer import record_of
 from freshet.streams.kafka.errors import kafka_errors
+from freshet.streams.kafka.reasons import connecting
 from freshet.streams.kafka.stopping import stop_consumer
 from freshet.streams.retrying import Spans
 
@@ -43,7 +44,7 @@ class KafkaReader:
             **options, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
         )
         try:
-            with kafka_errors(f"connect to Kafka at {self._connection.bootstrap_servers}"):
+            async with connecting(self._connection):
                 await self._consumer.start()
         except BaseException:
             await stop_consumer(self._consumer)

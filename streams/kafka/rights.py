@@ -14,6 +14,7 @@ from aiokafka.protocol.types import Array, Boolean, Bytes, Int16, Int32, Schema,
 
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
+from freshet.streams.kafka.reasons import connecting
 
 _NOT_TOLD: Final = -(2**31)
 _MISSING: Final = 3  # no such topic
@@ -25,8 +26,14 @@ class Operation(IntEnum):
 
     READ = 3
     WRITE = 4
+    CREATE = 5
     DESCRIBE = 8
     DESCRIBE_CONFIGS = 10
+
+    @property
+    def title(self) -> str:
+        """As Kafka's tools write it: DescribeConfigs."""
+        return self.name.title().replace("_", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +49,9 @@ async def ask_rights(connection: KafkaConnection, topics: Iterable[str], groups:
     client = AIOKafkaClient(**connection.options())
     operation = "ask for rights"
     try:
-        with kafka_errors(operation):
+        async with connecting(connection):
             await client.bootstrap()
+        with kafka_errors(operation):
             node = client.get_random_node()
             of_topics: Any = await client.send(node, _TopicsRequest(list(topics)))
             of_groups = {}

@@ -11,7 +11,8 @@ from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.tombstones import QdrantTombstones
 from freshet.search.passages import Recipe
-from freshet.settings import Kafka, Settings, Topics
+from freshet.settings import Settings, Topics
+from freshet.settings_groups.kafka import Kafka
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.retry import Retry, Weather
 from freshet.wiring.purging import purging

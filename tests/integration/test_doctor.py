@@ -157,6 +157,15 @@ async def test_a_search_service_that_would_not_start_for_want_of_keys_is_told(ba
     assert finding.hint.startswith("FRESHET_SEARCH__KEYS: ")
 
 
+async def test_a_password_that_others_can_read_on_its_way_is_told(bare: Installation):
+    login = {"SECURITY_PROTOCOL": "SASL_PLAINTEXT", "SASL_MECHANISM": "PLAIN", "USERNAME": "me", "PASSWORD": SECRET}
+    given = {f"FRESHET_KAFKA__{name}": value for name, value in login.items()}
+    found = await bare.examine(**given, FRESHET_KAFKA__BOOTSTRAP_SERVERS="kafka.invalid:9092")
+    finding = only(found, "settings")
+    assert (finding.mark, finding.found) == (Mark.WARN, "the password for Kafka is sent in clear text")
+    assert SECRET not in str(found)
+
+
 async def test_missing_topics_are_one_line_with_the_command_that_makes_them(bare: Installation):
     code, out, _ = await bare.command("--json")
     found = {each["part"]: each for each in json.loads(out)}

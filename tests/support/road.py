@@ -111,14 +111,16 @@ class Road:
 
         await wait_until(done, "the worker has caught up", deadline=deadline)
 
-    async def command(self, *arguments: str, stdin: bytes = b"") -> tuple[int, str]:
+    async def command(
+        self, *arguments: str, stdin: bytes = b"", environment: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
         """Run `freshet` with arguments; exit code and everything that it printed."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "freshet",
             *arguments,
-            env=Process.inherited(self.environment),
+            env=Process.inherited({**self.environment, **(environment or {})}),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,

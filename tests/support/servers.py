@@ -17,6 +17,7 @@ from freshet.local.engine import LocalQdrant
 from freshet.local.folders import cache_folder
 from freshet.local.kafka import LocalKafka
 from freshet.local.processes import LOOPBACK, ChildProcess, free_port
+from tests.support.certificates import Pair
 
 LOGS = Path(__file__).parents[1] / "logs"
 QDRANT_URL = "FRESHET_TEST_QDRANT_URL"
@@ -25,18 +26,37 @@ QUICK_CLEANER = {"log.cleaner.backoff.ms": "200"}  # compaction looks for work s
 
 
 class LocalRedis:
-    """A redis-server of our own, without persistence unless `persistent`, that may be stopped, killed and restarted."""
+    """A redis-server of our own, without persistence unless `persistent`, that may be stopped, killed and restarted.
 
-    def __init__(self, *, folder: Path, log: Path, port: int | None = None, persistent: bool = False) -> None:
+    With a certificate it speaks TLS too, at `tls_url`.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        log: Path,
+        port: int | None = None,
+        persistent: bool = False,
+        certificate: Pair | None = None,
+    ) -> None:
         self.port = port or free_port()
+        self._tls_port = free_port()
         self._folder = folder
         keep = ["--appendonly", "yes"] if persistent else []
         settings = ["--bind", LOOPBACK, "--port", str(self.port), "--dir", str(folder), "--save", "", *keep]
+        if certificate is not None:
+            files = ["--tls-cert-file", str(certificate.certificate), "--tls-key-file", str(certificate.key)]
+            settings += ["--tls-port", str(self._tls_port), *files, "--tls-auth-clients", "no"]
         self.process = ChildProcess("Redis", [_redis_server(), *settings], log=log, ready=self._answers)
 
     @property
     def url(self) -> str:
         return f"redis://{LOOPBACK}:{self.port}/0"
+
+    @property
+    def tls_url(self) -> str:
+        return f"rediss://{LOOPBACK}:{self._tls_port}/0"
 
     async def start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)

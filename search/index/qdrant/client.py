@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import ssl
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -13,6 +12,7 @@ from qdrant_client import AsyncQdrantClient
 
 from freshet.schemas.errors import SettingsError
 from freshet.search.loopback import is_loopback
+from freshet.search.tls import trust
 
 DEFAULT_TIMEOUT: Final = 10.0
 # The client's own default opens a connection for every request to this machine. Servers close idle connections after
@@ -31,7 +31,7 @@ def connect(
     host = _host(url)
     options: dict[str, Any] = {"limits": _LIMITS}
     if ca_file is not None:
-        options["verify"] = _trust(ca_file)
+        options["verify"] = trust(ca_file, "FRESHET_QDRANT__CA_FILE")
     if is_loopback(host):
         options["trust_env"] = False  # a proxy of the environment must never see the key of a local part
     return AsyncQdrantClient(
@@ -54,10 +54,3 @@ def _host(url: str) -> str:
         # Not the address itself: a password in it may be what is wrong with it.
         raise SettingsError("FRESHET_QDRANT__URL must look like http://host:6333 or https://host:6333")
     return parts.hostname or ""
-
-
-def _trust(ca_file: Path) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise SettingsError(f"FRESHET_QDRANT__CA_FILE: {ca_file} holds no certificates that can be read") from error

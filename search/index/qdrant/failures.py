@@ -13,10 +13,12 @@ from qdrant_client.common.client_exceptions import QdrantException, ResourceExha
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
 from freshet.schemas.errors import DeniedError, OutsideError, OverloadedError, PermanentError, TransientError
+from freshet.search.tls import distrust
 
 _RETRY_AFTER: Final = 1.0  # seconds, where the server asks us to wait and does not say how long
 _UNREACHABLE: Final = "is Qdrant running at FRESHET_QDRANT__URL?"
 _KEY: Final = "check FRESHET_QDRANT__API_KEY"
+_CERTIFICATE: Final = "FRESHET_QDRANT__CA_FILE must hold the certificate of whoever signed it"
 _NO_COLLECTION: Final = (
     "the collection is made by the worker at its start; check FRESHET_QDRANT__URL and the name of the index"
 )
@@ -64,6 +66,8 @@ def _answered(operation: str, error: UnexpectedResponse) -> OutsideError:
 
 def _unanswered(operation: str, source: Exception) -> OutsideError:
     name = type(source).__name__
+    if reason := distrust(source):
+        return DeniedError(operation, reason, hint=_CERTIFICATE)
     if isinstance(source, ValueError):  # pydantic's, too
         return TransientError(operation, f"the answer is not one of Qdrant's ({name})", hint=_UNREACHABLE)
     return TransientError(operation, f"{name}: {source}" if str(source) else name, hint=_UNREACHABLE)

@@ -19,6 +19,7 @@ from pydantic import BaseModel, TypeAdapter
 from freshet import settings
 from freshet.schemas import events, feed, filters, http, status
 from tests.e2e.docs.blocks import Block
+from tests.support.certificates import Authority
 
 # What stands in a json block is told by the comment above it: an event, or a model of schemas/.
 MODELS: Final[dict[str, Any]] = {
@@ -27,6 +28,7 @@ MODELS: Final[dict[str, Any]] = {
     "Filter": filters.Filter,
     **{name: kind for home in (http, status) for name, kind in vars(home).items() if isinstance(kind, type(BaseModel))},
 }
+SECRET: Final = "redis://a"  # it could be any secret of ours
 FOREIGN: Final = "not ours"  # JSON of other systems: it parses, and nobody here knows more
 
 
@@ -35,6 +37,11 @@ def check_json(block: Block) -> None:
     for value in _values(block.text):
         if block.marker != FOREIGN:
             TypeAdapter(MODELS[block.marker]).validate_json(json.dumps(value), extra="forbid")
+
+
+def secrets() -> set[str]:
+    """Settings whose value a file may hold."""
+    return {settings.variable(path) for path, field in settings.fields() if "SecretStr" in str(field.annotation)}
 
 
 def _values(text: str) -> Iterator[Any]:
@@ -47,15 +54,27 @@ def _values(text: str) -> Iterator[Any]:
 
 
 def check_dotenv(block: Block) -> None:
-    """Every name is a setting, and the values can be had together."""
+    """Every name is a setting, and the values can be had together, where files hold what they should."""
     values = dict(line.split("=", 1) for line in block.text.splitlines() if line.strip() and not line.startswith("#"))
     known = {*settings.names(), "FRESHET_CACHE_DIR", "FRESHET_DATA_DIR"}
-    unknown = {name for name in values if name.removesuffix("_FILE") not in known}
-    assert not unknown, f"there are no such settings: {unknown}"
-    given = {name: value.strip("'\"") for name, value in values.items() if not name.endswith("_FILE")}
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("FRESHET_")}
-    with patch.dict(os.environ, inherited | given, clear=True):
-        settings.load_settings()
+    by_file = {name.removesuffix("_FILE") for name in values if name not in known}
+    assert by_file <= known, f"there are no such settings: {by_file - known}"
+    given = {name: value.strip("'\"") for name, value in values.items() if name in known}
+    given |= dict.fromkeys(by_file & secrets(), SECRET)
+    with tempfile.TemporaryDirectory() as folder:
+        given |= {name: file for name, file in _certificates(Path(folder)).items() if name in given}
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("FRESHET_")}
+        with patch.dict(os.environ, inherited | given, clear=True):
+            settings.load_settings()
+
+
+def _certificates(folder: Path) -> dict[str, str]:
+    """Files for the settings that name some, whatever their paths on the page."""
+    authority = Authority(folder)
+    pair = authority.issue("worker")
+    authorities = {name: str(authority.ca) for name in settings.names() if name.endswith("__CA_FILE")}
+    ours = {"FRESHET_KAFKA__CERTIFICATE_FILE": str(pair.certificate), "FRESHET_KAFKA__KEY_FILE": str(pair.key)}
+    return authorities | ours
 
 
 def check_ini(block: Block) -> None:
@@ -91,6 +110,12 @@ def check_mermaid(block: Block) -> None:
         assert line.count('"') % 2 == 0
 
 
+def check_sh(block: Block) -> None:
+    """Commands of others' programs: bash can read them."""
+    read = subprocess.run(["bash", "-n", "-c", block.text], check=False, capture_output=True, text=True)
+    assert read.returncode == 0, read.stderr
+
+
 def check_sql(block: Block) -> None:
     """What the pages use of SQL means the same in SQLite."""
     with contextlib.closing(sqlite3.connect(":memory:")) as database:
@@ -104,5 +129,6 @@ CHECKS: Final[Mapping[str, Callable[[Block], None]]] = {
     "yaml": check_yaml,
     "mermaid": check_mermaid,
     "nginx": check_nginx,
+    "sh": check_sh,
     "sql": check_sql,
 }

@@ -1,9 +1,14 @@
 """`freshet config` shows what is set, and no secret."""
 
+import atexit
 import json
 import os
 from contextlib import redirect_stdout
+from functools import cache
 from io import StringIO
+from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from unittest.mock import patch
 
 import pytest
@@ -16,6 +21,7 @@ from freshet.masking import masked
 from freshet.schemas.errors import SettingsError
 from freshet.search.index.qdrant.client import connect
 from freshet.settings import fields, load_settings, names, variable
+from tests.support.certificates import Authority
 
 MARK = "MARKED"
 SECRETS = [
@@ -31,6 +37,23 @@ SHAPES = (
     "unix://user:{}@/run/redis.sock?db=0", "redis://host/{}", "redis://host:1/0#{}",
     "redis://{}/55@host:1", "redis://user:1/{}@host",
 )  # fmt: skip
+
+
+@cache
+def beside_secrets() -> dict[str, str]:
+    """Settings without which some secrets would mean nothing."""
+    folder = Path(mkdtemp())
+    atexit.register(rmtree, folder)
+    authority = Authority(folder)
+    pair = authority.issue("me")
+    return {
+        "FRESHET_KAFKA__SECURITY_PROTOCOL": "SASL_SSL",
+        "FRESHET_KAFKA__SASL_MECHANISM": "PLAIN",
+        "FRESHET_KAFKA__USERNAME": "me",
+        "FRESHET_KAFKA__CA_FILE": str(authority.ca),
+        "FRESHET_KAFKA__CERTIFICATE_FILE": str(pair.certificate),
+        "FRESHET_KAFKA__KEY_FILE": str(pair.key),
+    }
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +80,7 @@ def rows() -> dict[str, dict[str, object]]:
 def test_no_secret_ever_stands_in_the_output(secret, shape):
     assert len(SECRETS) >= 3
     environment = dict.fromkeys(SECRETS, secret) | dict.fromkeys(ADDRESSES, shape.format(secret))
-    with patch.dict(os.environ, environment):
+    with patch.dict(os.environ, environment | beside_secrets()):
         assert MARK not in printed().upper()
         assert MARK not in printed("--json").upper()
 
@@ -66,7 +89,7 @@ def test_no_secret_ever_stands_in_the_output(secret, shape):
 @given(secret=marked, shape=st.sampled_from(SHAPES))
 def test_an_error_message_that_quotes_a_secret_is_shown_without_it(secret, shape):
     environment = dict.fromkeys(SECRETS, secret) | dict.fromkeys(ADDRESSES, shape.format(secret))
-    with patch.dict(os.environ, environment):
+    with patch.dict(os.environ, environment | beside_secrets()):
         loaded = load_settings()
     for value in environment.values():
         assert MARK not in masked(f"cannot use {value}, alas", loaded)

@@ -11,6 +11,8 @@ def test_several_addresses_may_be_given_with_commas():
         "bootstrap_servers": ["a:9092", "[::1]:9093"],
         "client_id": "me",
         "request_timeout_ms": 1500,
+        "security_protocol": "PLAINTEXT",
+        "ssl_context": None,
     }
 
 
