@@ -34,7 +34,7 @@ class TcpProxy:
         self.port = free_port()
         self.trouble: Callable[[], Trouble] = lambda: FINE
         self.troubled = 0
-        self._upstream = upstream
+        self.upstream = upstream
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -54,7 +54,7 @@ class TcpProxy:
         assert task is not None
         self._connections.add(task)
         try:
-            there, back = await asyncio.open_connection(LOOPBACK, self._upstream)
+            there, back = await asyncio.open_connection(LOOPBACK, self.upstream)
         except OSError:
             writer.transport.abort()
         else:
