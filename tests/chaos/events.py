@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -73,19 +73,15 @@ def documents(number: int, *, tenants: bool) -> list[Document]:
     return [Document(f"d{n // len(TENANTS)}", TENANTS[n % len(TENANTS)]) for n in range(number)]
 
 
-def history(seed: int, *, documents: Sequence[Document], order: Order) -> Iterator[Draft]:
-    """Records without end, over these documents, each of which is created first or comes later."""
-    upstream = _Upstream(random.Random(seed), documents, order)
-    while True:
-        yield upstream.next()
+class Upstream:
+    """Makes records without end, from a seed, over these documents, each of which is created first or comes later."""
 
-
-class _Upstream:
-    def __init__(self, rng: random.Random, documents: Sequence[Document], order: Order) -> None:
-        self._rng = rng
+    def __init__(self, seed: int, documents: Sequence[Document], order: Order) -> None:
+        self._rng = random.Random(seed)
         self._order = order
         self._documents = documents
         self._refused: list[Document] = []
+        self._recent: dict[str, Document] = {}  # in the order in which they were touched last
         self._number = 0
         self._steps: dict[Callable[[Document], Draft], int] = {
             self._edit: 8,
@@ -105,10 +101,20 @@ class _Upstream:
     def next(self) -> Draft:
         hot = self._rng.random() < HOT_SHARE
         document = self._rng.choice(self._documents[:HOT] if hot else self._documents)
+        self._recent.pop(document.key, None)
+        self._recent[document.key] = document
         if document.now is None:
             return self._edit(document)
         [step] = self._rng.choices(list(self._steps), list(self._steps.values()))
         return step(document)
+
+    def next_back(self) -> Draft:
+        """A change back of the document that was touched last, and so on to those touched before: what was is again."""
+        while self._recent:
+            _, document = self._recent.popitem()
+            if document.before is not None:
+                return self._say(document, document.before, "changed back")
+        return self.next()
 
     def _edit(self, document: Document) -> Draft:
         what = "edited" if document.now else "created"

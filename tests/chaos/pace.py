@@ -20,6 +20,7 @@ class Pace:
         self.count = 0
         self.limits = [math.inf] * lanes
         self.wanted = 0.0
+        self.overtaking = False
         self.over = False
         self._total = total
 
@@ -36,8 +37,8 @@ class Pace:
         while self.count < count:  # noqa: ASYNC110 (faults and Kafka set the pace)
             await asyncio.sleep(PAUSE_SECONDS)
 
-    async def publish(self, number: int) -> None:
-        """Have so many events published now, whatever the next faults say."""
-        self.wanted = self.count + number
+    async def overtake(self, number: int) -> None:
+        """Have so many events published now, whatever the next faults say: such as change back what was just said."""
+        self.overtaking, self.wanted = True, self.count + number
         await self.reach(self.count + number)
-        self.wanted = 0
+        self.overtaking, self.wanted = False, 0

@@ -23,7 +23,7 @@ from freshet.search.index.qdrant.writer import QdrantWriter
 from freshet.streams.sweep import sweep
 from tests.chaos.caretaker import take_care
 from tests.chaos.compare import Difference, Found, compare, compare_letters, read_collection
-from tests.chaos.events import MAX_BYTES, documents, filler, history
+from tests.chaos.events import MAX_BYTES, Upstream, documents, filler
 from tests.chaos.fold import Fold, Logged, fold
 from tests.chaos.kafka import compact, publish, read_log
 from tests.chaos.outages import ServerFaults
@@ -55,7 +55,7 @@ class Performance:
         self._steps = steps
         self._documents = documents(events * DOCUMENTS_A_HUNDRED_EVENTS // 100, tenants=stage.tenants)
         self._half = events // 2
-        self._drafts = history(seed, documents=self._documents, order=stage.order)
+        self._upstream = Upstream(seed, self._documents, stage.order)
         self._pace = Pace(events, len(steps))
         self._workers = WorkerFaults(stage, self._pace)
         self._servers = ServerFaults(stage)
@@ -118,7 +118,8 @@ class Performance:
         bootstrap = self._stage.kafka.bootstrap
         async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
             while await self._pace.more():
-                burst = list(itertools.islice(self._drafts, BURST))
+                next_ = self._upstream.next_back if self._pace.overtaking else self._upstream.next
+                burst = [next_() for _ in range(BURST)]
                 await publish(producer, self._topic, burst)
                 self._pace.count += len(burst)
                 await asyncio.sleep(BURST_SECONDS)

@@ -35,7 +35,7 @@ FULL: Final[Mapping[Fault, int]] = {
     Fault.QDRANT: 20,
     Fault.REDIS: 20,
     Fault.KAFKA_WEATHER: 20,
-    Fault.QDRANT_WEATHER: 40,
+    Fault.QDRANT_WEATHER: 20,
     Fault.REDIS_WEATHER: 20,
 }
 EVENTS: Final = 100_000
@@ -80,7 +80,7 @@ def _shuffled(rng: random.Random, kinds: Sequence[Fault]) -> list[Fault]:
 
 
 def _spread(rng: random.Random, faults: Sequence[Fault], events: int) -> list[Step]:
-    gap = events / (len(faults) + 1)
+    gap = events / len(faults)
     return [
         Step(round((number + rng.random()) * gap), fault, random.Random(rng.random()))
         for number, fault in enumerate(faults)

@@ -2,13 +2,12 @@
 
 import json
 from collections import Counter
-from itertools import islice
 
 import pytest
 
 from freshet.schemas.decoding import BadEvent, Record, Rules, decode
 from freshet.schemas.positions import Order
-from tests.chaos.events import MAX_BYTES, documents, history
+from tests.chaos.events import MAX_BYTES, Upstream, documents
 from tests.chaos.fold import Logged, fold
 
 KINDS = {
@@ -33,7 +32,8 @@ KINDS = {
 
 
 def drafts(seed=1, *, order=Order.LOG, events=4_000, tenants=False):
-    return list(islice(history(seed, documents=documents(50, tenants=tenants), order=order), events))
+    upstream = Upstream(seed, documents(50, tenants=tenants), order)
+    return [upstream.next() for _ in range(events)]
 
 
 def test_a_seed_gives_the_same_history_again_and_another_seed_another():
@@ -93,6 +93,18 @@ def test_an_edit_of_one_passage_leaves_the_others():
             return
         texts[draft.key] = text
     raise AssertionError("no such edit")
+
+
+def test_what_was_touched_last_is_changed_back_first():
+    upstream = Upstream(1, documents(50, tenants=False), Order.LOG)
+    said: dict[bytes, list[str]] = {}
+    for draft in [upstream.next() for _ in range(1_000)]:
+        if not draft.bad and draft.value is not None and draft.what != "delivered late":
+            said.setdefault(draft.key, []).append(json.loads(draft.value).get("text"))
+    back = [upstream.next_back() for _ in range(40)]
+    assert {draft.what for draft in back} == {"changed back"}
+    assert len({draft.key for draft in back}) == 40
+    assert all(json.loads(draft.value or b"{}")["text"] in said[draft.key][:-1] for draft in back)
 
 
 def test_late_events_have_older_versions_than_what_came_before_them():

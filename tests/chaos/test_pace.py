@@ -27,7 +27,7 @@ async def test_a_fault_may_have_more_of_them_even_at_the_end():
     pace = Pace(10, lanes=1)
     publishing = asyncio.create_task(publish_all(pace))
     await pace.reach(10)
-    await pace.publish(3)
+    await pace.overtake(3)
     assert pace.count == 13
     pace.over = True
     await publishing

@@ -106,13 +106,18 @@ async def test_a_write_that_is_let_go_waits_for_a_server_that_is_away(server):
         assert (await late)[:2] == (200, ANSWER)
 
 
+def removed(*points):
+    return {"must": [{"has_id": points}, {"key": "partition", "match": {"value": 0}}]}
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "write"),
     [
         ("PUT", "points", {"points": [{"payload": {"kind": "passage"}}]}, Write.ADD),
         ("PUT", "points", {"points": [{"payload": {"kind": "ledger"}}]}, Write.COMMIT),
         ("PUT", "points", {"points": [{"payload": {"kind": "statistics"}}]}, None),
-        ("POST", "points/delete", {"filter": {"should": []}}, Write.REMOVE),
+        ("POST", "points/delete", {"filter": {"should": [removed("a", "b")]}}, Write.REMOVE),
+        ("POST", "points/delete", {"filter": {"should": [removed("a"), removed("b")]}}, None),
         ("POST", "points/delete", {"filter": {"must": []}}, None),
         ("POST", "points/scroll", {"filter": {"should": []}}, None),
     ],
