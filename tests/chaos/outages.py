@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 from collections import Counter
@@ -15,16 +16,17 @@ from freshet.local.kafka import LocalKafka
 from tests.chaos.schedule import Fault, Step
 from tests.chaos.stage import Stage
 from tests.chaos.weather import bad_weather, trouble
-from tests.support.http_proxy import FINE
-from tests.support.proxy import FINE as CALM
+from tests.support.http_proxy import HttpProxy
 from tests.support.proxy import TcpProxy
 from tests.support.servers import LocalRedis
+from tests.support.waiting import wait_until
 
 logger = logging.getLogger(__name__)
 Server = LocalKafka | LocalQdrant | LocalRedis
 OUTAGE_SECONDS: Final = 2.0  # at most
 WEATHER_REQUESTS: Final = 10  # in trouble before the next fault may begin
 WEATHER_SECONDS: Final = 3.0  # at most, where nobody asks
+MORE_SECONDS: Final = 4.0  # of bad weather, while the next faults come
 
 
 class ServerFaults:
@@ -33,7 +35,6 @@ class ServerFaults:
     def __init__(self, stage: Stage) -> None:
         self.done: Counter[Fault] = Counter()
         self._stage = stage
-        self._bad_weather_left = 0
         self._ways: dict[Fault, Callable[[random.Random], Awaitable[None]]] = {
             Fault.KAFKA: partial(self._take_away, stage.kafka),
             Fault.QDRANT: partial(self._take_away, stage.qdrant),
@@ -51,18 +52,14 @@ class ServerFaults:
         return dict(zip(("Kafka", "Qdrant", "Redis"), counts, strict=True))
 
     async def do(self, step: Step) -> None:
-        """Do one step. Bad weather lasts until the next step is over."""
+        """Do one step. Bad weather lasts into the next ones."""
         logger.info("%s, after %s events", step.fault.value, step.at)
         await self._ways[step.fault](step.chance)
         self.done[step.fault] += 1
-        self._bad_weather_left -= 1
-        if self._bad_weather_left <= 0:
-            self.calm()
 
     def calm(self) -> None:
-        self._stage.qdrant_proxy.weather = lambda _request, _body: FINE
-        for proxy in (self._stage.kafka_proxy, self._stage.redis_proxy):
-            proxy.trouble = lambda: CALM
+        for proxy in (self._stage.kafka_proxy, self._stage.qdrant_proxy, self._stage.redis_proxy):
+            proxy.calm()
 
     async def _take_away(self, server: Server, rng: random.Random) -> None:
         """A server is killed, told to stop, or hangs; and comes back."""
@@ -79,17 +76,17 @@ class ServerFaults:
         await process.start()
 
     async def _worsen_qdrant(self, rng: random.Random) -> None:
-        proxy = self._stage.qdrant_proxy
-        proxy.weather = bad_weather(rng)
-        await self._suffer(lambda: proxy.troubled)
+        self._stage.qdrant_proxy.weather = bad_weather(rng)
+        await self._suffer(self._stage.qdrant_proxy)
 
     async def _worsen(self, proxy: TcpProxy, rng: random.Random) -> None:
         proxy.trouble = partial(trouble, rng)
-        await self._suffer(lambda: proxy.troubled)
+        await self._suffer(proxy)
 
-    async def _suffer(self, troubled: Callable[[], int]) -> None:
-        self._bad_weather_left = 2
-        enough = troubled() + WEATHER_REQUESTS
-        end = asyncio.get_running_loop().time() + WEATHER_SECONDS
-        while troubled() < enough and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 (bad weather lasts)
-            await asyncio.sleep(0.05)
+    async def _suffer(self, proxy: HttpProxy | TcpProxy) -> None:
+        """Wait until something has happened; more of it happens for a while."""
+        enough = proxy.troubled + WEATHER_REQUESTS
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(WEATHER_SECONDS):
+                await wait_until(lambda: proxy.troubled >= enough)
+        asyncio.get_running_loop().call_later(MORE_SECONDS, proxy.calm)

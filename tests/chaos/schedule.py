@@ -39,6 +39,7 @@ FULL: Final[Mapping[Fault, int]] = {
     Fault.REDIS_WEATHER: 20,
 }
 EVENTS: Final = 100_000
+OVERTAKING: Final = 150  # events that come after those which a zombie holds, and undo them
 OF_WORKERS: Final = (Fault.KILL, Fault.LEAVE, Fault.JOIN, Fault.ZOMBIE)
 OF_SERVERS: Final = tuple(fault for fault in Fault if fault not in OF_WORKERS)
 
@@ -65,12 +66,13 @@ def schedule(seed: int, *, events: int) -> list[list[Step]]:
     """Two lists, of what happens to workers and of what happens to servers meanwhile.
 
     Every fault comes as often as it should, in an order of the seed's, spread over the events. The last of workers is a
-    zombie, so that nothing comes afterwards which could mend what its late writes have done.
+    zombie near the end, so that nothing comes afterwards which could mend what its late writes have done.
     """
     rng = random.Random(seed)
     workers, servers = (_shuffled(rng, kinds) for kinds in (OF_WORKERS, OF_SERVERS))
     workers.remove(Fault.ZOMBIE)
-    return [_spread(rng, faults, events) for faults in ([*workers, Fault.ZOMBIE], servers)]
+    last = Step(events - OVERTAKING, Fault.ZOMBIE, random.Random(rng.random()))
+    return [[*_spread(rng, workers, last.at), last], _spread(rng, servers, events)]
 
 
 def _shuffled(rng: random.Random, kinds: Sequence[Fault]) -> list[Fault]:

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Final
 
 from tests.chaos.pace import Pace
-from tests.chaos.schedule import Fault, Step
+from tests.chaos.schedule import OVERTAKING, Fault, Step
 from tests.chaos.stage import SESSION_SECONDS, WORKERS, Stage
 from tests.chaos.writes import Write, write_of
 from tests.support.holding import Hold
@@ -23,7 +23,6 @@ from tests.support.waiting import wait_until
 logger = logging.getLogger(__name__)
 DEADLINE: Final = 90.0
 HOLD_SECONDS: Final = 4.0  # in which another write may follow the first, if need be once the worker gave that up
-OVERTAKING: Final = 150  # events that come after those which a zombie holds, and undo them
 HELD: Final = ((Write.COMMIT, Write.REMOVE), (Write.ADD, Write.COMMIT))  # of zombies, by turns
 
 

@@ -52,15 +52,19 @@ class HttpProxy:
     def __init__(self, upstream: str, *, doors: int = 1) -> None:
         self._ports = free_ports(doors)
         self.urls = [f"http://{LOOPBACK}:{port}" for port in self._ports]
-        self.weather: Weather = lambda _request, _body: FINE
         self.hold: Hold | None = None
         self.troubled = 0
+        self.calm()
         self.upstream = upstream
         self._late: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
         return self.urls[0]
+
+    def calm(self) -> None:
+        """The weather is fine from now on."""
+        self.weather: Weather = lambda _request, _body: FINE
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(auto_decompress=False, timeout=aiohttp.ClientTimeout(total=60))
