@@ -9,19 +9,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from aiokafka.partitioner import DefaultPartitioner
 
 from tests.chaos.events import STRAYS, stray
-from tests.chaos.stage import PARTITIONS, Stage
+from tests.chaos.stage import DEADLINE, PARTITIONS, Stage
 from tests.support.chaos_worker import mended
 from tests.support.waiting import wait_until
 
 logger = logging.getLogger(__name__)
-DEADLINE: Final = 90.0
 
 
 async def take_care(stage: Stage) -> None:

@@ -30,11 +30,10 @@ from tests.chaos.outages import ServerFaults
 from tests.chaos.pace import Pace
 from tests.chaos.readers import Reader, Watermarks, wrongs
 from tests.chaos.schedule import Fault, Step
-from tests.chaos.stage import PARTITIONS, Stage
+from tests.chaos.stage import DEADLINE, PARTITIONS, Stage
 from tests.chaos.verdict import Verdict
 from tests.chaos.workers import WorkerFaults
 from tests.support.embedder import DIMENSION
-from tests.support.scale import SOAK
 from tests.support.waiting import wait_until
 
 logger = logging.getLogger(__name__)
@@ -42,7 +41,6 @@ READERS: Final = 2
 BURST: Final = 20
 BURST_SECONDS: Final = 0.05
 DOCUMENTS_A_HUNDRED_EVENTS: Final = 6
-CATCH_UP_SECONDS: Final = 600.0 if SOAK else 150.0
 
 
 class Performance:
@@ -151,7 +149,7 @@ class Performance:
             except KafkaError:
                 return False
 
-        await wait_until(done, "the worker has caught up", deadline=CATCH_UP_SECONDS)
+        await wait_until(done, "the worker has caught up", deadline=DEADLINE)
 
     async def _fold(self) -> Fold:
         """Of everything that ever lay in the log, whatever compaction left of it."""

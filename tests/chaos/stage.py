@@ -23,10 +23,12 @@ from tests.support.embedder import CountingEmbedder
 from tests.support.http_proxy import HttpProxy
 from tests.support.proxy import TcpProxy
 from tests.support.road import Process, Road
+from tests.support.scale import SOAK
 from tests.support.servers import LocalRedis, Servers
 
 WORKERS: Final = 3  # at most
 SESSION_SECONDS: Final = 2
+DEADLINE: Final = 600.0 if SOAK else 150.0  # seconds in which everything that must come about has done so
 PARTITIONS: Final = 4
 BROKER: Final = {
     "group.min.session.timeout.ms": str(SESSION_SECONDS * 1_000),

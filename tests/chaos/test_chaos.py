@@ -1,6 +1,7 @@
 """Whatever is killed, stopped, cut off or away: the index is the fold of the log, and no answer lies.
 
-`make soak` does all of it in each order, `make test` a twentieth in both together. FRESHET_TEST_SEED repeats a plan.
+The two orders share what `make soak` does, and the twentieth of it that `make test` does. FRESHET_TEST_SEED repeats a
+plan.
 """
 
 import os

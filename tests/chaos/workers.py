@@ -14,14 +14,13 @@ from typing import Any, Final
 
 from tests.chaos.pace import Pace
 from tests.chaos.schedule import OVERTAKING, Fault, Step
-from tests.chaos.stage import SESSION_SECONDS, WORKERS, Stage
+from tests.chaos.stage import DEADLINE, SESSION_SECONDS, WORKERS, Stage
 from tests.chaos.writes import Write, write_of
 from tests.support.holding import Hold
 from tests.support.road import Process
 from tests.support.waiting import wait_until
 
 logger = logging.getLogger(__name__)
-DEADLINE: Final = 90.0
 HOLD_SECONDS: Final = 4.0  # in which another write may follow the first, if need be once the worker gave that up
 HELD: Final = ((Write.COMMIT, Write.REMOVE), (Write.ADD, Write.COMMIT))  # of zombies, by turns
 
