@@ -104,14 +104,24 @@ def _document(key: str, state: State, record: Mapping[str, Any], found: Found) -
 
 
 def compare_letters(fold: Fold, letters: Iterable[ConsumerRecord[bytes, bytes]], topic: str) -> Iterator[Difference]:
-    """Whether each bad record is a dead letter with its bytes, and nothing else is."""
-    buried = {dict(letter.headers)["origin"].decode(): (letter.key, letter.value) for letter in letters}
-    for record in fold.bad:
-        origin = f"{topic}/{record.partition}@{record.offset}"
-        if buried.pop(origin, None) != (record.key, record.value):
-            yield Difference("dead letter", record.key.decode(), f"a dead letter of {origin}", "none with its bytes")
-    for origin, (key, _) in buried.items():
-        yield Difference("dead letter", (key or b"").decode(), f"no dead letter of {origin}", "one")
+    """Whether each bad record is a dead letter with its bytes and reason, and nothing else is.
+
+    What was retried may have been one, and marks tell that it was.
+    """
+    buried = dict(_letter(letter) for letter in letters if "state" not in dict(letter.headers))
+    for record in fold.retried:
+        buried.pop(f"{topic}/{record.partition}@{record.offset}", None)
+    for record, reason in fold.bad:
+        expected = (record.key, record.value, reason)
+        if (found := buried.pop(origin := f"{topic}/{record.partition}@{record.offset}", None)) != expected:
+            yield Difference("dead letter", record.key.decode(), f"of {origin}: {expected}", str(found))
+    for origin, found in buried.items():
+        yield Difference("dead letter", (found[0] or b"").decode(), f"no dead letter of {origin}", str(found))
+
+
+def _letter(record: ConsumerRecord[bytes, bytes]) -> tuple[str, tuple[bytes | None, bytes | None, str]]:
+    headers = {name: value.decode() for name, value in record.headers}
+    return headers["origin"], (record.key, record.value, headers["reason"])
 
 
 def explain(difference: Difference, fold: Fold) -> str:

@@ -1,22 +1,25 @@
 """What upstream does in a run: a history of records, made from a seed and nothing else.
 
 Documents are edited, in one passage of several too, changed back, described anew, repeated, delivered late, deleted and
-created again; among them lie records that can never be indexed.
+created again; among them lie records that can never be indexed, and some that the model refuses until it is mended.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from freshet.schemas.positions import Order
+from tests.chaos.fold import POISON, UNKNOWN
 
 MAX_BYTES: Final = 20_000  # of an event in these runs; larger ones are dead letters
 HOT_SHARE: Final = 0.3  # of all events; they fall on the hot documents
 HOT: Final = 5
+STRAYS: Final = 5
+TENANTS: Final = ("acme", "globex")
 KINDS: Final = ("harbour", "mountain", "desert", "river")
 WORDS: Final = ("lantern", "copper", "orchard", "velvet", "thunder", "gravel", "marble", "willow", "saffron", "cinder")
 PASSAGE_WORDS: Final = 18  # with the title near to the model's window, so that each passage is a piece of its own
@@ -46,25 +49,39 @@ class Document:
     """A document as upstream sees it: what it says, what it said before, its version, and an event that is held up."""
 
     id: str
+    tenant: str | None = None
     version: int = 0
     now: Content | None = None
     before: Content | None = None
     last: Draft | None = None
     late: list[Draft] = field(default_factory=list)
 
+    @property
+    def key(self) -> str:
+        return self.id if self.tenant is None else f"{self.tenant}/{self.id}"
 
-def history(seed: int, *, events: int, documents: int, order: Order) -> Iterator[Draft]:
-    """`events` records over `documents` documents, each of which is created first or comes later."""
-    upstream = _Upstream(random.Random(seed), documents, order)
-    for _ in range(events):
-        yield upstream.next()
+    def says(self, type_: str, **more: Any) -> dict[str, Any]:
+        """An event of it."""
+        tenant = {} if self.tenant is None else {"tenant": self.tenant}
+        return {"type": type_, "id": self.id, **tenant, "version": self.version, **more}
 
 
-class _Upstream:
-    def __init__(self, rng: random.Random, documents: int, order: Order) -> None:
-        self._rng = rng
+def documents(number: int, *, tenants: bool) -> list[Document]:
+    """So many; the ids of one tenant are those of another, too."""
+    if not tenants:
+        return [Document(f"d{n}") for n in range(number)]
+    return [Document(f"d{n // len(TENANTS)}", TENANTS[n % len(TENANTS)]) for n in range(number)]
+
+
+class Upstream:
+    """Makes records without end, from a seed, over these documents, each of which is created first or comes later."""
+
+    def __init__(self, seed: int, documents: Sequence[Document], order: Order) -> None:
+        self._rng = random.Random(seed)
         self._order = order
-        self._documents = [Document(f"d{n}") for n in range(documents)]
+        self._documents = documents
+        self._refused: list[Document] = []
+        self._recent: dict[str, Document] = {}  # in the order in which they were touched last
         self._number = 0
         self._steps: dict[Callable[[Document], Draft], int] = {
             self._edit: 8,
@@ -77,15 +94,27 @@ class _Upstream:
             self._end: 8,
             self._end_by_null: 4,
             self._break: 3,
+            self._poison: 1,
+            self._puzzle: 2,
         }
 
     def next(self) -> Draft:
         hot = self._rng.random() < HOT_SHARE
         document = self._rng.choice(self._documents[:HOT] if hot else self._documents)
+        self._recent.pop(document.key, None)
+        self._recent[document.key] = document
         if document.now is None:
             return self._edit(document)
         [step] = self._rng.choices(list(self._steps), list(self._steps.values()))
         return step(document)
+
+    def next_back(self) -> Draft:
+        """A change back of the document that was touched last, and so on to those touched before: what was is again."""
+        while self._recent:
+            _, document = self._recent.popitem()
+            if document.before is not None:
+                return self._say(document, document.before, "changed back")
+        return self.next()
 
     def _edit(self, document: Document) -> Draft:
         what = "edited" if document.now else "created"
@@ -122,43 +151,63 @@ class _Upstream:
 
     def _end(self, document: Document) -> Draft:
         document.version += 1
-        draft = _draft(document.id, {"type": "delete", "id": document.id, "version": document.version}, "deleted")
+        draft = _draft(document, document.says("delete"), "deleted")
         document.before, document.now, document.last = document.now, None, draft
         return draft
 
     def _end_by_null(self, document: Document) -> Draft:
         document.before, document.now = document.now, None
-        document.last = Draft(document.id.encode(), None, "ended by null")
+        document.last = Draft(document.key.encode(), None, "ended by null")
         return document.last
 
     def _break(self, document: Document) -> Draft:
         """A record that is nobody's state; its key may be that of a good document, or its own."""
         name = document.id if self._rng.random() < 0.5 else f"bad{self._next()}"
-        body = {"type": "upsert", "id": name, "text": "never indexed", "version": document.version + 1}
+        about = Document(name, document.tenant, document.version + 1)
+        body = about.says("upsert", text="never indexed")
         broken: dict[str, bytes] = {
             "not JSON": b'{"type": "upsert", "id": ',
             "not UTF-8": b'{"type": "upsert", "id": "x", "text": "\xff"}',
-            "without text": json.dumps({**body, "text": None}).encode(),
-            "of unknown type": json.dumps({**body, "type": "patch"}).encode(),
-            "under another key": json.dumps({**body, "id": f"{name}-other"}).encode(),
-            "oversized": json.dumps({**body, "text": "x" * (MAX_BYTES + 1)}).encode(),
+            "without text": _bytes(about.says("upsert")),
+            "with a number for text": _bytes({**body, "text": 7}),
+            "of unknown type": _bytes({**body, "type": "patch"}),
+            "under another key": _bytes({**body, "id": f"{name}-other"}),
+            "oversized": _bytes({**body, "text": "x" * (MAX_BYTES + 1)}),
         }
         if self._order is Order.VERSION:
-            broken["without version"] = json.dumps({**body, "version": None}).encode()
+            broken["without version"] = _bytes({**body, "version": None})
+        if document.tenant is None:
+            broken["with a tenant"] = _bytes({**body, "tenant": TENANTS[0]})
+        else:
+            broken["without tenant"] = _bytes({**body, "tenant": None})
         what = self._rng.choice(list(broken))
-        return Draft(name.encode(), broken[what], what, bad=True)
+        return Draft(about.key.encode(), broken[what], what, bad=True)
+
+    def _poison(self, neighbour: Document) -> Draft:
+        """A document of its own, one passage of which the model never takes."""
+        document = self._another("poisoned", neighbour)
+        return replace(self._say(document, self._with(POISON, document), "refused by the model"), bad=True)
+
+    def _puzzle(self, neighbour: Document) -> Draft:
+        """A document of its own, which the model refuses until it is mended; and later perhaps what comes after it."""
+        if self._refused and self._rng.random() < 0.4:
+            document = self._refused.pop(self._rng.randrange(len(self._refused)))
+            return self._rng.choice((self._edit, self._end, self._end_by_null))(document)
+        document = self._another("puzzling", neighbour)
+        self._refused.append(document)
+        return self._say(document, self._with(UNKNOWN, document), "refused at first")
+
+    def _another(self, name: str, neighbour: Document) -> Document:
+        return Document(f"{name}{self._next()}", neighbour.tenant)
+
+    def _with(self, word: str, document: Document) -> Content:
+        passages = (self._passage(), f"Passage {self._next()} {word}.")
+        return Content(f"Title {self._next()}", passages, self._metadata(document))
 
     def _say(self, document: Document, content: Content, what: str) -> Draft:
         document.version += 1
-        event = {
-            "type": "upsert",
-            "id": document.id,
-            "title": content.title,
-            "text": " ".join(content.passages),
-            "metadata": content.metadata,
-            "version": document.version,
-        }
-        draft = _draft(document.id, event, what)
+        text = " ".join(content.passages)
+        draft = _draft(document, document.says("upsert", text=text, **_facets(content)), what)
         if content is not document.now:
             document.before = document.now or document.before
         document.now, document.last = content, draft
@@ -177,10 +226,19 @@ class _Upstream:
         return self._number
 
 
-def filler(number: int) -> Draft:
+def filler(number: int, *, tenants: bool) -> Draft:
     """An event of a document that nobody edits, where the log must only grow."""
-    event: dict[str, Any] = {"id": f"filler{number}", "title": "Filler", "text": "Nothing new.", "metadata": {}}
-    return _draft(event["id"], {**event, "type": "upsert", "version": 1}, "filler")
+    document = Document(f"filler{number}", TENANTS[0] if tenants else None, version=1)
+    event = document.says("upsert", text="Nothing new.", title="Filler", metadata={})
+    return _draft(document, event, "filler")
+
+
+def stray(number: int, *, astray: bool, tenants: bool) -> Draft:
+    """The only good event of a document, or one that lies in another partition and would be newer."""
+    document = Document(f"stray{number}", TENANTS[0] if tenants else None, version=1 + astray)
+    more = {"astray": True} if astray else {}
+    event = document.says("upsert", text="Never elsewhere.", title="Stray", metadata={"kind": KINDS[0]}, **more)
+    return _draft(document, event, "astray" if astray else "created")
 
 
 def _content(document: Document) -> Content:
@@ -188,5 +246,13 @@ def _content(document: Document) -> Content:
     return document.now
 
 
-def _draft(key: str, event: dict[str, Any], what: str) -> Draft:
-    return Draft(key.encode(), json.dumps(event).encode(), what)
+def _facets(content: Content) -> dict[str, Any]:
+    return {"title": content.title, "metadata": content.metadata}
+
+
+def _draft(document: Document, event: dict[str, Any], what: str) -> Draft:
+    return Draft(document.key.encode(), _bytes(event), what)
+
+
+def _bytes(event: dict[str, Any]) -> bytes:
+    return json.dumps(event).encode()

@@ -10,9 +10,12 @@ import json
 from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from freshet.schemas.positions import Order
+
+POISON: Final = "poison"  # a word that the model of these runs never embeds
+UNKNOWN: Final = "hieroglyph"  # one that it learns in the course of a run; until then it refuses it, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,23 +62,34 @@ class History:
 
 @dataclass(slots=True)
 class Fold:
-    """Documents by key, the records that are nobody's state, and those that were read."""
+    """Documents by key, the records that are nobody's state, each with the reason, and those that were read.
+
+    `retried` are good ones that may have been refused at first.
+    """
 
     documents: dict[str, History] = field(default_factory=dict)
-    bad: list[Logged] = field(default_factory=list)
+    bad: list[tuple[Logged, str]] = field(default_factory=list)
+    retried: list[Logged] = field(default_factory=list)
     records: dict[str, list[Logged]] = field(default_factory=dict)
 
+    @property
+    def strays(self) -> set[bytes]:
+        """Keys of documents of which an event lies in a partition that is not theirs."""
+        return {record.key for record, reason in self.bad if reason == "partition_moved"}
 
-def fold(records: Iterable[Logged], order: Order, *, max_bytes: int) -> Fold:
+
+def fold(records: Iterable[Logged], order: Order, *, max_bytes: int, tenants: bool = False) -> Fold:
     """Fold records, given in the order of the offsets of each partition."""
     result = Fold()
     for record in records:
         key = record.key.decode()
         result.records.setdefault(key, []).append(record)
-        event = _event(record, order, max_bytes)
-        if event is None:
-            result.bad.append(record)
+        event = _event(record, order, max_bytes, tenants=tenants)
+        if isinstance(event, str):
+            result.bad.append((record, event))
             continue
+        if UNKNOWN in event.get("text", ""):
+            result.retried.append(record)
         known = result.documents.get(key)
         state = _state(record, event, known.last if known else None, order)
         if known is None:
@@ -85,22 +99,35 @@ def fold(records: Iterable[Logged], order: Order, *, max_bytes: int) -> Fold:
     return result
 
 
-def _event(record: Logged, order: Order, max_bytes: int) -> dict[str, Any] | None:
-    """The event; {} of a null, None where it is none."""
+def _event(record: Logged, order: Order, max_bytes: int, *, tenants: bool) -> dict[str, Any] | str:
+    """The event, {} of a null; or the reason why it is none."""
     if record.value is None:
         return {}
     if len(record.value) > max_bytes:
-        return None
+        return "too_large"
     try:
         event = json.loads(record.value)
+    except UnicodeDecodeError:
+        return "not_utf8"
     except ValueError:
-        return None
-    good = event["id"] == record.key.decode() and event["type"] in ("upsert", "delete")
-    if event["type"] == "upsert":
-        good = good and isinstance(event.get("text"), str)
-    if order is Order.VERSION:
-        good = good and isinstance(event.get("version"), int)
-    return event if good else None
+        return "not_json"
+    return _fault(event, record.key.decode(), order, tenants=tenants) or event
+
+
+def _fault(event: dict[str, Any], key: str, order: Order, *, tenants: bool) -> str:
+    """What is wrong with an event; those of these runs have one fault at most, and say so where they lie astray."""
+    tenant = event.get("tenant")
+    faults = {
+        "unknown_type": event["type"] not in ("upsert", "delete"),
+        "missing_field": (event["type"] == "upsert" and "text" not in event) or (tenants and tenant is None),
+        "wrong_type": "text" in event and not isinstance(event["text"], str),
+        "invalid_value": not tenants and tenant is not None,
+        "no_version": order is Order.VERSION and event.get("version") is None,
+        "key_mismatch": key != (event["id"] if tenant is None else f"{tenant}/{event['id']}"),
+        "partition_moved": "astray" in event,
+        "refused": POISON in str(event.get("text")),
+    }
+    return next((reason for reason, found in faults.items() if found), "")
 
 
 def _state(record: Logged, event: dict[str, Any], before: State | None, order: Order) -> State:

@@ -44,14 +44,34 @@ class Group:
         return frozenset(each["member_id"] for each in group["members"]) if group["state"] == "Stable" else frozenset()
 
     async def lag(self, *topics: str) -> int:
-        """How many records of the topics the group has not committed."""
-        async with _admin(self.bootstrap) as admin, AIOKafkaConsumer(bootstrap_servers=self.bootstrap) as consumer:
-            committed = await admin.list_consumer_group_offsets(self.name)
-            ends: dict[TopicPartition, int] = {}
+        """How many records of the topics the group has not committed. Raises KafkaError."""
+        ends: dict[TopicPartition, int] = {}
+        async with AIOKafkaConsumer(bootstrap_servers=self.bootstrap) as consumer:
             for topic in topics:
                 ends |= await consumer.end_offsets(await _partitions(consumer, topic))
-        done = {place: found.offset for place, found in committed.items()}
-        return sum(end - max(done.get(place, 0), 0) for place, end in ends.items())
+        done = await self._committed()
+        return sum(end - done.get(place, 0) for place, end in ends.items())
+
+    async def ends(self, topic: str) -> dict[TopicPartition, int]:
+        """Where the partitions of a topic end; nothing while Kafka is away."""
+        try:
+            async with AIOKafkaConsumer(bootstrap_servers=self.bootstrap) as consumer:
+                return dict(await consumer.end_offsets(await _partitions(consumer, topic)))
+        except KafkaError:
+            return {}
+
+    async def passed(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether the group has committed everything below these offsets, as far as one knows."""
+        try:
+            done = await self._committed()
+        except KafkaError:
+            return False
+        return all(done.get(place, 0) >= end for place, end in ends.items())
+
+    async def _committed(self) -> dict[TopicPartition, int]:
+        async with _admin(self.bootstrap) as admin:
+            committed = await admin.list_consumer_group_offsets(self.name)
+        return {place: max(found.offset, 0) for place, found in committed.items()}
 
 
 class _admin:  # noqa: N801 (a function in all but the word)
@@ -108,7 +128,11 @@ async def compact(bootstrap: str, spec: TopicSpec, fillers: Sequence[Draft]) -> 
             for partition, draft in enumerate(fillers):
                 await producer.send_and_wait(topic, key=draft.key, value=draft.value, partition=partition)
             await asyncio.sleep(SEGMENT_MS / 1_000)  # the age at which a segment ends
-            kept = [each.key for each in await read_log(bootstrap, topic) if each.offset <= ends[each.partition]]
+            kept = [
+                (each.partition, each.key)
+                for each in await read_log(bootstrap, topic)
+                if each.offset <= ends[each.partition]
+            ]
             return max(Counter(kept).values(), default=0) <= 1
 
         await wait_until(compacted, "the topic is compacted", deadline=120)

@@ -10,7 +10,7 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
@@ -21,17 +21,19 @@ from freshet.schemas.topics import Topics, topic_specs
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.writer import QdrantWriter
 from freshet.streams.sweep import sweep
+from tests.chaos.caretaker import take_care
 from tests.chaos.compare import Difference, Found, compare, compare_letters, read_collection
-from tests.chaos.events import MAX_BYTES, Draft, filler, history
-from tests.chaos.faults import Faults
+from tests.chaos.events import MAX_BYTES, Upstream, documents, filler
 from tests.chaos.fold import Fold, Logged, fold
 from tests.chaos.kafka import compact, publish, read_log
+from tests.chaos.outages import ServerFaults
+from tests.chaos.pace import Pace
 from tests.chaos.readers import Reader, Watermarks, wrongs
 from tests.chaos.schedule import Fault, Step
-from tests.chaos.stage import PARTITIONS, Stage
+from tests.chaos.stage import DEADLINE, PARTITIONS, Stage
 from tests.chaos.verdict import Verdict
+from tests.chaos.workers import WorkerFaults
 from tests.support.embedder import DIMENSION
-from tests.support.scale import SOAK
 from tests.support.waiting import wait_until
 
 logger = logging.getLogger(__name__)
@@ -39,7 +41,6 @@ READERS: Final = 2
 BURST: Final = 20
 BURST_SECONDS: Final = 0.05
 DOCUMENTS_A_HUNDRED_EVENTS: Final = 6
-CATCH_UP_SECONDS: Final = 600.0 if SOAK else 150.0
 
 
 class Performance:
@@ -50,12 +51,12 @@ class Performance:
         self._stage = stage
         self._topic = stage.road.topic
         self._steps = steps
-        self._documents = events * DOCUMENTS_A_HUNDRED_EVENTS // 100
-        self._drafts = history(seed, events=events, documents=self._documents, order=stage.order)
-        self._published = asyncio.Event()
-        self._count = 0
-        self._allowed = [math.inf for _ in steps]  # by list of steps: events that may be published before its next one
-        self._faults = Faults(stage)
+        self._documents = documents(events * DOCUMENTS_A_HUNDRED_EVENTS // 100, tenants=stage.tenants)
+        self._half = events // 2
+        self._upstream = Upstream(seed, self._documents, stage.order)
+        self._pace = Pace(events, len(steps))
+        self._workers = WorkerFaults(stage, self._pace)
+        self._servers = ServerFaults(stage)
         self._watermarks = Watermarks(stage.kafka.bootstrap, f"{self._topic}.indexed", PARTITIONS)
         self._readers: list[Reader] = []
         self._log: dict[tuple[int, int], Logged] = {}
@@ -64,50 +65,62 @@ class Performance:
         """Do everything, and judge it."""
         started = time.monotonic()
         logger.info("the run begins")
-        await self._faults.start_workers(2)
+        await self._workers.start_workers(2)
         async with self._reading():
             await self._publish_and_break()
             logger.info("all is published")
             await self._caught_up()
         logger.info("caught up")
-        await self._faults.end_workers()
+        await self._workers.end_workers()
         result = await self._fold()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._judge(result))
             tasks.create_task(self._rebuild())
         verdict = self.verdict
-        verdict.faults = {fault.value: self._faults.done[fault] for fault in Fault}
-        verdict.faults["rebalances"] = self._faults.rebalances
-        verdict.died = self._faults.died
+        self._count_faults()
         verdict.seconds = round(time.monotonic() - started, 1)
         return verdict
 
+    def _count_faults(self) -> None:
+        verdict, workers, servers = self.verdict, self._workers, self._servers
+        verdict.faults = {fault.value: (workers.done + servers.done)[fault] for fault in Fault}
+        verdict.faults |= {"rebalances": workers.rebalances, "zombies with late writes": workers.late_zombies}
+        verdict.late_writes = dict(workers.late)
+        verdict.troubled = servers.troubled
+        verdict.died = workers.died
+
     async def _publish_and_break(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._publish())
-            for lane in range(len(self._steps)):
-                tasks.create_task(self._break(lane))
-        self._faults.calm()
+            publishing = tasks.create_task(self._publish())
+            async with asyncio.TaskGroup() as lanes:
+                lanes.create_task(self._break(0, self._workers.do))
+                lanes.create_task(self._break(1, self._servers.do))
+                lanes.create_task(self._take_care())
+            self._servers.calm()
+            self._pace.over = True
+            await publishing
 
-    async def _break(self, lane: int) -> None:
+    async def _break(self, lane: int, do: Callable[[Step], Awaitable[None]]) -> None:
         steps = self._steps[lane]
         for step, following in itertools.zip_longest(steps, steps[1:]):
-            self._allowed[lane] = following.at if following else math.inf
-            while self._count < step.at and not self._published.is_set():  # noqa: ASYNC110 (events set the pace)
-                await asyncio.sleep(BURST_SECONDS)
-            await self._faults.do(step)
+            self._pace.limits[lane] = following.at if following else math.inf
+            await self._pace.reach(step.at)
+            await do(step)
+
+    async def _take_care(self) -> None:
+        await self._pace.reach(self._half)
+        await take_care(self._stage)
 
     async def _publish(self) -> None:
         """Publish, but never so fast that the last fault would find nothing going on."""
         bootstrap = self._stage.kafka.bootstrap
         async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
-            for burst in _bursts(self._drafts):
-                while self._count > min(self._allowed):  # noqa: ASYNC110 (faults do)
-                    await asyncio.sleep(BURST_SECONDS)
+            while await self._pace.more():
+                next_ = self._upstream.next_back if self._pace.overtaking else self._upstream.next
+                burst = [next_() for _ in range(BURST)]
                 await publish(producer, self._topic, burst)
-                self._count += len(burst)
+                self._pace.count += len(burst)
                 await asyncio.sleep(BURST_SECONDS)
-        self._published.set()
 
     @contextlib.asynccontextmanager
     async def _reading(self) -> AsyncIterator[None]:
@@ -136,13 +149,14 @@ class Performance:
             except KafkaError:
                 return False
 
-        await wait_until(done, "the worker has caught up", deadline=CATCH_UP_SECONDS)
+        await wait_until(done, "the worker has caught up", deadline=DEADLINE)
 
     async def _fold(self) -> Fold:
         """Of everything that ever lay in the log, whatever compaction left of it."""
         records = await read_log(self._stage.kafka.bootstrap, self._topic)
         self._log |= {(record.partition, record.offset): record for record in records}
-        return fold([self._log[place] for place in sorted(self._log)], self._stage.order, max_bytes=MAX_BYTES)
+        log = [self._log[place] for place in sorted(self._log)]
+        return fold(log, self._stage.order, max_bytes=MAX_BYTES, tenants=self._stage.tenants)
 
     async def _judge(self, result: Fold) -> None:
         """The index against the fold, once it was swept; then every answer, and the dead letters."""
@@ -177,7 +191,8 @@ class Performance:
     async def _rebuild(self) -> None:
         """A second index, from what compaction leaves of the log, must be the fold of the whole log, too."""
         spec = topic_specs(Topics(self._topic), partitions=PARTITIONS, max_event_bytes=MAX_BYTES)[0]
-        await compact(self._stage.kafka.bootstrap, spec, [filler(each) for each in range(PARTITIONS)])
+        fillers = [filler(each, tenants=self._stage.tenants) for each in range(PARTITIONS)]
+        await compact(self._stage.kafka.bootstrap, spec, fillers)
         another = f"{self._stage.index}-2"
         worker = self._stage.road.worker(FRESHET_INDEX=another)
         logger.info("compacted")
@@ -186,9 +201,11 @@ class Performance:
             await worker.start()
             await self._caught_up(another)
         finally:
-            await worker.stop()
+            await worker.kill()
         found = await self._found(another)
-        self.verdict.take(list(compare(result, found)), result, self.verdict.rebuild)
+        # Of strays a rebuild knows only what it meets first, for it reads all partitions at once.
+        differences = [each for each in compare(result, found) if each.key.encode() not in result.strays]
+        self.verdict.take(differences, result, self.verdict.rebuild)
 
     async def _found(self, index: str | None = None) -> Found:
         async with self._client() as client:
@@ -202,7 +219,3 @@ class Performance:
             yield client
         finally:
             await client.close()
-
-
-def _bursts(drafts: Iterator[Draft]) -> Iterator[list[Draft]]:
-    return iter(lambda: list(itertools.islice(drafts, BURST)), [])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 
 from freshet import SearchClient
 from freshet.schemas.errors import OutsideError
-from tests.chaos.events import KINDS, WORDS
+from tests.chaos.events import KINDS, WORDS, Document
 from tests.chaos.fold import Fold, State
 
 MODES: Final = ("hybrid", "dense", "sparse")
@@ -24,7 +24,7 @@ PAUSE_SECONDS: Final = 0.04  # between two searches of a reader, so that there i
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A document as an answer showed it."""
+    """A document as an answer showed it; `id` is its key."""
 
     id: str
     title: str
@@ -85,26 +85,32 @@ class Reader:
 
     client: SearchClient
     watermarks: Watermarks
-    documents: int
+    documents: Sequence[Document]
     rng: random.Random
     answers: list[Answer] = field(default_factory=list)
     errors: int = 0
 
     async def read(self) -> None:
         while True:
-            asked, kind, document = self._question()
+            about = self.rng.choice(self.documents)
+            asked, kind, document = self._question(about)
             marks = dict(self.watermarks.marks)
             try:
                 answer = await self.client.search(**asked)
             except OutsideError:
                 self.errors += 1
             else:
-                shown = tuple(Shown(each.id, each.title, each.text, each.metadata) for each in answer.results)
+                shown = tuple(
+                    Shown(Document(each.id, about.tenant).key, each.title, each.text, each.metadata)
+                    for each in answer.results
+                )
                 self.answers.append(Answer(json.dumps(asked), marks, shown, kind, document))
             await asyncio.sleep(PAUSE_SECONDS)
 
-    def _question(self) -> tuple[dict[str, Any], str | None, str | None]:
+    def _question(self, about: Document) -> tuple[dict[str, Any], str | None, str | None]:
+        """What to ask for, of the tenant of a document, with the kind that is asked for, or the document itself."""
         asked: dict[str, Any] = {
+            **({} if about.tenant is None else {"tenant": about.tenant}),
             "query": " ".join(self.rng.sample(WORDS, 2)),
             "mode": self.rng.choice(MODES),
             "limit": self.rng.randint(1, 20),
@@ -113,8 +119,7 @@ class Reader:
         if way == "any":
             return asked, None, None
         if way == "document":
-            document = f"d{self.rng.randrange(self.documents)}"
-            return {**asked, "mode": "dense", "filters": _match("metadata.doc", document)}, None, document
+            return {**asked, "mode": "dense", "filters": _match("metadata.doc", about.id)}, None, about.key
         kind = self.rng.choice(KINDS)
         if way == "listing":
             del asked["query"]

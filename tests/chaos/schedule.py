@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from tests.support.scale import SOAK, count
+from tests.support.scale import count
 
 
 class Fault(StrEnum):
@@ -21,22 +21,25 @@ class Fault(StrEnum):
     KAFKA = "outages of Kafka"
     QDRANT = "outages of Qdrant"
     REDIS = "outages of Redis"
+    KAFKA_WEATHER = "bad weather before Kafka"
     QDRANT_WEATHER = "bad weather before Qdrant"
     REDIS_WEATHER = "bad weather before Redis"
 
 
 FULL: Final[Mapping[Fault, int]] = {
     Fault.KILL: 100,
-    Fault.LEAVE: 30,
-    Fault.JOIN: 40,
+    Fault.LEAVE: 25,
+    Fault.JOIN: 25,
     Fault.ZOMBIE: 20,
     Fault.KAFKA: 20,
     Fault.QDRANT: 20,
     Fault.REDIS: 20,
-    Fault.QDRANT_WEATHER: 40,
+    Fault.KAFKA_WEATHER: 20,
+    Fault.QDRANT_WEATHER: 20,
     Fault.REDIS_WEATHER: 20,
 }
 EVENTS: Final = 100_000
+OVERTAKING: Final = 150  # events that come after those which a zombie holds, and undo them
 OF_WORKERS: Final = (Fault.KILL, Fault.LEAVE, Fault.JOIN, Fault.ZOMBIE)
 OF_SERVERS: Final = tuple(fault for fault in Fault if fault not in OF_WORKERS)
 
@@ -51,8 +54,8 @@ class Step:
 
 
 def often(full: int) -> int:
-    """How often in a run of one order: all of it in a soak; of a twentieth each of the two orders has its half."""
-    return full if SOAK else (count(full) + 1) // 2
+    """How often in a run of one order: each of the two has its half, in a soak and in a twentieth of one."""
+    return (count(full) + 1) // 2
 
 
 def events() -> int:
@@ -62,16 +65,24 @@ def events() -> int:
 def schedule(seed: int, *, events: int) -> list[list[Step]]:
     """Two lists, of what happens to workers and of what happens to servers meanwhile.
 
-    Every fault comes as often as it should, in an order of the seed's, spread over the events.
+    Every fault comes as often as it should, in an order of the seed's, spread over the events. The last of workers is a
+    zombie near the end, so that nothing comes afterwards which could mend what its late writes have done.
     """
     rng = random.Random(seed)
-    return [_spread(rng, faults, events) for faults in (OF_WORKERS, OF_SERVERS)]
+    workers, servers = (_shuffled(rng, kinds) for kinds in (OF_WORKERS, OF_SERVERS))
+    workers.remove(Fault.ZOMBIE)
+    last = Step(events - OVERTAKING, Fault.ZOMBIE, random.Random(rng.random()))
+    return [[*_spread(rng, workers, last.at), last], _spread(rng, servers, events)]
 
 
-def _spread(rng: random.Random, kinds: Sequence[Fault], events: int) -> list[Step]:
+def _shuffled(rng: random.Random, kinds: Sequence[Fault]) -> list[Fault]:
     faults = [fault for fault in kinds for _ in range(often(FULL[fault]))]
     rng.shuffle(faults)
-    gap = events / (len(faults) + 1)
+    return faults
+
+
+def _spread(rng: random.Random, faults: Sequence[Fault], events: int) -> list[Step]:
+    gap = events / len(faults)
     return [
         Step(round((number + rng.random()) * gap), fault, random.Random(rng.random()))
         for number, fault in enumerate(faults)

@@ -7,7 +7,7 @@ import pytest
 
 from freshet.schemas.positions import Order
 from tests.chaos.compare import Found, Point, compare, compare_letters, explain
-from tests.chaos.fold import Logged, fold
+from tests.chaos.fold import UNKNOWN, Logged, fold
 from tests.support.embedder import vector_of
 
 METADATA = {"kind": "river"}
@@ -78,21 +78,33 @@ def test_a_passage_that_no_record_lists_is_an_orphan():
     assert whats(result) == ["orphan"]
 
 
-def letter(origin, value):
-    return SimpleNamespace(key=b"a", value=value, headers=(("origin", origin.encode()),))
+def letter(origin, value, reason="not_utf8", **more):
+    headers = {"origin": origin, "reason": reason, **more}
+    return SimpleNamespace(key=b"a", value=value, headers=[(name, each.encode()) for name, each in headers.items()])
 
 
-def test_each_bad_record_must_be_a_dead_letter_with_its_bytes_and_nothing_else_may():
-    result = fold([Logged(0, 7, b"a", b"{")], Order.LOG, max_bytes=1_000)
+def test_each_bad_record_must_be_a_dead_letter_with_its_bytes_and_reason_and_nothing_else_may():
+    result = fold([Logged(0, 7, b"a", b"\xff")], Order.LOG, max_bytes=1_000)
+    good = letter("log/0@7", b"\xff")
+    expected = "of log/0@7: (b'a', b'\\xff', 'not_utf8')"
 
     def letters(*given):
         return [each.expected for each in compare_letters(result, given, "log")]
 
-    assert letters(letter("log/0@7", b"{")) == []
-    assert letters(letter("log/0@7", b"{"), letter("log/0@7", b"{")) == []  # twice is no harm
-    assert letters() == ["a dead letter of log/0@7"]
-    assert letters(letter("log/0@7", b"other bytes")) == ["a dead letter of log/0@7"]
-    assert letters(letter("log/0@7", b"{"), letter("log/0@8", b"x")) == ["no dead letter of log/0@8"]
+    assert letters(good) == []
+    assert letters(good, good) == []  # twice is no harm
+    assert letters(good, letter("log/0@7", b"", state="retried")) == []
+    assert letters() == [expected]
+    assert letters(letter("log/0@7", b"other bytes")) == [expected]
+    assert letters(letter("log/0@7", b"\xff", "not_json")) == [expected]
+    assert letters(good, letter("log/0@8", b"x")) == ["no dead letter of log/0@8"]
+
+
+def test_what_was_refused_at_first_may_be_a_dead_letter_or_not():
+    result = fold([upsert("a", f"One {UNKNOWN}.")], Order.LOG, max_bytes=1_000)
+    [record] = result.retried
+    for letters in ([], [letter(f"log/0@{record.offset}", record.value, "refused")]):
+        assert not list(compare_letters(result, letters, "log"))
 
 
 def test_a_difference_is_shown_with_the_log_of_its_document():

@@ -94,7 +94,7 @@ async def killed_between_embedding_and_writing(stage, worker):
     await wait_until(lambda: len(journal(stage.journal)) == DOCUMENTS * PASSAGES, "all is embedded")
     await wait_until(lambda: kept(stage), "Redis has every vector")
     await worker.kill()
-    stage.qdrant_proxy.weather = lambda _request, _body: FINE
+    stage.qdrant_proxy.calm()
     await worker.start()
     await done(stage)
     paid = journal(stage.journal)

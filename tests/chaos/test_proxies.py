@@ -1,6 +1,7 @@
 """What the proxies do to requests, as their callers and the server behind them see it."""
 
 import asyncio
+import json
 import random
 
 import aiohttp
@@ -10,6 +11,8 @@ from aiohttp.test_utils import make_mocked_request
 
 from freshet.local.processes import LOOPBACK
 from tests.chaos.weather import bad_weather
+from tests.chaos.writes import Write, write_of
+from tests.support.holding import Hold
 from tests.support.http_proxy import FINE, HttpProxy, Mishap
 from tests.support.proxy import TcpProxy, Trouble
 from tests.support.waiting import wait_until
@@ -41,8 +44,8 @@ async def proxy(server):
         yield proxy
 
 
-async def put(proxy, body=b"x"):
-    async with aiohttp.ClientSession() as session, session.put(f"{proxy.url}/points", data=body) as answer:
+async def put(proxy, body=b"x", *, door=0):
+    async with aiohttp.ClientSession() as session, session.put(f"{proxy.urls[door]}/points", data=body) as answer:
         return answer.status, await answer.read(), answer.headers
 
 
@@ -73,6 +76,55 @@ async def test_answers_are_cut_and_connections_reset(proxy, mishap):
     proxy.weather = lambda _request, _body: mishap
     with pytest.raises(aiohttp.ClientError):
         await put(proxy)
+
+
+async def test_a_write_that_is_held_arrives_when_it_is_let_go_though_nobody_waits_for_it_any_more(server):
+    async with HttpProxy(f"http://{LOOPBACK}:{server[0]}", doors=2) as proxy:
+        hold = proxy.hold = Hold(1, ["big"], lambda _request, body: "big" if len(body) > 1 else None)
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await put(proxy, b"held", door=1)
+        assert hold.full
+        await put(proxy, b"of another door")
+        await put(proxy, b"s", door=1)
+        await put(proxy, b"the second", door=1)
+        assert server[1] == [b"of another door", b"s", b"the second"]
+        hold.let_go()
+        await wait_until(lambda: hold.arrived == 1, "it has arrived")
+        assert server[1][3:] == [b"held"]
+
+
+async def test_a_write_that_is_let_go_waits_for_a_server_that_is_away(server):
+    async with HttpProxy(f"http://{LOOPBACK}:1") as proxy:
+        hold = proxy.hold = Hold(0, ["any"], lambda _request, _body: "any")
+        late = asyncio.create_task(put(proxy, b"held"))
+        await wait_until(lambda: hold.full, "it is held")
+        hold.let_go()
+        await asyncio.sleep(0.1)
+        assert hold.arrived == 0
+        proxy.upstream = f"http://{LOOPBACK}:{server[0]}"
+        assert (await late)[:2] == (200, ANSWER)
+
+
+def removed(*points):
+    return {"must": [{"has_id": points}, {"key": "partition", "match": {"value": 0}}]}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "write"),
+    [
+        ("PUT", "points", {"points": [{"payload": {"kind": "passage"}}]}, Write.ADD),
+        ("PUT", "points", {"points": [{"payload": {"kind": "ledger"}}]}, Write.COMMIT),
+        ("PUT", "points", {"points": [{"payload": {"kind": "statistics"}}]}, None),
+        ("POST", "points/delete", {"filter": {"should": [removed("a", "b")]}}, Write.REMOVE),
+        ("POST", "points/delete", {"filter": {"should": [removed("a"), removed("b")]}}, None),
+        ("POST", "points/delete", {"filter": {"must": []}}, None),
+        ("POST", "points/scroll", {"filter": {"should": []}}, None),
+    ],
+)
+def test_the_writes_of_the_protocol_are_known_by_their_requests(method, path, body, write):
+    request = make_mocked_request(method, f"/collections/c/{path}?wait=true")
+    assert write_of(request, json.dumps(body).encode()) == write
 
 
 async def test_where_the_server_is_away_connections_are_reset():

@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from tests.chaos.schedule import FULL, OF_WORKERS, often, schedule
+from tests.chaos.schedule import FULL, OF_WORKERS, Fault, events, often, schedule
+from tests.support.scale import count
 
 
 def plan(seed):
@@ -23,6 +24,20 @@ def test_every_fault_comes_as_often_as_it_should_in_the_order_of_the_events():
         places = [step.at for step in lane]
         assert places == sorted(places)
         assert 0 < places[0] < places[-1] < 5_000
+
+
+def test_both_orders_together_have_all_that_is_promised_in_a_soak_and_a_twentieth_of_it_else():
+    whole = count(1_000) / 1_000
+    least = {Fault.KILL: 100, Fault.ZOMBIE: 20, Fault.KAFKA: 20, Fault.QDRANT: 20, Fault.REDIS: 20}
+    for fault, full in least.items():
+        assert 2 * often(FULL[fault]) >= full * whole
+    assert 2 * (often(FULL[Fault.LEAVE]) + often(FULL[Fault.JOIN])) >= 50 * whole
+    assert 2 * events() >= 100_000 * whole
+
+
+def test_the_last_fault_of_workers_is_a_zombie_that_nothing_comes_after():
+    for seed in range(20):
+        assert schedule(seed, events=5_000)[0][-1].fault is Fault.ZOMBIE
 
 
 def test_workers_have_their_faults_one_after_the_other():

@@ -14,13 +14,16 @@ from tests.chaos.fold import Fold
 class Verdict:
     """Counts of differences by what they are: of the index, of the answers, and of the index rebuilt after compaction.
 
-    `first` explains the first of them all; `died` are the last words of workers that ended by themselves.
+    `late_writes` are those of zombies, by what they do; `troubled` counts the answers of each server that bad weather
+    befell. `first` explains the first of them all; `died` are the last words of workers that ended by themselves.
     """
 
     seed: int
     order: str
     events: int = 0
     faults: dict[str, int] = field(default_factory=dict)
+    late_writes: dict[str, int] = field(default_factory=dict)
+    troubled: dict[str, int] = field(default_factory=dict)
     searches: int = 0
     refused_searches: int = 0
     index: Counter[str] = field(default_factory=Counter)

@@ -11,10 +11,12 @@ from typing import Final, Self
 import aiohttp
 from aiohttp import web
 
-from freshet.local.processes import LOOPBACK, free_port
+from freshet.local.processes import LOOPBACK, free_ports
+from tests.support.holding import Hold
 
 WRITES: Final = ("PUT", "DELETE", "PATCH")
 ACKNOWLEDGED: Final = {"result": {"operation_id": 1, "status": "acknowledged"}, "status": "ok", "time": 0.001}
+_PAUSE: Final = 0.05  # seconds, before a server that was away is asked again
 _DROPPED: Final = {"host", "content-length", "transfer-encoding", "connection", "content-encoding"}
 
 
@@ -43,25 +45,33 @@ Weather = Callable[[web.BaseRequest, bytes], Mishap]
 class HttpProxy:
     """`async with HttpProxy(url) as proxy:` passes on what it gets at `proxy.url`, with what `weather` says of each.
 
-    Where the server is away, connections are reset.
+    Where the server is away, connections are reset. It may have several `doors`, whose addresses are `proxy.urls`; the
+    first is `proxy.url`. What a `hold` keeps is passed on when that lets go, whether anybody still waits for it or not.
     """
 
-    def __init__(self, upstream: str) -> None:
-        self.port = free_port()
-        self.weather: Weather = lambda _request, _body: FINE
+    def __init__(self, upstream: str, *, doors: int = 1) -> None:
+        self._ports = free_ports(doors)
+        self.urls = [f"http://{LOOPBACK}:{port}" for port in self._ports]
+        self.hold: Hold | None = None
         self.troubled = 0
-        self._upstream = upstream
+        self.calm()
+        self.upstream = upstream
         self._late: set[asyncio.Task[None]] = set()
 
     @property
     def url(self) -> str:
-        return f"http://{LOOPBACK}:{self.port}"
+        return self.urls[0]
+
+    def calm(self) -> None:
+        """The weather is fine from now on."""
+        self.weather: Weather = lambda _request, _body: FINE
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(auto_decompress=False, timeout=aiohttp.ClientTimeout(total=60))
         self._runner = web.ServerRunner(web.Server(self._answer, access_log=None), shutdown_timeout=0)
         await self._runner.setup()
-        await web.TCPSite(self._runner, LOOPBACK, self.port).start()
+        for port in self._ports:
+            await web.TCPSite(self._runner, LOOPBACK, port).start()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -79,6 +89,8 @@ class HttpProxy:
 
     async def _answer_with_mishaps(self, request: web.BaseRequest) -> web.StreamResponse:
         body = await request.read()
+        if self.hold is not None and self.hold.keeps(self._door(request), request, body):
+            return await self._answer_when_let_go(request, body, self.hold)
         mishap = self.weather(request, body)
         self.troubled += mishap != FINE
         await asyncio.sleep(mishap.delay)
@@ -93,9 +105,24 @@ class HttpProxy:
                 return _reset(request)
         return await _told(request, mishap, status, headers, answer)
 
+    def _door(self, request: web.BaseRequest) -> int | None:
+        address = request.transport and request.transport.get_extra_info("sockname")
+        return self._ports.index(address[1]) if address else None
+
+    async def _answer_when_let_go(self, request: web.BaseRequest, body: bytes, hold: Hold) -> web.StreamResponse:
+        await hold.gone.wait()
+        while True:
+            try:
+                status, headers, answer = await self._ask(request, body)
+            except (aiohttp.ClientError, TimeoutError):
+                await asyncio.sleep(_PAUSE)
+            else:
+                hold.arrived += 1
+                return await _told(request, FINE, status, headers, answer)
+
     async def _ask(self, request: web.BaseRequest, body: bytes) -> tuple[int, dict[str, str], bytes]:
         headers = {name: value for name, value in request.headers.items() if name.lower() not in _DROPPED}
-        url = f"{self._upstream}{request.rel_url}"
+        url = f"{self.upstream}{request.rel_url}"
         async with self._session.request(request.method, url, data=body, headers=headers) as answer:
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _DROPPED}
             return answer.status, kept, await answer.read()

@@ -32,11 +32,15 @@ class TcpProxy:
 
     def __init__(self, upstream: int) -> None:
         self.port = free_port()
-        self.trouble: Callable[[], Trouble] = lambda: FINE
         self.troubled = 0
-        self._upstream = upstream
+        self.calm()
+        self.upstream = upstream
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
+
+    def calm(self) -> None:
+        """Nothing happens from now on."""
+        self.trouble: Callable[[], Trouble] = lambda: FINE
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, LOOPBACK, self.port)
@@ -54,7 +58,7 @@ class TcpProxy:
         assert task is not None
         self._connections.add(task)
         try:
-            there, back = await asyncio.open_connection(LOOPBACK, self._upstream)
+            there, back = await asyncio.open_connection(LOOPBACK, self.upstream)
         except OSError:
             writer.transport.abort()
         else:

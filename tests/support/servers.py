@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -18,6 +18,7 @@ from freshet.local.folders import cache_folder
 from freshet.local.kafka import LocalKafka
 from freshet.local.processes import LOOPBACK, ChildProcess, free_port
 from tests.support.certificates import Pair
+from tests.support.proxied_kafka import ProxiedKafka
 
 LOGS = Path(__file__).parents[1] / "logs"
 QDRANT_URL = "FRESHET_TEST_QDRANT_URL"
@@ -135,9 +136,13 @@ class Servers:
     _running: list[LocalKafka | LocalQdrant | LocalRedis] = field(default_factory=list)
 
     async def kafka(self, name: str, *, extra: Mapping[str, str] | None = None) -> LocalKafka:
-        jars = await asyncio.to_thread(Artifacts(cache_folder()).kafka_jars)
-        extra = {**QUICK_CLEANER, **(extra or {})}
-        return await self._keep(LocalKafka(jars=jars, folder=self._new(name), log=log_file(name), extra=extra))
+        return await self._keep(LocalKafka(**await self._of_kafka(name, extra)))
+
+    async def proxied_kafka(
+        self, name: str, *, before: int, behind: int, extra: Mapping[str, str] | None = None
+    ) -> LocalKafka:
+        """A broker whose clients may also come by a proxy at `before`, which passes on to `behind`."""
+        return await self._keep(ProxiedKafka(before=before, behind=behind, **await self._of_kafka(name, extra)))
 
     async def qdrant(self, name: str) -> LocalQdrant:
         return await self._keep(LocalQdrant(folder=self._new(name), log=log_file(name)))
@@ -158,6 +163,11 @@ class Servers:
 
     def _new(self, name: str) -> Path:
         return Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder))
+
+    async def _of_kafka(self, name: str, extra: Mapping[str, str] | None) -> dict[str, Any]:
+        jars = await asyncio.to_thread(Artifacts(cache_folder()).kafka_jars)
+        settings = {**QUICK_CLEANER, **(extra or {})}
+        return {"jars": jars, "folder": self._new(name), "log": log_file(name), "extra": settings}
 
     async def _keep(self, server: Server) -> Server:
         await server.start()

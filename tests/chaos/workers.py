@@ -1,84 +1,72 @@
-"""Faults, done: each returns when it is over, so that the next one of its kind finds a system that runs."""
+"""Faults of workers, done: each returns when it is over, so that the next one finds a group that works."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import math
 import random
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final
 
-from freshet.local.engine import LocalQdrant
-from freshet.local.kafka import LocalKafka
-from tests.chaos.schedule import OF_SERVERS, Fault, Step
-from tests.chaos.stage import SESSION_SECONDS, WORKERS, Stage
-from tests.chaos.weather import bad_weather, trouble
-from tests.support.http_proxy import FINE
-from tests.support.proxy import FINE as CALM
+from tests.chaos.pace import Pace
+from tests.chaos.schedule import OVERTAKING, Fault, Step
+from tests.chaos.stage import DEADLINE, SESSION_SECONDS, WORKERS, Stage
+from tests.chaos.writes import Write, write_of
+from tests.support.holding import Hold
 from tests.support.road import Process
-from tests.support.servers import LocalRedis
 from tests.support.waiting import wait_until
 
 logger = logging.getLogger(__name__)
-Server = LocalKafka | LocalQdrant | LocalRedis
-DEADLINE: Final = 90.0
-OUTAGE_SECONDS: Final = 2.0  # at most
-WEATHER_REQUESTS: Final = 10  # in trouble before the next fault may begin
-WEATHER_SECONDS: Final = 3.0  # at most, where nobody asks
+HOLD_SECONDS: Final = 4.0  # in which another write may follow the first, if need be once the worker gave that up
+HELD: Final = ((Write.COMMIT, Write.REMOVE), (Write.ADD, Write.COMMIT))  # of zombies, by turns
 
 
-class Faults:
-    """Does the steps of a schedule, those of workers one after the other and so those of servers, and counts them.
+class WorkerFaults:
+    """Does steps one after the other, and counts them in `done`.
 
-    `done` counts faults, `rebalances` members that left or joined by themselves, `died` are workers that ended though
-    nobody told them to.
+    `rebalances` counts members that left or joined by themselves, `late` by their kind the writes of zombies that
+    arrived after others had gone on, and `late_zombies` those zombies. `died` are workers that ended though nobody told
+    them to.
     """
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, pace: Pace) -> None:
         self.done: Counter[Fault] = Counter()
         self.rebalances = 0
+        self.late: Counter[str] = Counter()
+        self.late_zombies = 0
         self.died: list[str] = []
         self._stage = stage
+        self._pace = pace
         self._group = stage.group()
         self._running: list[Process] = []
-        self._bad_weather_left = 0
         self._ways: dict[Fault, Callable[[random.Random], Awaitable[None]]] = {
             Fault.KILL: self._kill,
             Fault.LEAVE: self._leave,
             Fault.JOIN: self._join,
             Fault.ZOMBIE: self._make_zombie,
-            Fault.KAFKA: partial(self._take_away, stage.kafka, pauses=False),
-            Fault.QDRANT: partial(self._take_away, stage.qdrant, pauses=True),
-            Fault.REDIS: partial(self._take_away, stage.redis, pauses=True),
-            Fault.QDRANT_WEATHER: self._worsen_qdrant,
-            Fault.REDIS_WEATHER: self._worsen_redis,
         }
 
     async def do(self, step: Step) -> None:
-        """Do one step. Bad weather lasts until the next step of servers is over."""
         logger.info("%s, after %s events", step.fault.value, step.at)
         await self._ways[step.fault](step.chance)
         self.done[step.fault] += 1
-        if step.fault in OF_SERVERS:
-            self._bad_weather_left -= 1
-            if self._bad_weather_left <= 0:
-                self.calm()
 
     async def start_workers(self, number: int) -> None:
-        await asyncio.gather(*(process.start() for process in self._stage.workers[:number]))
+        """Return when the first of them works: it makes the topics."""
         self._running = list(self._stage.workers[:number])
+        for process in self._running[1:]:
+            process.spawn()
+        await self._running[0].start()
 
     async def end_workers(self) -> None:
         """The last of them die as they may."""
         self._bury_the_dead()
         await asyncio.gather(*(process.kill() for process in self._running))
         self._running = []
-
-    def calm(self) -> None:
-        self._stage.qdrant_proxy.weather = lambda _request, _body: FINE
-        self._stage.redis_proxy.trouble = lambda: CALM
 
     async def _kill(self, rng: random.Random) -> None:
         worker = await self._working(rng)
@@ -109,53 +97,41 @@ class Faults:
         self.rebalances += 1
 
     async def _make_zombie(self, rng: random.Random) -> None:
-        """Stop a worker until the group has given its partitions to others; then let it go on where it was."""
+        """Stop a worker while it writes until others have gone on; then let it, and its late writes, go on."""
         if len(self._running) == 1:
             await self._one_more()
+        await self._all_joined()
         worker = await self._working(rng)
-        members = await self._all_joined()
+        hold = await self._hold_writes_of(worker)
         worker.pause()
         try:
-            await self._until(partial(self._lost_one_of, members), "the stopped worker has lost its partitions")
-            await asyncio.sleep(rng.uniform(0, 0.5))
+            await self._overtake()
         finally:
+            hold.let_go()
             worker.resume()
+        await self._until(lambda: hold.arrived == len(hold.kept), "the writes that were held have arrived")
+        self.late.update(hold.kept)
+        self.late_zombies += 1
         await self._all_joined()
 
-    async def _lost_one_of(self, members: frozenset[str]) -> bool:
-        left = await self._group.members()
-        return bool(left) and left < members
+    async def _hold_writes_of(self, worker: Process) -> Hold:
+        """Keep one or two of the worker's next writes from Qdrant."""
+        proxy, kinds = self._stage.qdrant_proxy, HELD[self.done[Fault.ZOMBIE] % len(HELD)]
+        hold = proxy.hold = Hold(self._stage.door_of(worker), kinds, write_of)
+        self._pace.wanted = math.inf
+        await self._until(lambda: hold.kept, "a worker writes")
+        self._pace.wanted = 0
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(HOLD_SECONDS):
+                await wait_until(lambda: hold.full)
+        return hold
 
-    async def _take_away(self, server: Server, rng: random.Random, *, pauses: bool) -> None:
-        """A server is killed, told to stop, or hangs; and comes back."""
-        process = server.process
-        seconds = rng.uniform(0.2, OUTAGE_SECONDS)
-        way = rng.choice(("kill", "stop", "pause") if pauses else ("kill", "stop"))
-        if way == "pause":
-            process.pause()
-            await asyncio.sleep(seconds + 1)  # longer than clients wait for an answer, sometimes
-            process.resume()
-            return
-        await (process.kill() if way == "kill" else process.stop())
-        await asyncio.sleep(seconds)
-        await process.start()
-
-    async def _worsen_qdrant(self, rng: random.Random) -> None:
-        proxy = self._stage.qdrant_proxy
-        proxy.weather = bad_weather(rng)
-        await self._suffer(lambda: proxy.troubled)
-
-    async def _worsen_redis(self, rng: random.Random) -> None:
-        proxy = self._stage.redis_proxy
-        proxy.trouble = partial(trouble, rng)
-        await self._suffer(lambda: proxy.troubled)
-
-    async def _suffer(self, troubled: Callable[[], int]) -> None:
-        self._bad_weather_left = 2
-        enough = troubled() + WEATHER_REQUESTS
-        end = asyncio.get_running_loop().time() + WEATHER_SECONDS
-        while troubled() < enough and asyncio.get_running_loop().time() < end:  # noqa: ASYNC110 (bad weather lasts)
-            await asyncio.sleep(0.05)
+    async def _overtake(self) -> None:
+        """Wait until the others have indexed all that a stopped worker was at, and events that come after it."""
+        await self._pace.overtake(OVERTAKING)
+        await asyncio.sleep(SESSION_SECONDS)
+        ends = await self._until(partial(self._group.ends, self._stage.road.topic), "Kafka knows the ends of the log")
+        await self._until(partial(self._group.passed, ends), "others have done what the stopped worker was at")
 
     async def _working(self, rng: random.Random) -> Process:
         """One of the workers that are members of the group and have fetched something."""
