@@ -29,10 +29,10 @@ async def admin_client(connection: KafkaConnection) -> AsyncIterator[AIOKafkaAdm
 async def count_partitions(connection: KafkaConnection, topic: str) -> int:
     """How many partitions a topic has. Raises as `admin_client` and `partitions_of` do."""
     async with admin_client(connection) as admin:
-        return len(await partitions_of(admin, topic))
+        return len(await partitions_of(connection, admin, topic))
 
 
-async def partitions_of(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:
+async def partitions_of(connection: KafkaConnection, admin: AIOKafkaAdminClient, topic: str) -> list[TopicPartition]:
     """The partitions of a topic, in order. Raises PermanentError where there is no such topic."""
     with kafka_errors("describe topics"):
         topics = await admin.describe_topics()  # all: naming a missing one may create it
@@ -40,5 +40,4 @@ async def partitions_of(admin: AIOKafkaAdminClient, topic: str) -> list[TopicPar
         if each["topic"] == topic and not each["error_code"]:
             numbers = sorted(part["partition"] for part in each["partitions"])
             return [TopicPartition(topic, number) for number in numbers]
-    hint = "create the topics with: freshet topics create; or may this user not see it?"
-    raise PermanentError("describe topics", f"there is no topic {topic}", hint=hint)
+    raise PermanentError("describe topics", f"there is no topic {topic}", hint=connection.no_topic_hint)

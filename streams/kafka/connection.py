@@ -38,6 +38,12 @@ class KafkaConnection:
         """Whether others can read the password on its way."""
         return any(self.security.shows_password(address.rpartition(":")[0]) for address in self.addresses)
 
+    @property
+    def no_topic_hint(self) -> str:
+        """What to do where a topic is not to be seen: brokers do not tell a user whether it may only not see it."""
+        hint = "create the topics with: freshet topics create"
+        return hint if self.security.protocol == "PLAINTEXT" else f"{hint}; or may {self.security.user} not see it?"
+
     def options(self) -> dict[str, Any]:
         """Keyword arguments that every aiokafka client takes."""
         return {

@@ -63,7 +63,7 @@ class KafkaOffsets:
 
     async def positions(self, topic: str, group: str) -> list[Position]:
         """Where a group stands in each partition. Raises PermanentError where there is no such topic."""
-        partitions = await partitions_of(self._admin, topic)
+        partitions = await partitions_of(self._connection, self._admin, topic)
         committed = await self._committed(group, partitions)
         with kafka_errors("read the ends of partitions"):
             begin = await self._consumer.beginning_offsets(partitions)

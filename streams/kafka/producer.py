@@ -185,8 +185,7 @@ class KafkaProducer:
             self._partitions = await _all_partitions(producer)
         count = self._partitions.get(topic)
         if count is None:
-            hint = "create the topics with: freshet topics create; or may this user not see it?"
-            raise TransientError(WRITE, f"there is no topic {topic}", hint=hint)
+            raise TransientError(WRITE, f"there is no topic {topic}", hint=self._connection.no_topic_hint)
         if partition is not None and partition >= count:
             raise TransientError(WRITE, f"{topic} has no partition {partition}, only {count} of them")
 

@@ -38,7 +38,7 @@ class KafkaReader:
 
     async def __aenter__(self) -> Self:
         async with admin_client(self._connection) as admin:
-            self._partitions = await partitions_of(admin, self._topic)
+            self._partitions = await partitions_of(self._connection, admin, self._topic)
         options = self._connection.options()
         self._consumer = AIOKafkaConsumer(
             **options, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
