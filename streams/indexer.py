@@ -15,6 +15,7 @@ from typing import Final
 
 from freshet.schemas.decoding import BadEvent, Reason
 from freshet.schemas.errors import PermanentError
+from freshet.schemas.events import Event
 from freshet.schemas.positions import Order
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedder
@@ -201,7 +202,7 @@ class Indexer:
         return split(title, text, self._recipe, self._embedder.token_ends)
 
     async def _embed(self, batch: Batch, wanted: Wanted, plans: Sequence[DocumentPlan]) -> None:
-        needed = [new for plan in plans for new in plan.add if new.id not in batch.vectors]
+        needed = [new for plan in plans for new in (*plan.add, *plan.tried) if new.id not in batch.vectors]
         await self._take_over(batch, [new for new in needed if new.vector_of is not None], wanted)
         fresh = [new for new in needed if new.id not in batch.vectors]
         for part in cut_by_tokens(fresh, self._batch_tokens):
@@ -272,6 +273,13 @@ class Indexer:
             await self._divide(batch, plans[middle:], work)
 
     def _refuse(self, batch: Batch, plan: DocumentPlan, error: PermanentError) -> None:
-        batch.refuse(plan.newest.event, BadEvent(Reason.REFUSED, str(error)))
+        batch.refuse(_culprit(batch, plan), BadEvent(Reason.REFUSED, str(error)))
         batch.plans.pop(plan.key, None)
         self._remembered.forget(plan.key)  # it may have been written all the same
+
+
+def _culprit(batch: Batch, plan: DocumentPlan) -> Event:
+    """The event of a plan that was refused: what a null ended, where its passages could not be embedded."""
+    ended = plan.newest.ended
+    refused = ended is not None and any(new.id not in batch.vectors for new in plan.tried)
+    return ended if ended is not None and refused else plan.newest.event

@@ -41,7 +41,8 @@ class Outcome(Word):
 class Newest:
     """The event of a document that counts, with its rank, and the others of the batch that it stands for.
 
-    `forced` where somebody asked that it be written, whether the index differs from it or not.
+    `forced` where somebody asked that it be written, whether the index differs from it or not. `ended` is the event of
+    the batch whose version a null took: if that one is refused, the null has another version.
     """
 
     event: Event
@@ -50,6 +51,7 @@ class Newest:
     stale: int = 0
     forced: bool = False
     others: tuple[Event, ...] = ()
+    ended: Event | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ class NewPassage:
 class DocumentPlan:
     """What one document needs. Without a `record` nothing is written.
 
-    `read` is the record that the plan was made from: the commit demands that it is still the one stored.
+    `read` is the record that the plan was made from: the commit demands that it is still the one stored. `tried` are
+    passages of the event that a null ended: embedded, to see whether the model takes them, and not written.
     """
 
     newest: Newest
@@ -74,6 +77,7 @@ class DocumentPlan:
     record: LedgerRecord | None = None
     add: tuple[NewPassage, ...] = ()
     displaced: tuple[str, ...] = ()
+    tried: tuple[NewPassage, ...] = ()
 
     @property
     def key(self) -> str:
@@ -87,6 +91,7 @@ def collapse(events: Iterable[Event], record: LedgerRecord | None, order: Order)
     record's own event was part of that record's history, so it ranks below everything.
     """
     best: Event | None = None
+    ended: Event | None = None
     top = Rank(-1, -1)
     superseded = stale = 0
     forced = False
@@ -95,6 +100,7 @@ def collapse(events: Iterable[Event], record: LedgerRecord | None, order: Order)
         rank = _rank(event, top, record, order)
         if best is None or rank > top:
             superseded += best is not None
+            ended = _ended_by(event, rank, best, ended, record) if order is Order.VERSION else None
             best, top, forced = event, rank, _is_forced(event)
         elif rank == top:  # the same event, once from each topic
             superseded += 1
@@ -103,7 +109,17 @@ def collapse(events: Iterable[Event], record: LedgerRecord | None, order: Order)
             stale += 1
     if best is None:
         raise ValueError("a document without events")
-    return Newest(best, top, superseded, stale, forced, tuple(each for each in several if each is not best))
+    others = tuple(each for each in several if each is not best)
+    return Newest(best, top, superseded, stale, forced, others, ended)
+
+
+def _ended_by(
+    null: Event, rank: Rank, before: Event | None, ended_before: Event | None, record: LedgerRecord | None
+) -> Event | None:
+    """The event of the batch that gave a null its version; None where the ledger did, or the null says it itself."""
+    if null.body is not None or before is None or (record is not None and record.rank.version >= rank.version):
+        return None
+    return before if before.body is not None else ended_before
 
 
 def _place(event: Event) -> tuple[int, bool]:
@@ -125,6 +141,15 @@ def plan_document(
     event = newest.event
     if record is None and may_have_ended(event) and event.offset <= floor:
         raise _forgotten(event)
+    plan = _plan(newest, record, order, split)
+    ended = event if plan.outcome is Outcome.STALE else newest.ended
+    if ended is None or ended.upsert is None or plan.record is None:
+        return plan
+    return replace(plan, tried=tuple(_passages(event.key, event.tenant, ended.upsert, record, split)[1]))
+
+
+def _plan(newest: Newest, record: LedgerRecord | None, order: Order, split: Split) -> DocumentPlan:
+    event = newest.event
     if record is not None and record.partition != event.partition:
         raise _moved(event, record)
     if record is not None and newest.rank == record.rank and not newest.forced:
@@ -211,11 +236,7 @@ def _tombstone(newest: Newest, record: LedgerRecord | None, digests: Digests) ->
 
 
 def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, digests: Digests, split: Split) -> DocumentPlan:
-    event = newest.event
-    pieces = split(body.title, body.text)
-    texts = [piece.text for piece in pieces]
-    ids = passage_ids(event.key, texts, facets_digest(body.title, event.tenant, body.metadata))
-    add = _additions(event.key, ids, pieces, body, None if newest.forced else old)
+    ids, add = _passages(newest.event.key, newest.event.tenant, body, None if newest.forced else old, split)
     record = _record(
         newest,
         digests,
@@ -246,6 +267,15 @@ def _record(newest: Newest, digests: Digests, **state: Any) -> LedgerRecord:
         metadata_digest=metadata,
         **state,
     )
+
+
+def _passages(
+    key: str, tenant: str | None, body: Upsert, old: LedgerRecord | None, split: Split
+) -> tuple[list[str], list[NewPassage]]:
+    """The ids of all passages of an upsert, and those of them that the record does not list yet."""
+    pieces = split(body.title, body.text)
+    ids = passage_ids(key, [piece.text for piece in pieces], facets_digest(body.title, tenant, body.metadata))
+    return ids, _additions(key, ids, pieces, body, old)
 
 
 def _additions(

@@ -38,7 +38,9 @@ from tests.support.scale import count
 TOPICS = Topics()
 CRASHES = 0.2  # of the steps
 BAD = "bad"
+POISON = "poison"  # a word that the model refuses
 State = tuple[str, str] | str | None  # (text, language), None where it ends, or BAD
+REFUSED: State = POISON, "d"
 Written = tuple[str, State, int, bool]  # key, state, version, whether its end is a null
 
 
@@ -48,7 +50,7 @@ class World:
     def __init__(self, order: Order, documents: list[Record], again: list[Record]) -> None:
         self.order = order
         self.documents, self.again = documents, again
-        self.points, self.embedder = Points(), CountingEmbedder()
+        self.points, self.embedder = Points(), CountingEmbedder(poison=POISON)
         self.at = {TOPICS.documents: 0, TOPICS.again: 0}
         self.index = MemoryIndex(self.points)
         self.indexer = Indexer(
@@ -130,7 +132,7 @@ def fold(log: list[Written], order: Order) -> dict[str, tuple[str, str]]:
     for key, state, version, null in log:
         known = newest.get(key, (-1, None))[0]
         rank = (known if state is None and null else version) if order is Order.VERSION else 0
-        if state != BAD and rank >= known:
+        if state not in (BAD, REFUSED) and rank >= known:
             newest[key] = rank, state
     return {
         key: (state[0], canonical_json({"lang": state[1]})) for key, (_, state) in newest.items() if state is not None
@@ -138,7 +140,10 @@ def fold(log: list[Written], order: Order) -> dict[str, tuple[str, str]]:
 
 
 states = st.one_of(
-    st.just(BAD), st.none(), st.tuples(st.sampled_from(["x", "x y z", "p q r s t", ""]), st.sampled_from(["d", "e"]))
+    st.just(BAD),
+    st.just(REFUSED),
+    st.none(),
+    st.tuples(st.sampled_from(["x", "x y z", "p q r s t", ""]), st.sampled_from(["d", "e"])),
 )
 logs = st.lists(st.tuples(st.sampled_from("ab"), states, st.integers(0, 3), st.booleans()), min_size=1, max_size=9)
 
@@ -189,6 +194,9 @@ X, Y = ("x", "d"), ("y", "d")
         versioned((X, 3), (None, 0), (Y, 1)),  # a null that is reinstated keeps the version that it ended
         versioned((X, 3), (Y, 1), (None, 0)),  # what was reinstated lies before a null
         versioned((X, 3), (Y, 1), (None, 0), (Y, 2)),  # and the null ends what has a version in between, too
+        versioned((REFUSED, 3), (None, 0), (Y, 1)),  # nothing ends with a version that the model refused
+        versioned((X, 1), (None, 0), (REFUSED, 3), (None, 0), (None, 0), (Y, 2)),
+        versioned((REFUSED, 3), (REFUSED, 2), (None, 0), (Y, 1)),
     ],
 )
 async def test_nulls_in_version_order(log: list[Written]) -> None:
