@@ -40,7 +40,11 @@ class KafkaReader:
             self._partitions = await partitions_of(admin, self._topic)
         options = self._connection.options()
         self._consumer = AIOKafkaConsumer(
-            **options, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+            **options,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",  # as the worker reads
         )
         try:
             with kafka_errors(f"connect to Kafka at {self._connection.bootstrap_servers}"):

@@ -12,6 +12,7 @@ from typing import Final
 from qdrant_client import models
 
 from freshet.schemas.filters import Filter
+from freshet.schemas.keys import ledger_id
 from freshet.schemas.positions import Rank
 from freshet.search.index.qdrant.filters import to_qdrant
 from freshet.search.index.qdrant.payloads import (
@@ -22,7 +23,7 @@ from freshet.search.index.qdrant.payloads import (
     microseconds,
     rank_payload,
 )
-from freshet.search.index.records import Displaced
+from freshet.search.index.records import Displaced, LedgerRecord
 
 # Payload indexes, so that conditions stay cheap, and are allowed where an operator has turned strict mode on.
 INDEXES: Final[dict[str, models.PayloadFieldSchema]] = {
@@ -87,6 +88,13 @@ def read_at(partition: int, offsets: Collection[int]) -> models.Filter:
     """What stands at one of the offsets that a plan read; of an empty plan, nothing."""
     read = models.MatchAny(any=sorted(offsets) or [_NO_OFFSET])
     return models.Filter(must=[_equals("partition", partition), models.FieldCondition(key="offset", match=read)])
+
+
+def record_at(record: LedgerRecord) -> models.Filter:
+    """The record of a document, where it has this position still."""
+    place = [_equals(name, value) for name, value in rank_payload(record.rank).items()]
+    one = models.HasIdCondition(has_id=[ledger_id(record.key)])
+    return models.Filter(must=[one, _equals("partition", record.partition), *place])
 
 
 def not_above(partition: int, rank: Rank) -> models.Filter:
