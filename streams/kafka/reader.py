@@ -66,6 +66,14 @@ class KafkaReader:
             end = await self._consumer.end_offsets(self._partitions)
         return {part.partition: range(begin[part], end[part]) for part in self._partitions}
 
+    async def since(self, time: float) -> Spans:
+        """The offsets of what was written at `time`, in seconds since the epoch, or later."""
+        with kafka_errors(self._operation):
+            starts = await self._consumer.offsets_for_times({part: round(time * 1_000) for part in self._partitions})
+        first = {part.partition: found.offset for part, found in starts.items() if found is not None}
+        spans = await self.spans()
+        return {number: range(first.get(number, span.stop), span.stop) for number, span in spans.items()}
+
     async def read(self, spans: Spans) -> AsyncIterator[Sequence[Record]]:
         """The records at these offsets, as far as there are any; see `freshet.streams.retrying.Source`."""
         waiting = {TopicPartition(self._topic, number): span for number, span in spans.items() if span}

@@ -97,6 +97,48 @@ async def test_what_somebody_did_to_the_index_is_found_and_mended(road, started,
     await wait_until(mended, "the index equals the log again", deadline=60)
 
 
+@pytest.mark.parametrize("what", ["1h", "offset", "id"])
+async def test_what_is_reprocessed_is_written_as_the_log_says_also_where_the_ledger_calls_it_equal(
+    road, started, vandal, what
+):
+    await started(road.worker())
+    await road.produce([event("vector", "Old."), event("vector", TEXTS["vector"])])
+    await road.caught_up()
+    vandal = vandal()
+    (passage,) = await vandal.passages("vector")
+    record = await vandal.record("vector")
+    await vandal.put(passage_point(replace(passage, vector=np.roll(passage.vector, 1))))
+    named = {"offset": f"{road.topic}/{record.partition}@{record.offset}", "id": "vector"}.get(what, what)
+
+    code, output = await road.command("reprocess", named, "--dry-run")
+    assert (code, output) == (0, "1 document would be indexed again\n")
+    code, output = await road.command("reprocess", named)
+    assert (code, output) == (0, "1 document: workers index them again now\n")
+
+    async def mended():
+        (found,) = await vandal.passages("vector")
+        return np.allclose(found.vector, passage.vector, atol=1e-5)
+
+    await wait_until(mended, "the vector is that of the text again")
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        (["no-such"], "the log holds no event of no-such"),
+        (["other/0@0"], "is no offset of"),
+        (["{topic}/0@99"], "the partition is empty"),
+        (["{topic}/99@0"], "the topic has no such partition"),
+    ],
+)
+async def test_what_cannot_be_reprocessed_is_told_in_one_line(road, what, told):
+    assert (await road.command("topics", "create"))[0] == 0
+    code, output = await road.command("reprocess", *(each.format(topic=road.topic) for each in what))
+    assert code != 0
+    assert told in output
+    assert "Traceback" not in output
+
+
 async def test_where_there_is_no_index_it_says_so(road):
     assert (await road.command("topics", "create"))[0] == 0
     code, output = await road.command("verify")

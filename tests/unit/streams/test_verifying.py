@@ -24,6 +24,7 @@ from freshet.streams.comparing import Kind
 from freshet.streams.folded import FoldedLog
 from freshet.streams.healing import AgainHealer
 from freshet.streams.messages import Message
+from freshet.streams.reprocessing import reprocess
 from freshet.streams.verifying import Found, Verifier
 from tests.support.embedder import vector_of
 from tests.support.memory_log import compacted
@@ -247,6 +248,23 @@ def test_a_defect_is_found_and_mended(spoil: Callable[[World], None], kind: Kind
         }
 
     asyncio.run(check())
+
+
+@pytest.mark.parametrize("order", list(Order))
+async def test_reprocessing_a_stretch_mends_what_lies_in_it_and_puts_nothing_back(order: Order) -> None:
+    world = await followed(order)
+    wrong_vector(world)
+    ends = {0: len(LOG)}
+    with (
+        TemporaryDirectory() as folder,
+        FoldedLog(Path(folder) / "log", topic=TOPICS.documents, rules=Rules(order=order), ends=ends) as log,
+    ):
+        log.add(world.documents)
+        log.finish()
+        assert await reprocess(log, sink=AgainSink(world), topics=TOPICS) == 3
+    await follow(world, random.Random(3))
+    assert (await verify(world)).first == []
+    assert set(world.shown()) == {"a", "b"}
 
 
 async def test_a_tombstone_may_be_gone_once_its_time_is_over() -> None:
