@@ -22,7 +22,9 @@ from freshet.cli import (
     lag,
     processes,
     publish,
+    reprocess,
     topics,
+    verify,
     version,
 )
 from freshet.cli.exits import DONE, FAILED, INTERRUPTED, USAGE
@@ -47,6 +49,8 @@ app.command("delete")(delete.delete)
 app.add_typer(topics.app, name="topics")
 app.command("lag")(lag.lag)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.command("verify")(verify.verify)
+app.command("reprocess")(reprocess.reprocess)
 app.add_typer(keys.app, name="keys")
 app.command("evaluate")(evaluate.evaluate)
 app.command("doctor")(doctor.doctor)

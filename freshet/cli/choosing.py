@@ -115,6 +115,15 @@ def moment(text: str, *, now: datetime, option: str) -> float:
         raise typer.BadParameter(f"{text!r} is no time ({hint})", param_hint=option) from None
 
 
+def is_moment(text: str) -> bool:
+    """Whether `moment` takes it for a time."""
+    try:
+        moment(text, now=datetime.now(UTC), option="")
+    except typer.BadParameter:
+        return False
+    return True
+
+
 def as_text(data: bytes) -> str:
     """Bytes as people read them: those that are not UTF-8 escaped."""
     return data.decode("utf-8", "backslashreplace")

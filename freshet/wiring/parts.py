@@ -65,7 +65,7 @@ async def open_embedder(
     *,
     redis_timeout: float,
     load: Callable[[Settings], Embedder],
-) -> Embedder:
+) -> CachedEmbedder:
     """The model with its cache; closed with the stack. Raises SettingsError and PermanentError, also of the cache."""
     await demand_redis(settings)
     embedder = await asyncio.to_thread(load, settings)
@@ -74,7 +74,7 @@ async def open_embedder(
 
 def with_cache(
     embedder: Embedder, settings: Settings, metrics: EmbeddingMetrics, stack: AsyncExitStack, *, redis_timeout: float
-) -> Embedder:
+) -> CachedEmbedder:
     """The embedder with the cache of the settings before it; both are closed with the stack."""
     # A model of ours works on one call at a time; a server answers several.
     together = TogetherEmbedder(embedder, at_once=_CALLS_TO_A_SERVER if settings.embedding.provider == "openai" else 1)

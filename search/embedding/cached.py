@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from freshet.search.embedding.base import Embedded, Embedder, Model, Purpose
 from freshet.search.embedding.cache import CachedVector, EmbeddingCache, cache_key
@@ -40,6 +41,12 @@ class CachedEmbedder:
         for row, key in enumerate(keys):
             vectors[row] = known[key].vector
         return Embedded(vectors, tokens)
+
+    async def known(self, texts: Sequence[str], *, purpose: Purpose = "index") -> list[NDArray[np.float32] | None]:
+        """The vectors of texts as far as the cache has them, in the order of the texts."""
+        keys = [cache_key(self.model, purpose, text) for text in texts]
+        found = await self._lookup(list(dict.fromkeys(keys)))
+        return [found[key].vector if key in found else None for key in keys]
 
     def token_ends(self, text: str) -> Sequence[int]:
         """As `Embedder.token_ends`."""

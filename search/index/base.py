@@ -145,6 +145,25 @@ class Tombstones(Protocol):
         ...
 
 
+class IndexAudit(IndexWriter, Protocol):
+    """What somebody needs who holds the whole index against the log."""
+
+    async def whole(self, ids: Collection[str]) -> dict[str, Passage]:
+        """These passages with everything that is stored of them, vectors of unit length; absent where not there."""
+        ...
+
+    def records(self) -> AsyncIterator[Sequence[LedgerRecord]]:
+        """Pages of the records of all documents, tombstones too."""
+        ...
+
+    async def forget(self, record: LedgerRecord) -> None:
+        """Delete the record of a document where it still has this position; its passages stay, unseen.
+
+        Only for what the log knows nothing of: afterwards an event of any age brings the document back.
+        """
+        ...
+
+
 class StatisticsStore(Protocol):
     """Where the snapshots of term statistics are made and kept."""
 

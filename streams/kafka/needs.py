@@ -31,6 +31,9 @@ class Process(Word):
     LETTERS_LIST = "dead-letters list", "`freshet dead-letters list` and `show`"
     LETTERS_RETRY = "dead-letters retry", "`freshet dead-letters retry`"
     LETTERS_DROP = "dead-letters drop", "`freshet dead-letters drop`"
+    VERIFY = "verify", "`freshet verify`"
+    VERIFY_HEAL = "verify --heal", "`freshet verify --heal`"
+    REPROCESS = "reprocess", "`freshet reprocess`"
 
 
 class Resource(StrEnum):
@@ -80,14 +83,22 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
             _groups(group, READ),
             _groups(agents_prefix(index), READ),
         ],
-        Process.SEARCH: [_topic(topics.documents, READ, WRITE), _groups(group, DESCRIBE)],
+        Process.SEARCH: [_topic(topics.documents, READ, WRITE), _topic(topics.again, READ), _groups(group, DESCRIBE)],
         Process.PUBLISHER: [_topic(topics.documents, WRITE)],
-        Process.LAG: [_topic(topics.documents, READ), _groups(group, DESCRIBE)],
+        Process.LAG: [*(_topic(name, READ) for name in every[:2]), _groups(group, DESCRIBE)],
         Process.TOPICS_CHECK: [_topic(name, DESCRIBE, DESCRIBE_CONFIGS) for name in every],
         Process.TOPICS_CREATE: [_topic(name, CREATE, DESCRIBE, DESCRIBE_CONFIGS) for name in every],
         Process.LETTERS_LIST: [_topic(topics.dead_letters, READ)],
         Process.LETTERS_RETRY: [_topic(topics.dead_letters, READ, WRITE), _topic(topics.again, WRITE)],
         Process.LETTERS_DROP: [_topic(topics.dead_letters, READ, WRITE)],
+        Process.VERIFY: [*(_topic(name, READ, DESCRIBE_CONFIGS) for name in every[:3]), _groups(group, DESCRIBE)],
+        Process.VERIFY_HEAL: [
+            _topic(topics.documents, READ, DESCRIBE_CONFIGS),
+            _topic(topics.again, READ, WRITE, DESCRIBE_CONFIGS),
+            _topic(topics.dead_letters, READ, DESCRIBE_CONFIGS),
+            _groups(group, DESCRIBE),
+        ],
+        Process.REPROCESS: [_topic(topics.documents, READ), _topic(topics.again, WRITE)],
     }
     return table[process]
 

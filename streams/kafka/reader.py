@@ -41,7 +41,11 @@ class KafkaReader:
             self._partitions = await partitions_of(self._connection, admin, self._topic)
         options = self._connection.options()
         self._consumer = AIOKafkaConsumer(
-            **options, group_id=None, enable_auto_commit=False, auto_offset_reset="earliest"
+            **options,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",  # as the worker reads
         )
         try:
             async with connecting(self._connection):
@@ -62,6 +66,14 @@ class KafkaReader:
             begin = await self._consumer.beginning_offsets(self._partitions)
             end = await self._consumer.end_offsets(self._partitions)
         return {part.partition: range(begin[part], end[part]) for part in self._partitions}
+
+    async def since(self, time: float) -> Spans:
+        """The offsets of what was written at `time`, in seconds since the epoch, or later."""
+        with kafka_errors(self._operation):
+            starts = await self._consumer.offsets_for_times({part: round(time * 1_000) for part in self._partitions})
+        first = {part.partition: found.offset for part, found in starts.items() if found is not None}
+        spans = await self.spans()
+        return {number: range(first.get(number, span.stop), span.stop) for number, span in spans.items()}
 
     async def read(self, spans: Spans) -> AsyncIterator[Sequence[Record]]:
         """The records at these offsets, as far as there are any; see `freshet.streams.retrying.Source`."""

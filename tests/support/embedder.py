@@ -19,14 +19,14 @@ class CountingEmbedder:
     def __init__(self, *, poison: str | None = None) -> None:
         self.texts: list[str] = []
         self.requests = 0
-        self._poison = poison
+        self.poison = poison
 
     @property
     def model(self) -> Model:
         return Model("test", "digest", DIMENSION, 32)
 
     async def embed(self, texts: Sequence[str], *, purpose: Purpose = "index") -> Embedded:  # noqa: ARG002
-        if self._poison is not None and any(self._poison in text for text in texts):
+        if self.poison is not None and any(self.poison in text for text in texts):
             raise PermanentError("embed", "the model refuses this text")
         self.texts += texts
         self.requests += 1

@@ -89,6 +89,17 @@ class MemoryIndex:
         page = [each for each in self.points.passages.values() if each.partition == partition]
         yield [_stored(each) for each in page if each.rank.offset < below or "sweep_below" in self._without]
 
+    async def whole(self, ids: Collection[str]) -> dict[str, Passage]:
+        return {point: self.points.passages[point] for point in ids if point in self.points.passages}
+
+    async def records(self) -> AsyncIterator[Sequence[LedgerRecord]]:
+        yield list(self.points.ledger.values())
+
+    async def forget(self, record: LedgerRecord) -> None:
+        there = self.points.ledger.get(record.key)
+        if there is not None and there.rank == record.rank:
+            del self.points.ledger[record.key]
+
 
 def _stored(passage: Passage, *, vectors: bool = False) -> StoredPassage:
     vector = passage.vector if vectors else None

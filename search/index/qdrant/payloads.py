@@ -130,5 +130,23 @@ def stored_passage(point: models.Record) -> StoredPassage:
     )
 
 
+def whole_passage(point: models.Record) -> Passage:
+    """A passage that was read with its whole payload and its vectors."""
+    payload = point.payload or {}
+    vectors = point.vector if isinstance(point.vector, dict) else {}
+    return Passage(
+        id=str(point.id),
+        key=payload["key"],
+        tenant=payload["tenant"],
+        text=payload["text"],
+        title=payload["title"],
+        metadata=payload["metadata"],
+        partition=payload["partition"],
+        rank=_rank(payload),
+        vector=np.asarray(vectors.get(DENSE, ()), np.float32),
+        terms=stored_terms(point),
+    )
+
+
 def _rank(payload: dict[str, Any]) -> Rank:
     return Rank((payload["rank_high"] << _WORD) + payload["rank_low"], payload["offset"])

@@ -23,7 +23,7 @@ from freshet.schemas.topics import Topics
 from freshet.search.bm25 import Bm25
 from freshet.search.passages import Recipe
 from freshet.streams.again import wrap
-from freshet.streams.batch import Batch
+from freshet.streams.batch import Batch, DeadLetter
 from freshet.streams.cutting import ends, starts
 from freshet.streams.decode import decode_batch
 from freshet.streams.indexer import Indexer
@@ -52,6 +52,7 @@ class World:
         self.documents, self.again = documents, again
         self.points, self.embedder = Points(), CountingEmbedder(poison=POISON)
         self.at = {TOPICS.documents: 0, TOPICS.again: 0}
+        self.dead: list[DeadLetter] = []
         self.index = MemoryIndex(self.points)
         self.indexer = Indexer(
             index=self.index,
@@ -91,6 +92,7 @@ class World:
         for batch in batches:
             await self.indexer.embed(batch, lambda: True)
             await self.indexer.write(batch, lambda: True)
+            self.dead += batch.dead
             for message in await self.reinstater.messages(batch):
                 self.again.append(arrived(message, len(self.again)))
 

@@ -18,7 +18,13 @@ USERS = {
     "freshet-worker": [Process.WORKER],
     "freshet-search": [Process.SEARCH],
     "shop": [Process.PUBLISHER],
-    "operator": [Process.TOPICS_CREATE, Process.LAG, Process.LETTERS_RETRY],
+    "operator": [
+        Process.TOPICS_CREATE,
+        Process.LAG,
+        Process.LETTERS_RETRY,
+        Process.VERIFY_HEAL,
+        Process.REPROCESS,
+    ],
 }
 ALL = frozenset(Operation)
 

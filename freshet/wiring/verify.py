@@ -1,0 +1,153 @@
+"""A verification with its parts: the log folded into a temporary file, the live version held against it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import NamedTuple
+
+from prometheus_client import CollectorRegistry
+
+from freshet.schemas.decoding import BadEvent, Record
+from freshet.schemas.errors import MisfitError
+from freshet.schemas.topics import Topics
+from freshet.search.embedding.base import Embedder
+from freshet.search.embedding.metrics import EmbeddingMetrics
+from freshet.search.index.identity import Identity, check_fingerprint
+from freshet.search.index.qdrant.audit import QdrantAudit
+from freshet.search.index.qdrant.versions import QdrantVersions
+from freshet.search.passages import split
+from freshet.settings import Settings
+from freshet.streams.again import unwrap
+from freshet.streams.folded import Ends, FoldedLog
+from freshet.streams.healing import AgainHealer
+from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.offsets import KafkaOffsets
+from freshet.streams.kafka.producer import KafkaProducer
+from freshet.streams.kafka.reader import KafkaReader
+from freshet.streams.kafka.topics import describe_topics
+from freshet.streams.letters import Fold, Letter
+from freshet.streams.purging import kept_seconds
+from freshet.streams.verifying import Found, Verifier
+from freshet.wiring.parts import identity, kafka_connection, load_model, open_embedder, qdrant_client
+
+
+class Reached(NamedTuple):
+    """Up to where a group's workers are, by partition of each topic."""
+
+    documents: Ends
+    again: Ends
+
+
+Bar = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+
+
+async def verify(
+    settings: Settings,
+    *,
+    heal: bool,
+    sample: int | None,
+    bar: Bar,
+    load: Callable[[Settings], Embedder] = load_model,
+) -> Found:
+    """Hold the live version against the log, up to where its workers are; mend it where `heal`.
+
+    Raises MisfitError where there is no live version that the settings fit, and what Kafka, Qdrant and the model
+    raise.
+    """
+    topics, connection = Topics(settings.topics.documents), kafka_connection(settings, "verify")
+    async with AsyncExitStack() as stack:
+        timeout, spent = settings.redis.worker_timeout_seconds, EmbeddingMetrics(CollectorRegistry())
+        embedder = await open_embedder(settings, spent, stack, redis_timeout=timeout, load=load)
+        wanted = identity(settings, embedder.model)
+        client = qdrant_client(settings, stack)
+        live = await _live(QdrantVersions(client, index=settings.index), wanted)
+        index = QdrantAudit(client, collection=live, dimension=embedder.model.dimension)
+        reached = await _reached(connection, topics, wanted.group)
+        log = await stack.enter_async_context(_folded(settings, connection, reached, bar))
+        healer = None
+        if heal:
+            sink = await stack.enter_async_context(KafkaProducer(connection))
+            healer = AgainHealer(index=index, sink=sink, topics=topics, order=settings.order)
+        with bar("comparing", len(log)) as advance:
+            return await Verifier(
+                index=index,
+                log=log,
+                ends=reached.documents,
+                split=lambda title, text: split(title, text, wanted.recipe, embedder.token_ends),
+                vectors=embedder,
+                tombstones_since=await _tombstones_since(settings, connection, topics),
+                sample=sample,
+                healer=healer,
+                advance=advance,
+            ).run()
+
+
+async def _live(versions: QdrantVersions, wanted: Identity) -> str:
+    live = await versions.live()
+    info = await versions.describe(live) if live else None
+    if info is None:
+        raise MisfitError(f"there is no index {wanted.index!r} yet; make it with: freshet worker")
+    check_fingerprint(wanted, info)
+    return info.name
+
+
+async def _reached(connection: KafkaConnection, topics: Topics, group: str) -> Reached:
+    async with KafkaOffsets(connection) as offsets:
+        both = [await offsets.positions(topic, group) for topic in (topics.documents, topics.again)]
+    return Reached(*({each.partition: each.next for each in positions} for positions in both))
+
+
+async def _tombstones_since(settings: Settings, connection: KafkaConnection, topics: Topics) -> float:
+    """The time since which no tombstone may have been forgotten."""
+    states = await describe_topics(connection, [topics.documents, topics.again, topics.dead_letters])
+    kept = kept_seconds(topics, states, settings.worker.tombstone_days)
+    return 0.0 if kept is None else time.time() - kept
+
+
+@asynccontextmanager
+async def _folded(
+    settings: Settings, connection: KafkaConnection, reached: Reached, bar: Bar
+) -> AsyncIterator[FoldedLog]:
+    """The fold of everything that the workers have done, in a file that is gone afterwards."""
+    topics = Topics(settings.topics.documents)
+    letters = Fold()
+    async for records in _records(connection, topics.dead_letters, bar):
+        for record in records:
+            letters.add(record)
+    with TemporaryDirectory(prefix="freshet-verify-") as folder:
+        make = partial(FoldedLog, Path(folder) / "log", topic=topics.documents, rules=settings.rules)
+        with make(ends=reached.documents, letters=_of(letters.letters(), topics)) as log:
+            async for records in _records(connection, topics.again, bar):
+                log.add_again(_unwrapped(records, topics, reached.again))
+            async for records in _records(connection, topics.documents, bar):
+                log.add(records)
+            log.finish()
+            yield log
+
+
+async def _records(connection: KafkaConnection, topic: str, bar: Bar) -> AsyncIterator[list[Record]]:
+    """All that a topic holds now."""
+    async with KafkaReader(connection, topic) as reader:
+        spans = await reader.spans()
+        with bar(f"reading {topic}", sum(map(len, spans.values()))) as advance:
+            async for records in reader.read(spans):
+                yield list(records)
+                advance(len(records))
+
+
+def _of(letters: Iterable[Letter], topics: Topics) -> Iterator[Letter]:
+    return (letter for letter in letters if letter.origin.topic == topics.documents)
+
+
+def _unwrapped(records: Iterable[Record], topics: Topics, ends: Ends) -> Iterator[tuple[Record, bool]]:
+    """Those that workers can use, each at its origin, and whether they have not come to it yet."""
+    for record in records:
+        try:
+            yield unwrap(record, topics.documents), record.offset >= ends.get(record.partition, 0)
+        except BadEvent:
+            continue

@@ -1,0 +1,47 @@
+"""Reading everything that a collection holds, to hold it against the log."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Final
+
+from qdrant_client import models
+
+from freshet.search.index.qdrant.conditions import ledger, record_at
+from freshet.search.index.qdrant.failures import demand_completed, translated
+from freshet.search.index.qdrant.lookup import POINTS_A_REQUEST
+from freshet.search.index.qdrant.payloads import ledger_record, whole_passage
+from freshet.search.index.qdrant.writer import QdrantWriter
+from freshet.search.index.records import LedgerRecord, Passage
+
+READ: Final = "list documents"
+
+
+class QdrantAudit(QdrantWriter):
+    """`IndexAudit` over one collection."""
+
+    async def whole(self, ids: Collection[str]) -> dict[str, Passage]:
+        found: dict[str, Passage] = {}
+        ordered = sorted(set(ids))
+        for start in range(0, len(ordered), POINTS_A_REQUEST):
+            for point in await self._retrieve("read passages", ordered[start : start + POINTS_A_REQUEST], vectors=True):
+                passage = whole_passage(point)
+                found[passage.id] = passage
+        return found
+
+    async def records(self) -> AsyncIterator[Sequence[LedgerRecord]]:
+        page: models.ExtendedPointId | None = None
+        while True:
+            with translated(READ):
+                points, page = await self._client.scroll(
+                    self._collection, ledger(), limit=POINTS_A_REQUEST, offset=page, with_payload=True
+                )
+            if points:
+                yield [ledger_record(point) for point in points]
+            if page is None:
+                return
+
+    async def forget(self, record: LedgerRecord) -> None:
+        with translated("remove a record"):
+            result = await self._client.delete(self._collection, record_at(record), wait=True)
+        demand_completed("remove a record", result)

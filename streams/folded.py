@@ -1,0 +1,195 @@
+"""The fold of the log, on disk: the newest event of each document, in little memory however many there are.
+
+What the index must say is told by the log alone: the records of the documents topic and those that came again, each at
+its origin, one after the other. A null takes the version of what it ends. Records that are dead letters are nobody's
+state. What lies behind the positions that the fold is made for only marks its document as `pending`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Self
+
+from freshet.schemas.again import Again
+from freshet.schemas.decoding import BadEvent, Record, Rules, decode
+from freshet.schemas.events import Event
+from freshet.schemas.positions import Order, Rank
+from freshet.streams.again import BY_VALUE
+from freshet.streams.letters import Letter, State
+
+PAGE: Final = 128  # documents
+_TABLES: Final = """
+CREATE TABLE documents (key TEXT PRIMARY KEY, partition INT, place INT, version INT, moment REAL, value BLOB,
+                        known INT NOT NULL, pending INT NOT NULL);
+CREATE TABLE again (partition INT, place INT, key BLOB, moment REAL, value BLOB, why TEXT, attempts INT, version INT,
+                    PRIMARY KEY (partition, place));
+"""
+_PUT: Final = """
+INSERT INTO documents VALUES (?,?,?,?,?,?,1,0) ON CONFLICT (key) DO UPDATE SET
+    partition=excluded.partition, place=excluded.place, version=excluded.version, moment=excluded.moment,
+    value=excluded.value, known=1
+"""
+_MARK: Final = "INSERT INTO documents VALUES (?,?,-1,-1,0,NULL,0,1) ON CONFLICT (key) DO UPDATE SET pending=1"
+_QUICK: Final = ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "PRAGMA temp_store=FILE")
+Ends = Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """What the log says of a document: the newest event and its rank, and the record that it came from, at its origin.
+
+    `pending` where the log holds more of it than was folded. `event` is None where all that is known is that.
+    """
+
+    key: str
+    event: Event | None
+    rank: Rank
+    record: Record | None
+    pending: bool
+
+
+class FoldedLog:
+    """Filled in three steps: letters first (in the constructor), then what came again, then the documents topic.
+
+    `ends` are the positions that the fold is made for. Records of each partition must come in their order. One thread
+    at a time may use it. `with FoldedLog(…) as log` removes nothing: the file is the caller's.
+    """
+
+    def __init__(self, file: Path, *, topic: str, rules: Rules, ends: Ends, letters: Iterable[Letter] = ()) -> None:
+        self._topic = topic
+        self._rules = rules
+        self._ends = ends
+        self._letters = {(each.origin.partition, each.origin.offset): each for each in letters}
+        self._done: dict[int, int] = {}
+        self._base = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        for line in (*_QUICK, *_TABLES.split(";"), "BEGIN"):
+            self._base.execute(line)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._base.close()
+
+    def __len__(self) -> int:
+        """How many documents there are, ended ones too."""
+        return int(self._base.execute("SELECT count(*) FROM documents WHERE known").fetchone()[0])
+
+    def add_again(self, records: Iterable[tuple[Record, bool]]) -> None:
+        """Records of the `again` topic, unwrapped, each with whether it lies behind the fold's position there."""
+        for record, behind in records:
+            if behind:
+                self._mark(record)
+            elif record.again is not None:
+                again = record.again
+                row = (record.partition, record.offset, record.key, record.timestamp, record.value)
+                self._base.execute(
+                    "INSERT OR REPLACE INTO again VALUES (?,?,?,?,?,?,?,?)",
+                    (*row, again.why.value, again.attempts, again.version),
+                )
+
+    def add(self, records: Sequence[Record]) -> None:
+        """Records of the documents topic."""
+        for record in records:
+            for earlier in self._came_again(record.partition, record.offset):
+                self._take(earlier)
+            if record.offset < self._ends.get(record.partition, 0):
+                self._take(record)
+            else:
+                self._mark(record)
+
+    def finish(self) -> None:
+        """All of the topic was added: what came again from behind its last record counts, too."""
+        partitions = [row[0] for row in self._base.execute("SELECT DISTINCT partition FROM again")]
+        for partition in partitions:
+            for record in self._came_again(partition, 2**62):
+                self._take(record)
+        self._base.execute("COMMIT")
+
+    def find(self, keys: Collection[str]) -> dict[str, Folded]:
+        """What the log says of these documents, as far as it says anything."""
+        marks = ",".join("?" * len(keys))
+        rows = self._base.execute(f"SELECT * FROM documents WHERE key IN ({marks})", list(keys))  # noqa: S608
+        return {each.key: each for each in map(self._folded, rows)}
+
+    def pages(self) -> Iterator[list[Folded]]:
+        """All documents, some at a time, by key."""
+        after = ""
+        while True:
+            query = "SELECT * FROM documents WHERE key > ? ORDER BY key LIMIT ?"
+            page = [self._folded(row) for row in self._base.execute(query, (after, PAGE))]
+            if not page:
+                return
+            yield page
+            after = page[-1].key
+
+    def _came_again(self, partition: int, before: int) -> list[Record]:
+        """Records that came again from places below `before` and were not taken yet."""
+        start = self._done.get(partition, 0)
+        self._done[partition] = max(before, start)
+        query = "SELECT * FROM again WHERE partition=? AND place>=? AND place<? ORDER BY place"
+        with closing(self._base.execute(query, (partition, start, before))) as rows:
+            return [self._record_again(row) for row in rows]
+
+    def _record_again(self, row: Sequence[Any]) -> Record:
+        partition, place, key, moment, value, why, attempts, version = row
+        again = Again(BY_VALUE[why], attempts, version)
+        return Record(self._topic, partition, place, moment, key, value, again=again)
+
+    def _take(self, record: Record) -> None:
+        """Make it its document's state where it is newer than what is."""
+        if self._is_dead(record):
+            return
+        try:
+            event = decode(record, self._rules)
+        except BadEvent:
+            return
+        known = self._base.execute(
+            "SELECT version, place FROM documents WHERE key=? AND known", (event.key,)
+        ).fetchone()
+        rank = self._rank(event, known)
+        if known is None or rank > Rank(*known):
+            self._put(event, rank, record)
+
+    def _put(self, event: Event, rank: Rank, record: Record) -> None:
+        self._base.execute(
+            _PUT,
+            (event.key, record.partition, record.offset, rank.version, record.timestamp, record.value),
+        )
+
+    def _rank(self, event: Event, known: tuple[int, int] | None) -> Rank:
+        if self._rules.order is Order.LOG:
+            return Rank(0, event.offset)
+        if event.version is not None:
+            return Rank(event.version, event.offset)
+        told = event.again.version if event.again is not None else None
+        return Rank(max(told or 0, known[0] if known else 0), event.offset)
+
+    def _mark(self, record: Record) -> None:
+        """Note that the log holds more of this document."""
+        try:
+            key = (record.key or b"").decode()
+        except UnicodeDecodeError:
+            return
+        self._base.execute(_MARK, (key, record.partition))
+
+    def _is_dead(self, record: Record) -> bool:
+        letter = self._letters.get((record.partition, record.offset))
+        if letter is None or letter.moment not in (None, round(record.timestamp * 1_000)):
+            return False
+        if letter.state is not State.RETRIED:
+            return True
+        query = "SELECT attempts FROM again WHERE partition=? AND place=?"
+        retried = self._base.execute(query, (record.partition, record.offset)).fetchone()
+        return retried is None or retried[0] < letter.attempts
+
+    def _folded(self, row: Sequence[Any]) -> Folded:
+        key, partition, place, version, moment, value, known, pending = row
+        if not known:
+            return Folded(key, None, Rank(-1, -1), None, pending=True)
+        record = Record(self._topic, partition, place, moment, key.encode(), value)
+        return Folded(key, decode(record, self._rules), Rank(version, place), record, bool(pending))

@@ -1,0 +1,281 @@
+"""Holding the whole index against the fold of the log, while workers go on writing.
+
+The fold ends at the positions that the index version's group had committed, so what is found below them cannot be
+excused; what lies behind them is `ahead` and nobody's fault. Reads are not of one moment, so whatever looks different
+is read a second time, and counts only where nothing has changed in between.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple, Protocol
+
+import numpy as np
+
+from freshet.search.embedding.base import Embedded, Purpose
+from freshet.search.index.base import IndexAudit
+from freshet.search.index.records import Displaced, LedgerRecord, Passage, StoredPassage, Vector
+from freshet.search.passages import Piece
+from freshet.streams.comparing import Difference, Kind, compare
+from freshet.streams.folded import Ends, Folded, FoldedLog
+
+LIKE: Final = 0.999  # cosine of a stored vector and a known or fresh one; bf16 costs 0.00002
+SETTLE_SECONDS: Final = 0.3  # before the second look: longer than any write is between its steps
+EMBED: Final = 256  # texts at once
+_TOLD: Final = 100  # differences that are kept in words
+Split = Callable[[str, str], Sequence[Piece]]
+Advance = Callable[[int], object]
+
+
+class Vectors(Protocol):
+    """Where the vectors of texts are known, and a model that makes them."""
+
+    async def known(self, texts: Sequence[str]) -> list[Vector | None]:
+        """What is in the cache."""
+        ...
+
+    async def embed(self, texts: Sequence[str], *, purpose: Purpose = "index") -> Embedded:
+        """As `Embedder.embed`."""
+        ...
+
+
+class Suspect(NamedTuple):
+    """What looked different at first, with the record that was read then."""
+
+    difference: Difference
+    folded: Folded | None
+    record: LedgerRecord | None
+
+
+class Unsure(NamedTuple):
+    """A passage whose vector nobody knows."""
+
+    text: str
+    vector: Vector
+    folded: Folded
+
+
+@dataclass(slots=True)
+class Found:
+    """What a verification found. `ahead` counts documents that have changed since."""
+
+    documents: int = 0
+    passages: int = 0
+    vectors: int = 0
+    ahead: int = 0
+    kinds: Counter[Kind] = field(default_factory=Counter)
+    first: list[Difference] = field(default_factory=list)
+
+    @property
+    def differing(self) -> int:
+        return sum(self.kinds.values())
+
+    def note(self, difference: Difference) -> None:
+        self.kinds[difference.kind] += 1
+        if len(self.first) < _TOLD:
+            self.first.append(difference)
+
+
+class Healer(Protocol):
+    """What is done about differences."""
+
+    async def heal(self, difference: Difference, folded: Folded | None, record: LedgerRecord | None) -> None:
+        """Have the document written again as the log says, or what the log knows nothing of removed."""
+        ...
+
+    async def remove(self, orphans: Sequence[Displaced]) -> None:
+        """Remove passages that belong to no state."""
+        ...
+
+
+class Verifier:
+    """One verification. `tombstones_since` is the time since which ended documents must still be recorded as such.
+
+    Of vectors that are not known, `sample` are made anew (all of them with None); `healer` is told what differs.
+    """
+
+    def __init__(
+        self,
+        *,
+        index: IndexAudit,
+        log: FoldedLog,
+        ends: Ends,
+        split: Split,
+        vectors: Vectors,
+        tombstones_since: float,
+        sample: int | None,
+        healer: Healer | None = None,
+        advance: Advance = lambda _: None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        dice: random.Random | None = None,
+    ) -> None:
+        self._index = index
+        self._log = log
+        self._ends = ends
+        self._split = split
+        self._vectors = vectors
+        self._tombstones_since = tombstones_since
+        self._sample = sample
+        self._healer = healer
+        self._advance = advance
+        self._sleep = sleep
+        self._dice = dice or random.Random()
+        self._unsure: list[Unsure] = []
+        self._seen = 0
+        self._found = Found()
+
+    async def run(self) -> Found:
+        """Look at everything. Raises what the index and the model raise."""
+        for page in self._log.pages():
+            await self._documents(page)
+            self._advance(len(page))
+        await self._embed_unsure()
+        async for records in self._index.records():
+            await self._extras(records)
+        for partition, end in self._ends.items():
+            async for passages in self._index.stored(partition, below=end):
+                await self._orphans(passages)
+        return self._found
+
+    async def _documents(self, page: Sequence[Folded]) -> None:
+        good = [each for each in page if each.event is not None and not each.pending]
+        self._found.ahead += len(page) - len(good)
+        suspects, agreed = await self._look(good)
+        self._found.documents += len(good)
+        if suspects:
+            await self._sleep(SETTLE_SECONDS)
+            first = {each.difference.key: each for each in suspects}
+            again, now_agreed = await self._look([each.folded for each in suspects if each.folded is not None])
+            agreed |= now_agreed
+            for each in again:
+                if each.record == first[each.difference.key].record:
+                    await self._differs(each)
+                else:
+                    self._found.ahead += 1
+        await self._check_vectors(agreed, {each.key: each for each in good})
+
+    async def _look(self, page: Sequence[Folded]) -> tuple[list[Suspect], dict[str, list[tuple[Piece, Passage]]]]:
+        """What differs, and the passages of what does not."""
+        ledger = await self._index.ledger([each.key for each in page])
+        listed = [point for record in ledger.values() for point in record.passages]
+        passages = await self._index.whole(listed) if listed else {}
+        return await asyncio.to_thread(self._compare, page, ledger, passages)
+
+    def _compare(
+        self, page: Sequence[Folded], ledger: Mapping[str, LedgerRecord], passages: Mapping[str, Passage]
+    ) -> tuple[list[Suspect], dict[str, list[tuple[Piece, Passage]]]]:
+        suspects, agreed = list[Suspect](), dict[str, list[tuple[Piece, Passage]]]()
+        for folded in page:
+            record = ledger.get(folded.key)
+            if record is not None and self._is_ahead(record):
+                self._found.ahead += 1
+                continue
+            body = folded.event.upsert if folded.event is not None else None
+            pieces = self._split(body.title, body.text) if body is not None else []
+            difference = compare(folded, record, passages, pieces)
+            if difference is None:
+                points = record.passages if record is not None and body is not None else ()
+                agreed[folded.key] = [
+                    (piece, passages[point]) for piece, point in zip(pieces, points, strict=body is not None)
+                ]
+            elif not self._is_purged(difference, folded):
+                suspects.append(Suspect(difference, folded, record))
+        return suspects, agreed
+
+    def _is_ahead(self, record: LedgerRecord) -> bool:
+        return record.offset >= self._ends.get(record.partition, 0)
+
+    def _is_purged(self, difference: Difference, folded: Folded) -> bool:
+        """Whether a tombstone may be gone because its time is over."""
+        long_ago = folded.record is not None and folded.record.timestamp < self._tombstones_since
+        return difference.kind is Kind.TOMBSTONE and long_ago
+
+    async def _differs(self, suspect: Suspect) -> None:
+        self._found.note(suspect.difference)
+        if self._healer is not None:
+            await self._healer.heal(*suspect)
+
+    async def _check_vectors(
+        self, agreed: Mapping[str, Iterable[tuple[Piece, Passage]]], page: Mapping[str, Folded]
+    ) -> None:
+        pairs = [(page[key], piece, passage) for key, several in agreed.items() for piece, passage in several]
+        self._found.passages += len(pairs)
+        known = await self._vectors.known([piece.embedded for _, piece, _ in pairs]) if pairs else []
+        wrong: dict[str, Folded] = {}
+        for (folded, piece, passage), vector in zip(pairs, known, strict=True):
+            if vector is None:
+                self._keep_for_later(Unsure(piece.embedded, passage.vector, folded))
+            else:
+                self._found.vectors += 1
+                if not _alike(vector, passage.vector):
+                    wrong[folded.key] = folded
+        await self._wrong_vectors(wrong.values())
+        if self._sample is None:
+            await self._embed_unsure()
+
+    def _keep_for_later(self, unsure: Unsure) -> None:
+        """A sample of `sample` of all that come by, each as likely as any other (algorithm R; Vitter 1985)."""
+        self._seen += 1
+        if self._sample is None or len(self._unsure) < self._sample:
+            self._unsure.append(unsure)
+        elif (place := self._dice.randrange(self._seen)) < self._sample:
+            self._unsure[place] = unsure
+
+    async def _embed_unsure(self) -> None:
+        unsure, self._unsure = self._unsure, []
+        for start in range(0, len(unsure), EMBED):
+            part = unsure[start : start + EMBED]
+            fresh = await self._vectors.embed([each.text for each in part])
+            self._found.vectors += len(part)
+            pairs = zip(part, fresh.vectors, strict=True)
+            await self._wrong_vectors({u.folded.key: u.folded for u, v in pairs if not _alike(v, u.vector)}.values())
+
+    async def _wrong_vectors(self, several: Iterable[Folded]) -> None:
+        for folded in several:
+            told = Difference(Kind.VECTOR, folded.key, "a passage has a vector that is not that of its text")
+            await self._differs(Suspect(told, folded, None))
+
+    async def _extras(self, records: Sequence[LedgerRecord]) -> None:
+        alive = {each.key: each for each in records if not each.deleted and not self._is_ahead(each)}
+        if not alive:
+            return
+        known = self._log.find(list(alive))
+        unknown = {key: record for key, record in alive.items() if key not in known}
+        if not unknown:
+            return
+        await self._sleep(SETTLE_SECONDS)
+        still = await self._index.ledger(list(unknown))
+        for key, record in unknown.items():
+            if still.get(key) == record:
+                told = Difference(Kind.EXTRA, key, "the log has no event of it")
+                await self._differs(Suspect(told, None, record))
+
+    async def _orphans(self, page: Sequence[StoredPassage]) -> None:
+        orphans = await self._unlisted(page)
+        if orphans:
+            await self._sleep(SETTLE_SECONDS)
+            there = await self._index.passages([each.id for each in orphans])
+            orphans = await self._unlisted([each for each in orphans if there.get(each.id) == each])
+        for each in orphans:
+            self._found.note(Difference(Kind.ORPHAN, each.key, f"the passage {each.id} is listed nowhere"))
+        if orphans and self._healer is not None:
+            await self._healer.remove([Displaced((each.id,), each.partition, each.rank) for each in orphans])
+
+    async def _unlisted(self, page: Sequence[StoredPassage]) -> list[StoredPassage]:
+        """Passages that no record lists, of documents of which nothing is on its way."""
+        keys = {each.key for each in page}
+        pending = {key for key, each in self._log.find(keys).items() if each.pending} if keys else set()
+        ledger = await self._index.ledger(keys)
+        listed = {point for record in ledger.values() for point in record.passages}
+        return [each for each in page if each.id not in listed and each.key not in pending]
+
+
+def _alike(one: Vector, other: Vector) -> bool:
+    if one.shape != other.shape:
+        return False
+    lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
+    return lengths > 0 and float(one @ other) / lengths >= LIKE

@@ -1,0 +1,147 @@
+"""`freshet verify` over a real log and index: silent where they agree, and every defect found and mended."""
+
+import json
+import uuid
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from freshet.schemas.keys import ledger_id
+from freshet.search.index.qdrant.audit import QdrantAudit
+from freshet.search.index.qdrant.client import connect
+from freshet.search.index.qdrant.payloads import ledger_point, passage_point
+from tests.support.waiting import wait_until
+
+LONG = "Penguins huddle together to survive the antarctic winter. " * 40
+TEXTS = {"long": LONG, "lost": "A parcel to return.", "vector": "Snow falls.", "text": "New words.", "gone": "Leaves."}
+
+
+def event(document_id, text):
+    return document_id.encode(), json.dumps({"type": "upsert", "id": document_id, "text": text}).encode()
+
+
+class Vandal:
+    """Writes to the collection behind everybody's back."""
+
+    def __init__(self, client, collection):
+        self.client, self.collection = client, collection
+        self.audit = QdrantAudit(client, collection=collection, dimension=384)
+
+    async def record(self, key):
+        return (await self.audit.ledger([key]))[key]
+
+    async def passages(self, key):
+        return list((await self.audit.whole((await self.record(key)).passages)).values())
+
+    async def put(self, *points):
+        await self.client.upsert(self.collection, list(points), wait=True)
+
+    async def take(self, *ids):
+        await self.client.delete(self.collection, list(ids), wait=True)
+
+    async def spoil(self, before):
+        """One defect of each kind; `before` is the state that "text" and "gone" had at first."""
+        passage, *_ = await self.passages("long")
+        await self.take((await self.record("long")).passages[1])
+        await self.take(ledger_id("lost"), *(await self.record("lost")).passages)
+        wrong = (await self.passages("vector"))[0]
+        await self.put(passage_point(replace(wrong, vector=np.roll(wrong.vector, 1))))
+        await self.take(*(await self.record("text")).passages)
+        for record, passages in before:
+            await self.put(*map(passage_point, passages), ledger_point(record))
+        await self.take(ledger_id("ended"))
+        extra, orphan = str(uuid.uuid4()), str(uuid.uuid4())
+        await self.put(
+            passage_point(replace(passage, id=extra, key="extra")),
+            ledger_point(replace(await self.record("vector"), key="extra", id="extra", passages=(extra,))),
+            passage_point(replace(passage, id=orphan)),
+        )
+
+
+@pytest.fixture
+async def vandal(road):
+    client = connect(road.environment["FRESHET_QDRANT__URL"], api_key=road.environment.get("FRESHET_QDRANT__API_KEY"))
+    yield lambda: Vandal(client, road.environment["FRESHET_INDEX"])
+    await client.close()
+
+
+async def test_what_somebody_did_to_the_index_is_found_and_mended(road, started, vandal):
+    await started(road.worker())
+    await road.produce([event(key, text) for key, text in TEXTS.items() if key != "text"])
+    await road.produce([event("text", "Old words."), event("ended", "x"), (b"ended", None), (b"bad", b"{")])
+    await road.caught_up()
+    vandal = vandal()
+    before = [(await vandal.record(key), await vandal.passages(key)) for key in ("text", "gone")]
+    await road.produce([event("text", TEXTS["text"]), (b"gone", None)])
+    await road.caught_up()
+
+    code, output = await road.command("verify", "--all-vectors")
+    assert (code, output.splitlines()[-1]) == (0, "the index equals the log"), output
+
+    await vandal.spoil(before)
+    code, output = await road.command("verify", "--json", "--all-vectors")
+    assert code == 1, output
+    found = json.loads(output)
+    kinds = ("extra", "missing", "orphan", "passage", "resurrected", "text", "tombstone", "vector")
+    assert found["differences"] == dict.fromkeys(kinds, 1)
+    assert {each["key"] for each in found["first"]} == {*TEXTS, "ended", "extra"}
+
+    code, output = await road.command("verify", "--heal", "--all-vectors")
+    assert code == 0, output
+
+    async def mended():
+        code, output = await road.command("verify", "--json", "--all-vectors")
+        return code == 0 and json.loads(output)["ahead"] == 0
+
+    await wait_until(mended, "the index equals the log again", deadline=60)
+
+
+@pytest.mark.parametrize("what", ["1h", "offset", "id"])
+async def test_what_is_reprocessed_is_written_as_the_log_says_also_where_the_ledger_calls_it_equal(
+    road, started, vandal, what
+):
+    await started(road.worker())
+    await road.produce([event("vector", "Old."), event("vector", TEXTS["vector"])])
+    await road.caught_up()
+    vandal = vandal()
+    (passage,) = await vandal.passages("vector")
+    record = await vandal.record("vector")
+    await vandal.put(passage_point(replace(passage, vector=np.roll(passage.vector, 1))))
+    named = {"offset": f"{road.topic}/{record.partition}@{record.offset}", "id": "vector"}.get(what, what)
+
+    code, output = await road.command("reprocess", named, "--dry-run")
+    assert (code, output) == (0, "1 document would be indexed again\n")
+    code, output = await road.command("reprocess", named)
+    assert (code, output) == (0, "1 document: workers index them again now\n")
+
+    async def mended():
+        (found,) = await vandal.passages("vector")
+        return np.allclose(found.vector, passage.vector, atol=1e-5)
+
+    await wait_until(mended, "the vector is that of the text again")
+
+
+@pytest.mark.parametrize(
+    ("what", "told"),
+    [
+        (["no-such"], "the log holds no event of no-such"),
+        (["other/0@0"], "is no offset of"),
+        (["{topic}/0@99"], "the partition is empty"),
+        (["{topic}/99@0"], "the topic has no such partition"),
+    ],
+)
+async def test_what_cannot_be_reprocessed_is_told_in_one_line(road, what, told):
+    assert (await road.command("topics", "create"))[0] == 0
+    code, output = await road.command("reprocess", *(each.format(topic=road.topic) for each in what))
+    assert code != 0
+    assert told in output
+    assert "Traceback" not in output
+
+
+async def test_where_there_is_no_index_it_says_so(road):
+    assert (await road.command("topics", "create"))[0] == 0
+    code, output = await road.command("verify")
+    assert code != 0
+    assert "there is no index" in output
+    assert "Traceback" not in output

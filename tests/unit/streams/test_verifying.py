@@ -1,0 +1,325 @@
+"""Verification: nothing is found where the index is the fold of the log, and every defect is found and mended."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from freshet.schemas.again import Again, Why
+from freshet.schemas.decoding import Record, Rules
+from freshet.schemas.positions import FreshnessToken, Order, Place, Rank
+from freshet.search.embedding.base import Embedded, Purpose
+from freshet.search.index.records import LedgerRecord, Vector
+from freshet.search.passages import Recipe, split
+from freshet.streams.again import unwrap, wrap
+from freshet.streams.batch import DeadLetter
+from freshet.streams.comparing import Kind
+from freshet.streams.folded import FoldedLog
+from freshet.streams.healing import AgainHealer
+from freshet.streams.letters import Letter, State
+from freshet.streams.messages import Message
+from freshet.streams.reprocessing import reprocess
+from freshet.streams.verifying import Found, Verifier
+from tests.support.embedder import vector_of
+from tests.support.memory_log import compacted
+from tests.unit.streams.test_both_topics import (
+    BAD,
+    REFUSED,
+    TOPICS,
+    World,
+    Written,
+    arrived,
+    follow,
+    logs,
+    record_of,
+)
+from tests.unit.streams.test_both_topics import State as DocumentState
+
+
+class Vectors:
+    """A cache that knows every other text, and a model."""
+
+    def __init__(self, world: World, *, cached: bool) -> None:
+        self._world = world
+        self._cached = cached
+
+    async def known(self, texts: Sequence[str]) -> list[Vector | None]:
+        return [vector_of(text) if self._cached else None for text in texts]
+
+    async def embed(self, texts: Sequence[str], *, purpose: Purpose = "index") -> Embedded:
+        return await self._world.embedder.embed(texts, purpose=purpose)
+
+
+class AgainSink:
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def send_all(self, records: Iterable[Message]) -> list[FreshnessToken]:
+        for message in records:
+            self._world.again.append(arrived(message, len(self._world.again)))
+        return []
+
+
+def as_letter(dead: DeadLetter) -> Letter:
+    record = dead.record
+    origin, moment = FreshnessToken(record.topic, record.partition, record.offset), round(record.timestamp * 1_000)
+    place, reason = Place(record.partition, 0), dead.error.reason.value
+    return Letter(origin, moment, dead.attempts, reason, record.key, len(record.value or b""), False, place, 2.0)
+
+
+async def verify(
+    world: World,
+    *,
+    letters: Iterable[Letter] | None = None,
+    documents: Sequence[Record] | None = None,
+    heal: bool = False,
+    cached: bool = True,
+    tombstones_since: float = 0.0,
+) -> Found:
+    """As `freshet verify` does, of a world whose worker has come as far as `world.at`."""
+    ends = {0: world.at[TOPICS.documents]}
+    healer = AgainHealer(index=world.index, sink=AgainSink(world), topics=TOPICS, order=world.order) if heal else None
+
+    async def no_time(_: float) -> None:
+        return
+
+    told = map(as_letter, world.dead) if letters is None else letters
+    make = partial(FoldedLog, topic=TOPICS.documents, rules=Rules(order=world.order), ends=ends)
+    with (
+        TemporaryDirectory() as folder,
+        make(Path(folder) / "log", letters=map(as_letter, world.dead) if letters is None else letters) as log,
+    ):
+        came = [(unwrap(each, TOPICS.documents), each.offset >= world.at[TOPICS.again]) for each in world.again]
+        log.add_again(came)
+        read = world.documents if documents is None else documents
+        for start in range(0, len(read), 3):
+            log.add(read[start : start + 3])
+        log.finish()
+        return await Verifier(
+            index=world.index,
+            log=log,
+            ends=ends,
+            split=lambda title, text: split(title, text, Recipe(window=4), world.embedder.token_ends),
+            vectors=Vectors(world, cached=cached),
+            tombstones_since=tombstones_since,
+            sample=None,
+            healer=healer,
+            sleep=no_time,
+        ).run()
+
+
+@pytest.mark.parametrize("order", list(Order))
+@given(log=logs, seed=st.integers(0, 2**32), cached=st.booleans())
+def test_nothing_differs_wherever_the_worker_is_and_whatever_compaction_has_taken(
+    order: Order, log: list[Written], seed: int, cached: bool
+) -> None:
+    async def check() -> None:
+        dice = random.Random(seed)
+        records = [record_of(at, each, order) for at, each in enumerate(log)]
+        world = World(order, records, [])
+        world.documents = records[: dice.randint(0, len(records))]
+        await follow(world, dice)
+        world.documents = records  # the rest is there, and nobody has come to it yet
+        for upto in (0, dice.randint(0, len(records)), None):
+            found = await verify(world, documents=compacted(records, upto), cached=cached)
+            assert found.first == []
+        while world.left(TOPICS.documents) or world.left(TOPICS.again):
+            await follow(world, dice)
+        found = await verify(world, documents=compacted(records), cached=cached)
+        assert (found.first, found.ahead) == ([], 0)
+        assert found.vectors == found.passages == len(world.points.passages)
+
+    asyncio.run(check())
+
+
+LOG: list[tuple[str, DocumentState]] = [
+    ("a", ("one two three four five", "d")),
+    ("b", ("six", "d")),
+    ("gone", ("x", "d")),
+    ("gone", None),
+    ("b", ("seven eight nine ten", "e")),
+    ("b", BAD),
+]
+
+
+def lose_passage(world: World) -> None:
+    del world.points.passages[world.points.ledger["a"].passages[1]]
+
+
+def lose_document(world: World) -> None:
+    record = world.points.ledger.pop("a")
+    for point in record.passages:
+        del world.points.passages[point]
+
+
+def end_document(world: World) -> None:
+    lost = world.points.ledger["a"]
+    lose_document(world)
+    world.points.ledger["a"] = replace(lost, deleted=True, passages=())
+
+
+def old_text(world: World) -> None:
+    before = world.points.ledger["b"]
+    for point in before.passages:
+        del world.points.passages[point]
+    older = World(world.order, world.documents[:2], [])
+    asyncio.run(older.process([older.fetch(2, 0)]))
+    world.points.ledger["b"] = older.points.ledger["b"]
+    world.points.passages |= {point: older.points.passages[point] for point in older.points.ledger["b"].passages}
+
+
+def other_metadata(world: World) -> None:
+    world.points.ledger["a"] = replace(world.points.ledger["a"], metadata={"lang": "zz"})
+
+
+def wrong_vector(world: World) -> None:
+    point = world.points.ledger["a"].passages[0]
+    world.points.passages[point] = replace(world.points.passages[point], vector=vector_of("wrong"))
+
+
+def other_words(world: World) -> None:
+    point = world.points.ledger["a"].passages[0]
+    world.points.passages[point] = replace(world.points.passages[point], text="not so")
+
+
+def extra_document(world: World) -> None:
+    passage = world.points.passages[world.points.ledger["a"].passages[0]]
+    world.points.passages["p"] = replace(passage, id="p", key="extra")
+    world.points.ledger["extra"] = replace(world.points.ledger["a"], key="extra", id="extra", passages=("p",))
+
+
+def resurrected(world: World) -> None:
+    older = World(world.order, world.documents[:3], [])
+    asyncio.run(older.process([older.fetch(3, 0)]))
+    world.points.ledger["gone"] = older.points.ledger["gone"]
+    world.points.passages |= {point: older.points.passages[point] for point in older.points.ledger["gone"].passages}
+
+
+def resurrected_from_nowhere(world: World) -> None:
+    """At a position that no event has, and above that of the one which counts."""
+    resurrected(world)
+    world.points.ledger["gone"] = replace(world.points.ledger["gone"], rank=Rank(99, 4))
+
+
+def lose_tombstone(world: World) -> None:
+    del world.points.ledger["gone"]
+
+
+def orphan(world: World) -> None:
+    passage = world.points.passages[world.points.ledger["a"].passages[0]]
+    world.points.passages["orphan"] = replace(passage, id="orphan")
+
+
+DEFECTS: list[tuple[Callable[[World], None], Kind]] = [
+    (lose_passage, Kind.PASSAGE),
+    (lose_document, Kind.MISSING),
+    (end_document, Kind.MISSING),
+    (old_text, Kind.TEXT),
+    (other_metadata, Kind.METADATA),
+    (wrong_vector, Kind.VECTOR),
+    (other_words, Kind.PASSAGE),
+    (extra_document, Kind.EXTRA),
+    (resurrected, Kind.RESURRECTED),
+    (resurrected_from_nowhere, Kind.RESURRECTED),
+    (lose_tombstone, Kind.TOMBSTONE),
+    (orphan, Kind.ORPHAN),
+]
+
+
+async def followed(order: Order) -> World:
+    records = [record_of(at, (key, state, at, False), order) for at, (key, state) in enumerate(LOG)]
+    world = World(order, records, [])
+    await follow(world, random.Random(1))
+    return world
+
+
+@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize(("spoil", "kind"), DEFECTS, ids=lambda each: getattr(each, "__name__", str(each)))
+def test_a_defect_is_found_and_mended(spoil: Callable[[World], None], kind: Kind, order: Order, cached: bool) -> None:
+    world = asyncio.run(followed(order))
+    spoil(world)
+
+    async def check() -> None:
+        found = await verify(world, cached=cached)
+        assert found.kinds == {kind: 1}
+        assert (await verify(world, cached=cached, heal=True)).kinds == {kind: 1}
+        await follow(world, random.Random(2))
+        mended = await verify(world, cached=cached)
+        assert mended.first == []
+        assert world.shown() == {
+            "a": ("one two three four five", '{"lang":"d"}'),
+            "b": ("seven eight nine ten", '{"lang":"e"}'),
+        }
+
+    asyncio.run(check())
+
+
+@pytest.mark.parametrize("order", list(Order))
+async def test_reprocessing_a_stretch_mends_what_lies_in_it_and_puts_nothing_back(order: Order) -> None:
+    world = await followed(order)
+    wrong_vector(world)
+    ends = {0: len(LOG)}
+    with (
+        TemporaryDirectory() as folder,
+        FoldedLog(Path(folder) / "log", topic=TOPICS.documents, rules=Rules(order=order), ends=ends) as log,
+    ):
+        log.add(world.documents)
+        log.finish()
+        assert await reprocess(log, sink=AgainSink(world), topics=TOPICS) == 3
+    await follow(world, random.Random(3))
+    assert (await verify(world)).first == []
+    assert set(world.shown()) == {"a", "b"}
+
+
+async def test_a_retried_letter_counts_once_workers_have_come_to_it() -> None:
+    world = World(Order.LOG, [record_of(0, ("a", REFUSED, 0, False), Order.LOG)], [])
+    await follow(world, random.Random(1))
+    assert (await verify(world)).documents == 0
+    world.embedder.poison = None
+    world.again.append(arrived(wrap(world.documents[0], Again(Why.RETRIED), TOPICS.again), 0))
+    letters = [replace(as_letter(dead), state=State.RETRIED) for dead in world.dead]
+    waiting = await verify(world, letters=letters)
+    assert (waiting.first, waiting.ahead) == ([], 1)
+    await follow(world, random.Random(1))
+    done = await verify(world, letters=letters)
+    assert (done.first, done.documents) == ([], 1)
+
+
+async def test_a_tombstone_may_be_gone_once_its_time_is_over() -> None:
+    world = await followed(Order.LOG)
+    lose_tombstone(world)
+    assert (await verify(world, tombstones_since=2.0)).first == []  # the events are of second 1
+
+
+async def test_what_changes_while_it_is_looked_at_is_no_difference() -> None:
+    world = await followed(Order.LOG)
+    look, before = world.index.ledger, world.points.ledger["b"]
+    stale = replace(before, content_digest="older", rank=Rank(0, 1))
+    answers = iter([stale])
+
+    async def ledger(keys: Collection[str]) -> dict[str, LedgerRecord]:
+        found = dict(await look(keys))
+        return found | {"b": next(answers, before)} if "b" in found else found
+
+    world.index.ledger = ledger  # type: ignore[method-assign]
+    assert (await verify(world)).first == []
+
+
+def test_vectors_that_are_nearly_the_same_are_the_same() -> None:
+    vector = vector_of("a text")
+    world = asyncio.run(followed(Order.LOG))
+    for point, passage in world.points.passages.items():
+        noise = np.random.default_rng(1).normal(0, 1e-4, vector.shape).astype(np.float32)
+        world.points.passages[point] = replace(passage, vector=passage.vector + noise)
+    assert asyncio.run(verify(world)).first == []
