@@ -30,6 +30,8 @@ async def test_under_every_failure_the_index_is_the_fold_of_the_log(order, own_s
     _say(capsys, verdict.first or "no differences")
     _say(capsys, verdict.line)
     assert verdict.clean, f"{verdict.first}\n{verdict.died}\n{verdict.line}"
+    assert verdict.troubled["Kafka"], "nobody came by Kafka's proxy"
+    assert verdict.troubled["Qdrant"], "nobody came by Qdrant's proxy"
 
 
 def _seed(order):
