@@ -95,10 +95,7 @@ async def verify(
 
     told = map(as_letter, world.dead) if letters is None else letters
     make = partial(FoldedLog, topic=TOPICS.documents, rules=Rules(order=world.order), ends=ends)
-    with (
-        TemporaryDirectory() as folder,
-        make(Path(folder) / "log", letters=map(as_letter, world.dead) if letters is None else letters) as log,
-    ):
+    with TemporaryDirectory() as folder, make(Path(folder) / "log", letters=told) as log:
         came = [(unwrap(each, TOPICS.documents), each.offset >= world.at[TOPICS.again]) for each in world.again]
         log.add_again(came)
         read = world.documents if documents is None else documents
