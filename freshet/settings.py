@@ -71,6 +71,11 @@ class Redis(Group):
     # A worker that is busy for a moment must not take that for a Redis that is away, and pay for texts twice.
     worker_timeout_seconds: float = Field(1.0, gt=0, le=10, description="longest wait of a worker for one call")
 
+    @property
+    def encrypted(self) -> bool:
+        """Whether it is TLS."""
+        return self.url is not None and self.url.get_secret_value().startswith("rediss://")
+
 
 class Embedding(Group):
     """The model that turns passages and queries into vectors."""
@@ -346,6 +351,8 @@ def _told(error: ErrorDetails) -> str:
 def _contradictions(settings: Settings) -> list[str]:
     """What is wrong between settings that are each right."""
     mistakes = [f"{variable(('kafka', name))}: {text}" for name, text in settings.kafka.mistakes()]
+    if settings.redis.ca_file is not None and not settings.redis.encrypted:
+        mistakes.append(f"{PREFIX}REDIS__CA_FILE: means nothing where {PREFIX}REDIS__URL is not rediss://")
     named = ", ".join(key.name for key in settings.search.keys if key.tenant is not None)
     if named and not settings.tenants:
         mistakes.append(f"{PREFIX}SEARCH__KEYS: {named}: a key has a tenant, and {PREFIX}TENANTS is off")

@@ -28,7 +28,7 @@ MODELS: Final[dict[str, Any]] = {
     "Filter": filters.Filter,
     **{name: kind for home in (http, status) for name, kind in vars(home).items() if isinstance(kind, type(BaseModel))},
 }
-SECRET: Final = "redis://a"  # it could be any secret of ours
+SECRET: Final = "rediss://a"  # it could be any secret of ours
 FOREIGN: Final = "not ours"  # JSON of other systems: it parses, and nobody here knows more
 
 

@@ -18,6 +18,7 @@ from freshet.streams.kafka.tokens import ClientTokens
 from tests.support.certificates import Authority
 from tests.support.secure_kafka import SecureKafka
 from tests.support.servers import create_topics
+from tests.support.tls_proxy import TlsProxy
 from tests.support.token_server import TokenServer
 
 
@@ -124,6 +125,13 @@ async def test_each_reason_to_be_refused_has_its_sentence(guarded_kafka: SecureK
                 await reach(bootstrap, security)
             assert text in raised.value.message, raised.value
             assert hint in raised.value.hint, raised.value
+
+
+async def test_a_certificate_for_other_names_is_refused_and_the_names_are_to_be_looked_at(authority: Authority):
+    elsewhere = authority.issue("elsewhere", hosts="DNS:elsewhere.example")
+    async with TlsProxy(1, elsewhere) as proxy:  # nobody is behind it, for nobody gets so far
+        with pytest.raises(DeniedError, match=r"IP address mismatch.*FRESHET_KAFKA__BOOTSTRAP_SERVERS"):
+            await reach(f"{LOOPBACK}:{proxy.port}", KafkaSecurity("SSL", ca_file=authority.ca))
 
 
 async def test_what_may_be_an_outage_is_tried_again_and_says_what_else_it_may_be(guarded_kafka: SecureKafka):

@@ -75,6 +75,14 @@ def test_a_secret_is_sent_for_a_token_to_nobody_in_clear_text(told, given, wrong
     assert set(told(**{**login, **given})) == wrong
 
 
+def test_certificates_for_a_redis_without_tls_are_told_with_the_other_mistakes(told, monkeypatch, tmp_path: Path):
+    monkeypatch.setenv("FRESHET_REDIS__CA_FILE", str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("FRESHET_REDIS__URL", "redis://127.0.0.1")
+    assert set(told(PASSWORD="x")) == {"PASSWORD", "FRESHET_REDIS__CA_FILE"}
+    monkeypatch.setenv("FRESHET_REDIS__URL", "rediss://127.0.0.1")
+    assert set(told()) == {"PASSWORD"}
+
+
 def test_a_password_may_come_from_a_file(told, tmp_path: Path):
     file = tmp_path / "password"
     file.write_text("secret\n")
