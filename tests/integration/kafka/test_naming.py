@@ -19,7 +19,7 @@ SESSION = 6.0  # seconds; as short as brokers allow
 class Member:
     """A consumer with its partitions as it knows them."""
 
-    def __init__(self, bootstrap, topic, group, name):
+    def __init__(self, bootstrap, topic, group, name, session):
         self.partitions: frozenset[int] = frozenset()
         self.rebalances = 0
         self.errors: list[MisfitError] = []
@@ -28,7 +28,7 @@ class Member:
             topics=Topics(topic),
             group=group,
             max_events=10,
-            session_seconds=SESSION,
+            session_seconds=session,
             on_assigned=self._assigned,
             on_revoked=self._revoked,
             name=name,
@@ -50,8 +50,8 @@ async def join(kafka):
     await create_topics(kafka.bootstrap, {Topics(topic).again: PARTITIONS})
     members = []
 
-    async def start(name):
-        member = Member(kafka.bootstrap, topic, group, name)
+    async def start(name, session=SESSION):
+        member = Member(kafka.bootstrap, topic, group, name, session)
         members.append(member)
         await member.consumer.start()
         return member
@@ -98,12 +98,13 @@ async def test_without_a_name_a_member_leaves_when_it_stops(join):
         await share(other)
 
 
-async def test_of_two_with_one_name_the_older_hears_of_it_and_the_newer_stays(join):
-    older = await join("a")
+@pytest.mark.parametrize("session", [SESSION, 50 * SESSION], ids=["by a heartbeat", "before the next heartbeat"])
+async def test_of_two_with_one_name_the_older_hears_of_it_and_the_newer_stays(join, session):
+    older = await join("a", session)
     await share(older)
-    newer = await join("a")
+    newer = await join("a", session)
     await share(newer)
-    [error] = await wait_until(lambda: older.errors, "the older one hears of it")
+    [error] = await wait_until(lambda: older.errors, "the older one hears of it", deadline=20)
     assert "'a'" in str(error)
     assert "FRESHET_WORKER__INSTANCE_ID" in str(error)
     rebalances = newer.rebalances
