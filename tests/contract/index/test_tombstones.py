@@ -70,7 +70,7 @@ async def test_a_tombstone_that_was_forgotten_is_as_if_it_had_never_been(index: 
     "now",
     [
         record("doc", 8),
-        record("doc", 7, rank=Rank(3, 7)),
+        record("doc", 7, rank=Rank(3, 7), searchable_at=LONG_AGO),
         ended("doc", 8),
         ended("doc", 7, rank=Rank(4, 7)),
         ended("doc", 7, rank=Rank(3 + 2**32, 7)),

@@ -170,7 +170,15 @@ def test_whatever_the_bytes_are_they_are_an_event_or_are_refused_with_a_reason(
         event = decode(record(value, key), rules)
         assert event.key.encode() == key
         assert isinstance(event.time, float)
-        canonical_json(event.upsert.metadata if event.upsert else {}).encode()  # raises where it cannot be stored
+
+
+@settings(deadline=None)
+@given(numbers | trees.map(json.dumps))
+def test_metadata_are_refused_or_can_be_kept_as_they_are(value: str) -> None:
+    with suppress(BadEvent):
+        upsert = decode(record(f'{json.dumps(GOOD)[:-1]},"metadata":{{"n":{value}}}}}'.encode()), Rules()).upsert
+        assert upsert is not None
+        assert json.loads(canonical_json(upsert.metadata)) == {"n": json.loads(value)}
 
 
 @pytest.mark.parametrize(
