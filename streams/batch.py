@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from freshet.schemas.again import Why
 from freshet.schemas.decoding import BadEvent, Record
 from freshet.schemas.events import Event
+from freshet.schemas.positions import Place
 from freshet.search.index.records import LedgerRecord, Vector
 from freshet.search.sparse import SparseVector
 from freshet.streams.messages import Message
@@ -84,6 +85,20 @@ class Batch:
             self.dead.append(DeadLetter(record, error))
         else:
             self.ignored += 1
+
+    @property
+    def refused(self) -> dict[str, Place]:
+        """By document key, where its last record lies of those that became dead letters here."""
+        found: dict[str, Place] = {}
+        for letter in self.dead:
+            record = letter.record
+            try:
+                key = (record.key or b"").decode()
+            except UnicodeDecodeError:
+                continue
+            if key and (key not in found or found[key].offset < record.offset):
+                found[key] = Place(record.partition, record.offset)
+        return found
 
     def top(self, partition: int) -> int:
         """The highest offset of the batch in a partition of `documents`, -1 where there is none."""

@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
 from freshet.schemas.decoding import BadEvent, Reason
 from freshet.schemas.errors import PermanentError
 from freshet.schemas.events import Event
-from freshet.schemas.positions import Order
+from freshet.schemas.positions import Order, Place
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedder
 from freshet.search.index.base import IndexWriter
@@ -75,6 +76,7 @@ class Indexer:
         self._remembered = RememberedLedger(ledger_bytes)
         self._batch_tokens = batch_tokens
         self._in_flight: dict[str, Assumption] = {}
+        self._refused: dict[str, Place] = {}
 
     async def plan(self, batch: Batch, wanted: Wanted) -> None:
         """Fill in the plans of all documents of the batch."""
@@ -91,6 +93,7 @@ class Indexer:
         for plan in batch.writes(batch.plans):
             if plan.record is not None:
                 batch.made[plan.key] = self._in_flight[plan.key] = Assumption(plan.record)
+        self._refused |= batch.refused
 
     async def embed(self, batch: Batch, wanted: Wanted) -> None:
         """Fill in the vectors of the passages that the plans add; what the model refuses is a dead letter."""
@@ -108,6 +111,7 @@ class Indexer:
             await self._divide(batch, batch.writes(keys), partial(self._write, batch, found_below, wanted))
             again = [*found_below, *(key for key in {*keys, *again} if self._unplanned(batch, key))]
             keys = []
+        await self._mark_refused(batch, wanted)
         self.settle(batch)
 
     def settle(self, batch: Batch) -> None:
@@ -118,6 +122,35 @@ class Indexer:
                 assumption.broken = True
             if self._in_flight.get(key) is assumption:
                 del self._in_flight[key]
+        for key, place in batch.refused.items():
+            if (known := self._refused.get(key)) is not None and known <= place:
+                del self._refused[key]
+
+    async def _mark_refused(self, batch: Batch, wanted: Wanted) -> None:
+        """Have the records of documents say that a dead letter lies above them, for it may be retried one day.
+
+        Until then events of the document may come that change nothing; they are newer than the letter and must hold it
+        off. In version order each event moves the record's position anyway.
+        """
+        places = batch.refused if self._order is Order.LOG else {}
+        while marked := await self._below(places, wanted):
+            for partition, records in _by_partition(marked).items():
+                read = {each.offset for each in records}
+                commit = partial(self._index.commit, records, partition=partition, read=read)
+                await self._retry("write the index", commit, wanted)
+
+    async def _below(self, places: Mapping[str, Place], wanted: Wanted) -> list[LedgerRecord]:
+        """Records below the places of their documents' letters which do not say so, saying it."""
+        if not places:
+            return []
+        for key in places:
+            self._remembered.forget(key)
+        ledger = await self._ledger(list(places), wanted)
+        return [
+            replace(record, refused=places[key].offset)
+            for key, record in ledger.items()
+            if record.partition == places[key].partition and max(record.offset, record.refused) < places[key].offset
+        ]
 
     def _unplanned(self, batch: Batch, key: str) -> bool:
         """Whether the newest event of a document was refused and others of it are left."""
@@ -140,6 +173,7 @@ class Indexer:
         What they still write on their way out is refused or found by the commit's condition, as any sleeper's is.
         """
         self._in_flight.clear()
+        self._refused.clear()
         self._remembered.clear()
 
     async def _known(
@@ -165,11 +199,22 @@ class Indexer:
     async def _plan_documents(
         self, batch: Batch, keys: Sequence[str], ledger: dict[str, LedgerRecord], wanted: Wanted
     ) -> None:
+        ledger = self._told_of_letters(ledger, batch)
         floors = await self._floors(batch, [key for key in keys if key not in ledger], wanted)
         if batch.bytes > INLINE_BYTES:
             await asyncio.to_thread(self._plan_now, batch, keys, ledger, floors)
         else:
             self._plan_now(batch, keys, ledger, floors)
+
+    def _told_of_letters(self, ledger: Mapping[str, LedgerRecord], batch: Batch) -> dict[str, LedgerRecord]:
+        """The records, saying of letters what they will say once the batches in flight are written."""
+        told = dict(ledger)
+        for places in (self._refused, batch.refused):
+            for key in places.keys() & told.keys():
+                record = told[key]
+                if record.partition == places[key].partition:
+                    told[key] = replace(record, refused=max(record.refused, places[key].offset))
+        return told
 
     async def _floors(self, batch: Batch, unknown: Sequence[str], wanted: Wanted) -> dict[int, int]:
         """By partition, up to where tombstones may be forgotten; read after the ledger, and only where it matters."""
@@ -276,6 +321,13 @@ class Indexer:
         batch.refuse(_culprit(batch, plan), BadEvent(Reason.REFUSED, str(error)))
         batch.plans.pop(plan.key, None)
         self._remembered.forget(plan.key)  # it may have been written all the same
+
+
+def _by_partition(records: Iterable[LedgerRecord]) -> dict[int, list[LedgerRecord]]:
+    found: dict[int, list[LedgerRecord]] = defaultdict(list)
+    for record in records:
+        found[record.partition].append(record)
+    return found
 
 
 def _culprit(batch: Batch, plan: DocumentPlan) -> Event:

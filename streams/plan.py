@@ -20,6 +20,7 @@ from freshet.search.passages import Piece, passage_ids
 
 Digests = tuple[str, str]  # of content and metadata
 Split = Callable[[str, str], Sequence[Piece]]  # (title, text) → pieces
+ANYWHERE = 2**53 - 1  # above all offsets
 DELETED = "deleted"  # stands for the content of a tombstone; no digest looks like it
 
 
@@ -223,15 +224,18 @@ def _unchanged(newest: Newest, record: LedgerRecord, digests: Digests, order: Or
     """Nothing to write, unless the record's position must move lest an older state be committed after it.
 
     That is so when others that say something else were collapsed with this event, for somebody who sleeps may hold one
-    of them; and in version order, where an event may come later and still be older than this one.
+    of them; when one that lies before it is a dead letter, which may be retried; and in version order, where an event
+    may come later and still be older than this one.
     """
-    must_move = order is Order.VERSION or any(_digests(each) != digests for each in newest.others)
-    moved = replace(record, **_position(newest)) if must_move else None
+    retriable = record.refused > record.offset
+    must_move = order is Order.VERSION or retriable or any(_digests(each) != digests for each in newest.others)
+    position = {**_position(newest), "refused": _refused(newest.event, record)}
+    moved = replace(record, **position) if must_move else None
     return DocumentPlan(newest, Outcome.UNCHANGED, record, moved)
 
 
 def _tombstone(newest: Newest, record: LedgerRecord | None, digests: Digests) -> DocumentPlan:
-    tombstone = _record(newest, digests, deleted=True)
+    tombstone = _record(newest, record, digests, deleted=True)
     return DocumentPlan(newest, Outcome.DELETED, record, tombstone, displaced=record.passages if record else ())
 
 
@@ -239,6 +243,7 @@ def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, digests: Dig
     ids, add = _passages(newest.event.key, newest.event.tenant, body, None if newest.forced else old, split)
     record = _record(
         newest,
+        old,
         digests,
         title=body.title,
         metadata=body.metadata,
@@ -252,7 +257,18 @@ def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, digests: Dig
     return DocumentPlan(newest, outcome, old, record, tuple(add), displaced)
 
 
-def _record(newest: Newest, digests: Digests, **state: Any) -> LedgerRecord:
+def _refused(event: Event, old: LedgerRecord | None) -> int:
+    """Up to where dead letters of the document may lie, of which one may be retried.
+
+    Before an event of the documents topic, never after it. What came again may lie below some; which ones, the record
+    tells, and where there was none nobody does.
+    """
+    if event.again is None:
+        return -1
+    return old.refused if old is not None else ANYWHERE
+
+
+def _record(newest: Newest, old: LedgerRecord | None, digests: Digests, **state: Any) -> LedgerRecord:
     """The ledger record that commits an event; when it became searchable is known when it is written."""
     event = newest.event
     content, metadata = digests
@@ -265,6 +281,7 @@ def _record(newest: Newest, digests: Digests, **state: Any) -> LedgerRecord:
         searchable_at=0,
         content_digest=content,
         metadata_digest=metadata,
+        refused=_refused(event, old),
         **state,
     )
 

@@ -20,7 +20,8 @@ class LedgerRecord:
     """The commit record of a document's state; a tombstone when `deleted`.
 
     Times are seconds since the epoch. `passages` lists the ids of the passage points that belong to the state, in the
-    order of the text: a passage that it does not list is not visible, whether it exists or not.
+    order of the text: a passage that it does not list is not visible, whether it exists or not. Up to the offset
+    `refused` there may be dead letters of the document; -1 where there is none above the record's own.
     """
 
     key: str
@@ -38,6 +39,7 @@ class LedgerRecord:
     passages: tuple[str, ...] = ()
     tokens: int = 0
     deleted: bool = False
+    refused: int = -1
 
     @property
     def offset(self) -> int:

@@ -89,6 +89,7 @@ def ledger_point(record: LedgerRecord) -> models.PointStruct:
         "passages": list(record.passages),
         "tokens": record.tokens,
         "deleted": record.deleted,
+        "refused": record.refused,
     }
     return models.PointStruct(id=ledger_id(record.key), vector={}, payload=payload)
 
@@ -111,6 +112,7 @@ def ledger_record(point: models.Record) -> LedgerRecord:
         passages=tuple(payload["passages"]),
         tokens=payload["tokens"],
         deleted=payload["deleted"],
+        refused=payload.get("refused", -1),  # records were written without it
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections.abc import Collection
 from dataclasses import replace
 
 import pytest
@@ -16,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from freshet.schemas.again import Again, Why
-from freshet.schemas.decoding import Record, Rules
+from freshet.schemas.decoding import Reason, Record, Rules
 from freshet.schemas.keys import canonical_json
 from freshet.schemas.positions import Order
 from freshet.schemas.topics import Topics
@@ -40,7 +41,10 @@ CRASHES = 0.2  # of the steps
 BAD = "bad"
 POISON = "poison"  # a word that the model refuses
 State = tuple[str, str] | str | None  # (text, language), None where it ends, or BAD
+LONG = "l" * 300  # more than the rules allow at first
+LIMIT = 250  # bytes
 REFUSED: State = POISON, "d"
+REFUSALS: tuple[State, ...] = (REFUSED, (POISON, "e"), (LONG, "d"))
 Written = tuple[str, State, int, bool]  # key, state, version, whether its end is a null
 
 
@@ -53,6 +57,7 @@ class World:
         self.points, self.embedder = Points(), CountingEmbedder(poison=POISON)
         self.at = {TOPICS.documents: 0, TOPICS.again: 0}
         self.dead: list[DeadLetter] = []
+        self.rules = Rules(order=order, max_bytes=LIMIT)
         self.index = MemoryIndex(self.points)
         self.indexer = Indexer(
             index=self.index,
@@ -87,7 +92,7 @@ class World:
     async def process(self, batches: list[Batch]) -> None:
         """As a full pipeline does: all are planned before the first is written."""
         for batch in batches:
-            decode_batch(batch, Rules(order=self.order), TOPICS)
+            decode_batch(batch, self.rules, TOPICS)
             await self.indexer.plan(batch, lambda: True)
         for batch in batches:
             await self.indexer.embed(batch, lambda: True)
@@ -128,13 +133,13 @@ def record_of(offset: int, written: Written, order: Order) -> Record:
     return Record(TOPICS.documents, 0, offset, 1.0, key.encode(), value)
 
 
-def fold(log: list[Written], order: Order) -> dict[str, tuple[str, str]]:
+def fold(log: list[Written], order: Order, *, refusals: Collection[State] = REFUSALS) -> dict[str, tuple[str, str]]:
     """The definition: the highest (version, place) of each document's good events, nulls with the version before."""
     newest: dict[str, tuple[int, State]] = {}
     for key, state, version, null in log:
         known = newest.get(key, (-1, None))[0]
         rank = (known if state is None and null else version) if order is Order.VERSION else 0
-        if state not in (BAD, REFUSED) and rank >= known:
+        if state not in (BAD, *refusals) and rank >= known:
             newest[key] = rank, state
     return {
         key: (state[0], canonical_json({"lang": state[1]})) for key, (_, state) in newest.items() if state is not None
@@ -143,7 +148,7 @@ def fold(log: list[Written], order: Order) -> dict[str, tuple[str, str]]:
 
 states = st.one_of(
     st.just(BAD),
-    st.just(REFUSED),
+    st.sampled_from(REFUSALS),
     st.none(),
     st.tuples(st.sampled_from(["x", "x y z", "p q r s t", ""]), st.sampled_from(["d", "e"])),
 )
@@ -232,6 +237,45 @@ def test_what_compaction_removed_before_it_could_be_read_back_is_put_together(
         assert rebuild.shown() == fold(log, order)
 
     asyncio.run(check())
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("order", list(Order))
+@given(log=logs, seed=st.integers(0, 2**32))
+@settings(max_examples=count(10_000))
+def test_letters_that_are_retried_once_the_model_is_mended_take_their_places(
+    order: Order, log: list[Written], seed: int
+) -> None:
+    """Nulls are left out in version order: their versions depend on what was known when they came."""
+    if order is Order.VERSION:
+        log = [(key, state, version, False) for key, state, version, _ in log]
+
+    async def check() -> None:
+        dice = random.Random(seed)
+        records = [record_of(at, each, order) for at, each in enumerate(log)]
+        world = World(order, records[: dice.randint(0, len(records))], [])
+        await follow(world, dice)
+        mend(world, dice)
+        if dice.random() < 0.5:
+            await follow(world, dice)
+        world.documents = records
+        await follow(world, dice)
+        mend(world, dice)
+        await follow(world, dice)
+        assert world.shown() == fold(log, order, refusals=())
+
+    asyncio.run(check())
+
+
+def mend(world: World, dice: random.Random) -> None:
+    """Let the model and the rules take everything, and retry all that they have refused, in any order."""
+    world.embedder.poison = None
+    world.rules = replace(world.rules, max_bytes=1_000)
+    letters = {each.record.offset: each for each in world.dead if each.error.reason is not Reason.NOT_JSON}
+    for letter in dice.sample(list(letters.values()), len(letters)):
+        again = wrap(replace(letter.record, again=None), Again(Why.RETRIED, letter.attempts), TOPICS.again)
+        world.again.append(arrived(again, len(world.again)))
+    world.dead.clear()
 
 
 @pytest.mark.parametrize("why", [Why.HEALED, Why.REPROCESSED])
