@@ -24,6 +24,8 @@ ROLES = {
     "search": Role.SEARCH,
     "shop": Role.PUBLISHER,
     "lag": Role.LAG,
+    "verifier": Role.VERIFY_HEAL,
+    "again": Role.REPROCESS,
     "topics": Role.TOPICS_CREATE,
     "letters": Role.LETTERS_RETRY,
 }
@@ -100,6 +102,8 @@ async def test_each_process_does_all_its_work_with_the_documented_rights_alone(r
     await wait_until(lambda: open_letter(road, attempts=2), "the worker has read the event again")
     await road.as_user("letters", "dead-letters", "drop", "--all")
     await wait_until(lambda: caught_up(road), "the user of `freshet lag` sees that all is done")
+    assert json.loads(await road.as_user("verifier", "verify", "--heal", "--json"))["differences"] == {}
+    assert json.loads(await road.as_user("again", "reprocess", "1h", "--json"))["documents"] == 2
 
 
 async def open_letter(road: GuardedRoad, *, attempts: int) -> dict[str, Any] | None:
@@ -110,7 +114,7 @@ async def open_letter(road: GuardedRoad, *, attempts: int) -> dict[str, Any] | N
 async def caught_up(road: GuardedRoad) -> bool:
     lags = json.loads(await road.as_user("lag", "lag", "--json"))
     told = any(each["committed"] for each in lags)  # else it does not see what the worker has committed
-    return len(lags) == 4 and told and all(each["events"] == 0 for each in lags)
+    return len(lags) == 8 and told and all(each["events"] == 0 for each in lags)
 
 
 async def test_a_process_without_one_of_its_rights_ends_at_its_start_and_says_which(road: GuardedRoad):
