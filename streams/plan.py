@@ -168,8 +168,11 @@ def _plan(newest: Newest, record: LedgerRecord | None, order: Order, split: Spli
 
 
 def may_have_ended(event: Event) -> bool:
-    """Whether its document, where the ledger does not know it, may have ended after the event."""
-    return event.again is not None and not event.again.newest
+    """Whether its document, where the ledger does not know it, may have ended after the event.
+
+    An end that comes again brings nothing back, and is needed: it may hold off what is older by its version.
+    """
+    return event.again is not None and event.upsert is not None and not event.again.newest
 
 
 def _rank(event: Event, top: Rank, record: LedgerRecord | None, order: Order) -> Rank:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import Reason, Record
-from freshet.schemas.events import Event, Upsert
+from freshet.schemas.events import Delete, Event, Upsert
 from freshet.schemas.keys import document_key
 from freshet.schemas.positions import Order, Rank
 from freshet.schemas.topics import DAY_MS, Topics, TopicState
@@ -194,6 +195,25 @@ async def test_a_retry_does_not_bring_back_a_document_whose_end_is_forgotten(ord
     planned = await plan(world, event("doc", 3, Why.RETRIED), order=order)
     [letter] = planned.dead
     assert (letter.error.reason, letter.attempts, planned.plans) == (Reason.FORGOTTEN, 2, {})
+
+
+@pytest.mark.parametrize("body", [None, Delete(id="doc", version=5)])
+async def test_an_end_that_comes_again_is_taken_lest_what_is_older_by_its_version_be_indexed(
+    body: Delete | None,
+) -> None:
+    """Everything is read again: of `documents` compaction has left what came late and was refused as stale."""
+    world = World(tombstone("gone", 40, offset=25, rank=Rank(5, 25)))
+    await world.look()
+    end = replace(event("doc", 20, None), body=body, again=Again(Why.REINSTATED, version=5 if body is None else None))
+    late = replace(event("doc", 30, None), body=Upsert(id="doc", text="aa", version=3))
+    indexer = world.indexer(Order.VERSION)
+    for each in (end, late):
+        planned = batch(each)
+        await indexer.plan(planned, lambda: True)
+        await indexer.embed(planned, lambda: True)
+        await indexer.write(planned, lambda: True)
+    record = world.points.ledger[end.key]
+    assert (record.deleted, record.rank) == (True, Rank(5, 20))
 
 
 @pytest.mark.parametrize("why", [Why.REINSTATED, Why.REPROCESSED])
