@@ -176,8 +176,8 @@ def record_of(event: Event) -> Record:
     return Record(TOPICS.documents, 0, event.offset, 1.0, event.key.encode(), b"{}", again=event.again)
 
 
-def event(key: str, offset: int, why: Why | None) -> Event:
-    again = None if why is None else Again(why)
+def event(key: str, offset: int, why: Why | None, until: int = 0) -> Event:
+    again = None if why is None else Again(why, until=until)
     return Event(key, None, document_key(key, None), 0, offset, 1.0, Upsert(id=key, text="aa", version=1), again)
 
 
@@ -229,13 +229,22 @@ async def test_what_is_no_older_than_any_forgotten_end_is_indexed_and_so_is_what
     await world.look()
     events = (
         event("new", 6, Why.RETRIED),
-        event("healed", 3, Why.HEALED),
+        event("healed", 3, Why.HEALED, until=6),
         event("documents", 3, None),
         event("known", 4, Why.REPROCESSED),
     )
     planned = await plan(world, *events)
     assert set(planned.plans) == {"new", "healed", "documents", "known"}
     assert {each.outcome for each in planned.plans.values()} == {Outcome.INDEXED}
+
+
+@pytest.mark.parametrize("why", [Why.HEALED, Why.REPROCESSED])
+async def test_what_the_log_ended_with_once_is_refused_where_an_end_that_came_since_is_forgotten(why: Why) -> None:
+    """Everything is read again, and the document's own end, a null, Kafka has removed."""
+    world = World(tombstone("doc", 40, offset=5))
+    await world.look()
+    planned = await plan(world, event("doc", 3, why, until=5))
+    assert (planned.plans, planned.ignored) == ({}, 1)
 
 
 async def test_another_event_of_the_document_counts_all_the_same() -> None:
