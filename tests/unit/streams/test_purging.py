@@ -11,6 +11,7 @@ import pytest
 
 from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import Reason, Record
+from freshet.schemas.errors import DeniedError, TransientError
 from freshet.schemas.events import Delete, Event, Upsert
 from freshet.schemas.keys import document_key
 from freshet.schemas.positions import Order, Rank
@@ -94,7 +95,6 @@ class World:
             days=7,
             describe=describe,
             behind=behind,
-            retry=Retry(weather=Weather(), longest_wait=1),
             clock=lambda: NOW,
             purged=self._purged,
             sleep=self._sleep,
@@ -154,15 +154,23 @@ async def test_where_dead_letters_are_kept_for_ever_so_are_ends() -> None:
     assert await World(tombstone("doc", 900), letters="-1").look() == {"doc"}
 
 
-async def test_a_look_that_fails_is_made_again_later_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [RuntimeError("nobody foresaw this"), TransientError("ask Kafka", "away"), DeniedError("ask Kafka", "no right")],
+)
+async def test_a_look_that_fails_is_made_again_an_hour_later_and_ends_nothing(
+    failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing waits for it, so it is not retried: trouble of a chore would excuse a worker that hangs."""
     world = World(tombstone("doc", 40))
-    world.failure = RuntimeError("nobody foresaw this")
+    world.failure = failure
     running = asyncio.create_task(world.purging.run(frozenset({0})))
     await wait_until(lambda: world.forgotten, "the next look forgets it")
     running.cancel()
     await asyncio.wait([running])
     assert world.slept[:2] == [FIRST_SECONDS, EVERY_SECONDS]
     assert "they stay for now" in caplog.text
+    assert ("Traceback" in caplog.text) is isinstance(failure, RuntimeError)
 
 
 def batch(*events: Event) -> Batch:
