@@ -17,7 +17,6 @@ class Why(Word):
     REPROCESSED = "reprocessed", "somebody asked for it"
 
 
-_NEWEST: Final = frozenset({Why.HEALED})
 _FORCED: Final = frozenset({Why.HEALED, Why.REPROCESSED})
 
 
@@ -26,17 +25,14 @@ class Again:
     """What an `again` record says beside its event.
 
     `version` is that of a null value, which cannot say it itself: in version order it has the one of the document that
-    it ended. `attempts` counts how often the event was tried before.
+    it ended. `attempts` counts how often the event was tried before. `until` is the end of its partition, where the log
+    was looked at up to there, and had nothing newer of the document; 0 where it was not.
     """
 
     why: Why
     attempts: int = 1
     version: int | None = None
-
-    @property
-    def newest(self) -> bool:
-        """Whether the log was looked at, and has nothing newer of the document."""
-        return self.why in _NEWEST
+    until: int = 0
 
     @property
     def forced(self) -> bool:

@@ -33,6 +33,8 @@ def wrap(record: Record, again: Again, topic: str) -> Message:
     ]
     if again.version is not None:
         headers.append(("version", str(again.version).encode()))
+    if again.until:
+        headers.append(("until", str(again.until).encode()))
     if record.value is None:
         headers.append(("null", b"1"))
     key = (record.key or b"") + _BETWEEN + origin
@@ -52,7 +54,8 @@ def unwrap(record: Record, topic: str) -> Record:
     key, between, named = (record.key or b"").rpartition(_BETWEEN)
     if not between or named != headers["origin"]:
         raise BadEvent(Reason.KEY_MISMATCH, "the key does not end with the origin", field="key")
-    again = Again(_why(headers), _number(headers, "attempts") or 1, _number(headers, "version"))
+    attempts, until = _number(headers, "attempts") or 1, _number(headers, "until") or 0
+    again = Again(_why(headers), attempts, _number(headers, "version"), until)
     moment = _number(headers, "timestamp")
     return replace(
         record,

@@ -42,7 +42,8 @@ Ends = Mapping[int, int]
 class Folded:
     """What the log says of a document: the newest event and its rank, and the record that it came from, at its origin.
 
-    `pending` where the log holds more of it than was folded. `event` is None where all that is known is that.
+    `pending` where the log holds more of it than was folded. `event` is None where all that is known is that. `until`
+    is the offset up to which its partition was folded.
     """
 
     key: str
@@ -50,6 +51,7 @@ class Folded:
     rank: Rank
     record: Record | None
     pending: bool
+    until: int = 0
 
 
 class FoldedLog:
@@ -192,4 +194,5 @@ class FoldedLog:
         if not known:
             return Folded(key, None, Rank(-1, -1), None, pending=True)
         record = Record(self._topic, partition, place, moment, key.encode(), value)
-        return Folded(key, decode(record, self._rules), Rank(version, place), record, bool(pending))
+        event, until = decode(record, self._rules), self._ends.get(partition, 0)
+        return Folded(key, event, Rank(version, place), record, bool(pending), until)

@@ -31,7 +31,7 @@ class AgainHealer:
             await self._forget(record)  # it stands where no event is, and would refuse the one that counts
         if event is not None and folded is not None:
             null = event.value is None and self._order is Order.VERSION
-            again = Again(Why.HEALED, version=folded.rank.version if null else None)
+            again = Again(Why.HEALED, version=folded.rank.version if null else None, until=folded.until)
             await self._sink.send_all([wrap(event, again, self._topics.again)])
 
     async def remove(self, orphans: Sequence[Displaced]) -> None:

@@ -140,7 +140,7 @@ def plan_document(
     Up to the offset `floor` the partition's tombstones may be forgotten. Raises BadEvent (partition_moved, forgotten).
     """
     event = newest.event
-    if record is None and may_have_ended(event) and event.offset <= floor:
+    if record is None and may_have_ended(event) and _known_until(event) <= floor:
         raise _forgotten(event)
     plan = _plan(newest, record, order, split)
     ended = event if plan.outcome is Outcome.STALE else newest.ended
@@ -168,8 +168,16 @@ def _plan(newest: Newest, record: LedgerRecord | None, order: Order, split: Spli
 
 
 def may_have_ended(event: Event) -> bool:
-    """Whether its document, where the ledger does not know it, may have ended after the event."""
-    return event.again is not None and not event.again.newest
+    """Whether its document, where the ledger does not know it, may have ended after the event.
+
+    An end that comes again brings nothing back, and is needed: it may hold off what is older by its version.
+    """
+    return event.again is not None and event.upsert is not None
+
+
+def _known_until(event: Event) -> int:
+    """The offset below which its document is known not to have ended after the event."""
+    return max(event.offset, event.again.until if event.again is not None else 0)
 
 
 def _rank(event: Event, top: Rank, record: LedgerRecord | None, order: Order) -> Rank:

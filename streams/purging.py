@@ -8,12 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from functools import partial
 from typing import Final
 
+from freshet.schemas.errors import OutsideError
 from freshet.schemas.topics import DELETE_RETENTION, RETENTION, UNLIMITED, Topics, TopicState
 from freshet.search.index.base import Tombstones
-from freshet.streams.retry import Retry, always
 
 FIRST_SECONDS: Final = 60.0  # after an assignment, which has better things to do at first
 EVERY_SECONDS: Final = 3_600.0
@@ -57,7 +56,9 @@ class Purging:
     """What the owner of partitions does for as long as it has them.
 
     `describe` tells how Kafka keeps the topics now, `behind` how old the oldest record is that waits in each partition
-    of either topic (seconds; left out where none does); `purged` is told how many ends were forgotten.
+    of either topic (seconds; left out where none does); `purged` is told how many ends were forgotten. What fails is
+    not retried before the next look and is no weather, for no event waits for it: it neither makes the worker unready
+    nor excuses it where it stands still.
     """
 
     def __init__(
@@ -68,7 +69,6 @@ class Purging:
         days: float,
         describe: Callable[[], Awaitable[Mapping[str, TopicState]]],
         behind: Callable[[], Awaitable[Mapping[int, float]]],
-        retry: Retry,
         clock: Callable[[], float],
         purged: Callable[[int], None],
         sleep: Sleep = asyncio.sleep,
@@ -78,7 +78,6 @@ class Purging:
         self._days = days
         self._describe = describe
         self._behind = behind
-        self._retry = retry
         self._clock = clock
         self._purged = purged
         self._sleep = sleep
@@ -89,21 +88,22 @@ class Purging:
         while True:
             try:
                 await self.look(partitions)
+            except OutsideError as error:
+                logger.warning("cannot forget the ends of documents; they stay for now: %s", error)
             except Exception:
                 logger.exception("cannot forget the ends of documents; they stay for now")
             await self._sleep(EVERY_SECONDS)
 
     async def look(self, partitions: frozenset[int]) -> None:
-        """Forget in each partition what is old enough. Raises PermanentError."""
-        states = await self._retry("read the topics' settings", self._describe, always)
+        """Forget in each partition what is old enough. Raises OutsideError."""
+        states = await self._describe()
         kept = kept_seconds(self._topics, states, self._days)
         if kept is None:
             return
-        now, behind = self._clock(), await self._retry("measure what waits", self._behind, always)
+        now, behind = self._clock(), await self._behind()
         for partition in sorted(partitions):
             # What waits may be as late as it is old, so the clock stands still at the oldest record that waits.
             before = now - behind.get(partition, 0.0) - kept
-            call = partial(purge, self._index, partition, before=before, sleep=self._sleep)
-            found = await self._retry("purge tombstones", call, always)
+            found = await purge(self._index, partition, before=before, sleep=self._sleep)
             self._purged(found)
             logger.log(logging.INFO if found else logging.DEBUG, "forgot %s ends in partition %s", found, partition)

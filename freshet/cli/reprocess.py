@@ -104,7 +104,7 @@ async def _reprocess(given: Settings, stretch: Stretch, *, dry_run: bool) -> int
                 return len(log)
             async with KafkaProducer(connection(given)) as sink:
                 with progress_bar("putting", len(log)) as advance:
-                    return await reprocess(log, sink=sink, topics=topics, advance=advance)
+                    return await reprocess(log, sink=sink, topics=topics, order=given.order, advance=advance)
 
 
 async def _spans(reader: KafkaReader, stretch: Stretch) -> Spans:

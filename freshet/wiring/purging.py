@@ -14,7 +14,6 @@ from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.topics import describe_topics
 from freshet.streams.lag import waiting
 from freshet.streams.purging import Purging
-from freshet.streams.retry import Retry
 
 
 def purging(
@@ -23,7 +22,6 @@ def purging(
     group: str,
     tombstones: Tombstones,
     *,
-    retry: Retry,
     purged: Callable[[int], None],
     clock: Callable[[], float] = time.time,
 ) -> Purging:
@@ -41,7 +39,6 @@ def purging(
         days=settings.worker.tombstone_days,
         describe=partial(describe_topics, connection, [*sources, topics.dead_letters]),
         behind=behind,
-        retry=retry,
         clock=clock,
         purged=purged,
     )

@@ -161,7 +161,7 @@ async def worker_process(
             clock=time.time,
             sweep=partial(_sweep, writer),
             keep_statistics=partial(keep_statistics, QdrantStatistics(client, collection=version.version), retry),
-            purge=purging(settings, connection, version.group, tombstones, retry=retry, purged=metrics.purged).run,
+            purge=purging(settings, connection, version.group, tombstones, purged=metrics.purged).run,
             batch_bytes=settings.worker.batch_bytes,
             drain_seconds=settings.worker.shutdown_seconds,
         )

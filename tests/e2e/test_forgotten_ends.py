@@ -14,7 +14,6 @@ from freshet.search.passages import Recipe
 from freshet.settings import Settings, Topics
 from freshet.settings_groups.kafka import Kafka
 from freshet.streams.kafka.connection import KafkaConnection
-from freshet.streams.retry import Retry, Weather
 from freshet.wiring.purging import purging
 from tests.support.chaos_worker import JOURNAL
 from tests.support.embedder import CountingEmbedder
@@ -49,7 +48,6 @@ async def look(road, qdrant, *, days: float) -> int:
             KafkaConnection(road.bootstrap),
             version.group,
             QdrantTombstones(client, collection=version.version),
-            retry=Retry(weather=Weather(), longest_wait=1),
             purged=found.append,
             clock=lambda: time.time() + days * DAY,
         ).look(frozenset({0}))

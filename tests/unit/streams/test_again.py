@@ -25,7 +25,11 @@ records = st.builds(
     value=st.none() | bytes_,
 )
 sayings = st.builds(
-    Again, why=st.sampled_from(Why), attempts=st.integers(1, 1_000), version=st.none() | st.integers(0, 10**17)
+    Again,
+    why=st.sampled_from(Why),
+    attempts=st.integers(1, 1_000),
+    version=st.none() | st.integers(0, 10**17),
+    until=st.integers(0, 10**17),
 )
 
 
@@ -52,7 +56,7 @@ def test_a_null_is_no_null_there_lest_compaction_forget_it() -> None:
     assert wrap(Record(TOPIC, 0, 1, 0.0, b"k", None), Again(Why.REINSTATED), AGAIN).value == b""
 
 
-HEADERS = ("origin", "reason", "attempts", "timestamp", "version", "null")
+HEADERS = ("origin", "reason", "attempts", "timestamp", "version", "until", "null")
 GOOD = arrived(wrap(Record(TOPIC, 2, 7, 1.0, b"k", b"{}"), Again(Why.RETRIED), AGAIN))
 
 
@@ -68,6 +72,7 @@ GOOD = arrived(wrap(Record(TOPIC, 2, 7, 1.0, b"k", b"{}"), Again(Why.RETRIED), A
         ({"reason": None}, "reason"),
         ({"attempts": b"many"}, "attempts"),
         ({"version": b"-1"}, "version"),
+        ({"until": b"soon"}, "until"),
         ({"timestamp": b"9" * 19}, "timestamp"),
     ],
 )

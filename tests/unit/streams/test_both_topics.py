@@ -67,6 +67,7 @@ class World:
             text=Bm25(),
             retry=Retry(weather=Weather(), longest_wait=1),
             clock=lambda: 1.0,
+            floor=self.index.floor,
             ledger_bytes=1 << 20,
             batch_tokens=3,
         )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import Reason, Record
-from freshet.schemas.events import Event, Upsert
+from freshet.schemas.errors import DeniedError, TransientError
+from freshet.schemas.events import Delete, Event, Upsert
 from freshet.schemas.keys import document_key
 from freshet.schemas.positions import Order, Rank
 from freshet.schemas.topics import DAY_MS, Topics, TopicState
@@ -93,7 +95,6 @@ class World:
             days=7,
             describe=describe,
             behind=behind,
-            retry=Retry(weather=Weather(), longest_wait=1),
             clock=lambda: NOW,
             purged=self._purged,
             sleep=self._sleep,
@@ -153,15 +154,23 @@ async def test_where_dead_letters_are_kept_for_ever_so_are_ends() -> None:
     assert await World(tombstone("doc", 900), letters="-1").look() == {"doc"}
 
 
-async def test_a_look_that_fails_is_made_again_later_and_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize(
+    "failure",
+    [RuntimeError("nobody foresaw this"), TransientError("ask Kafka", "away"), DeniedError("ask Kafka", "no right")],
+)
+async def test_a_look_that_fails_is_made_again_an_hour_later_and_ends_nothing(
+    failure: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing waits for it, so it is not retried: trouble of a chore would excuse a worker that hangs."""
     world = World(tombstone("doc", 40))
-    world.failure = RuntimeError("nobody foresaw this")
+    world.failure = failure
     running = asyncio.create_task(world.purging.run(frozenset({0})))
     await wait_until(lambda: world.forgotten, "the next look forgets it")
     running.cancel()
     await asyncio.wait([running])
     assert world.slept[:2] == [FIRST_SECONDS, EVERY_SECONDS]
     assert "they stay for now" in caplog.text
+    assert ("Traceback" in caplog.text) is isinstance(failure, RuntimeError)
 
 
 def batch(*events: Event) -> Batch:
@@ -175,8 +184,8 @@ def record_of(event: Event) -> Record:
     return Record(TOPICS.documents, 0, event.offset, 1.0, event.key.encode(), b"{}", again=event.again)
 
 
-def event(key: str, offset: int, why: Why | None) -> Event:
-    again = None if why is None else Again(why)
+def event(key: str, offset: int, why: Why | None, until: int = 0) -> Event:
+    again = None if why is None else Again(why, until=until)
     return Event(key, None, document_key(key, None), 0, offset, 1.0, Upsert(id=key, text="aa", version=1), again)
 
 
@@ -196,6 +205,25 @@ async def test_a_retry_does_not_bring_back_a_document_whose_end_is_forgotten(ord
     assert (letter.error.reason, letter.attempts, planned.plans) == (Reason.FORGOTTEN, 2, {})
 
 
+@pytest.mark.parametrize("body", [None, Delete(id="doc", version=5)])
+async def test_an_end_that_comes_again_is_taken_lest_what_is_older_by_its_version_be_indexed(
+    body: Delete | None,
+) -> None:
+    """Everything is read again: of `documents` compaction has left what came late and was refused as stale."""
+    world = World(tombstone("gone", 40, offset=25, rank=Rank(5, 25)))
+    await world.look()
+    end = replace(event("doc", 20, None), body=body, again=Again(Why.REINSTATED, version=5 if body is None else None))
+    late = replace(event("doc", 30, None), body=Upsert(id="doc", text="aa", version=3))
+    indexer = world.indexer(Order.VERSION)
+    for each in (end, late):
+        planned = batch(each)
+        await indexer.plan(planned, lambda: True)
+        await indexer.embed(planned, lambda: True)
+        await indexer.write(planned, lambda: True)
+    record = world.points.ledger[end.key]
+    assert (record.deleted, record.rank) == (True, Rank(5, 20))
+
+
 @pytest.mark.parametrize("why", [Why.REINSTATED, Why.REPROCESSED])
 async def test_nor_does_anything_else_that_comes_again_and_it_is_counted(why: Why) -> None:
     world = World(tombstone("doc", 40, offset=5))
@@ -209,13 +237,22 @@ async def test_what_is_no_older_than_any_forgotten_end_is_indexed_and_so_is_what
     await world.look()
     events = (
         event("new", 6, Why.RETRIED),
-        event("healed", 3, Why.HEALED),
+        event("healed", 3, Why.HEALED, until=6),
         event("documents", 3, None),
         event("known", 4, Why.REPROCESSED),
     )
     planned = await plan(world, *events)
     assert set(planned.plans) == {"new", "healed", "documents", "known"}
     assert {each.outcome for each in planned.plans.values()} == {Outcome.INDEXED}
+
+
+@pytest.mark.parametrize("why", [Why.HEALED, Why.REPROCESSED])
+async def test_what_the_log_ended_with_once_is_refused_where_an_end_that_came_since_is_forgotten(why: Why) -> None:
+    """Everything is read again, and the document's own end, a null, Kafka has removed."""
+    world = World(tombstone("doc", 40, offset=5))
+    await world.look()
+    planned = await plan(world, event("doc", 3, why, until=5))
+    assert (planned.plans, planned.ignored) == ({}, 1)
 
 
 async def test_another_event_of_the_document_counts_all_the_same() -> None:
