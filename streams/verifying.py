@@ -22,9 +22,9 @@ from freshet.search.index.records import Displaced, LedgerRecord, Passage, Store
 from freshet.search.passages import Piece
 from freshet.streams.comparing import Difference, Kind, compare
 from freshet.streams.folded import Ends, Folded, FoldedLog
+from freshet.streams.orphans import SETTLE_SECONDS, Quiet, find_orphans
 
 LIKE: Final = 0.999  # cosine of a stored vector and a known or fresh one; bf16 costs 0.00002
-SETTLE_SECONDS: Final = 0.3  # before the second look: longer than any write is between its steps
 EMBED: Final = 256  # texts at once
 _TOLD: Final = 100  # differences that are kept in words
 Split = Callable[[str, str], Sequence[Piece]]
@@ -95,6 +95,7 @@ class Healer(Protocol):
 class Verifier:
     """One verification. `tombstones_since` is the time since which ended documents must still be recorded as such.
 
+    `quiet` names the partitions where nothing that came again is on its way when it is asked.
     Of vectors that are not known, `sample` are made anew (all of them with None); `healer` is told what differs.
     """
 
@@ -108,6 +109,7 @@ class Verifier:
         vectors: Vectors,
         tombstones_since: float,
         sample: int | None,
+        quiet: Quiet,
         healer: Healer | None = None,
         advance: Advance = lambda _: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -120,6 +122,7 @@ class Verifier:
         self._vectors = vectors
         self._tombstones_since = tombstones_since
         self._sample = sample
+        self._quiet = quiet
         self._healer = healer
         self._advance = advance
         self._sleep = sleep
@@ -129,16 +132,19 @@ class Verifier:
         self._found = Found()
 
     async def run(self) -> Found:
-        """Look at everything. Raises what the index and the model raise."""
+        """Look at everything. Raises what the index, the model and `quiet` raise.
+
+        Orphans come first, before this run itself has events come again.
+        """
+        for partition, end in self._ends.items():
+            async for passages in self._index.stored(partition, below=end):
+                await self._orphans(passages)
         for page in self._log.pages():
             await self._documents(page)
             self._advance(len(page))
         await self._embed_unsure()
         async for records in self._index.records():
             await self._extras(records)
-        for partition, end in self._ends.items():
-            async for passages in self._index.stored(partition, below=end):
-                await self._orphans(passages)
         return self._found
 
     async def _documents(self, page: Sequence[Folded]) -> None:
@@ -255,23 +261,12 @@ class Verifier:
                 await self._differs(Suspect(told, None, record))
 
     async def _orphans(self, page: Sequence[StoredPassage]) -> None:
-        orphans = await self._unlisted(page)
-        if orphans:
-            await self._sleep(SETTLE_SECONDS)
-            there = await self._index.passages([each.id for each in orphans])
-            orphans = await self._unlisted([each for each in orphans if there.get(each.id) == each])
+        orphans, unsure = await find_orphans(self._index, self._log, page, quiet=self._quiet, sleep=self._sleep)
+        self._found.ahead += len({each.key for each in unsure})
         for each in orphans:
             self._found.note(Difference(Kind.ORPHAN, each.key, f"the passage {each.id} is listed nowhere"))
         if orphans and self._healer is not None:
             await self._healer.remove([Displaced((each.id,), each.partition, each.rank) for each in orphans])
-
-    async def _unlisted(self, page: Sequence[StoredPassage]) -> list[StoredPassage]:
-        """Passages that no record lists, of documents of which nothing is on its way."""
-        keys = {each.key for each in page}
-        pending = {key for key, each in self._log.find(keys).items() if each.pending} if keys else set()
-        ledger = await self._index.ledger(keys)
-        listed = {point for record in ledger.values() for point in record.passages}
-        return [each for each in page if each.id not in listed and each.key not in pending]
 
 
 def _alike(one: Vector, other: Vector) -> bool:

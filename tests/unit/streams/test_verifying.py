@@ -23,7 +23,7 @@ from freshet.search.index.records import LedgerRecord, Vector
 from freshet.search.passages import Recipe, split
 from freshet.streams.again import unwrap, wrap
 from freshet.streams.batch import DeadLetter
-from freshet.streams.comparing import Kind
+from freshet.streams.comparing import Difference, Kind
 from freshet.streams.folded import FoldedLog
 from freshet.streams.healing import AgainHealer
 from freshet.streams.letters import Letter, State
@@ -93,6 +93,9 @@ async def verify(
     async def no_time(_: float) -> None:
         return
 
+    async def quiet() -> set[int]:
+        return set() if world.left(TOPICS.again) else {0}
+
     told = map(as_letter, world.dead) if letters is None else letters
     make = partial(FoldedLog, topic=TOPICS.documents, rules=Rules(order=world.order), ends=ends)
     with TemporaryDirectory() as folder, make(Path(folder) / "log", letters=told) as log:
@@ -110,6 +113,7 @@ async def verify(
             vectors=Vectors(world, cached=cached),
             tombstones_since=tombstones_since,
             sample=None,
+            quiet=quiet,
             healer=healer,
             sleep=no_time,
         ).run()
@@ -291,6 +295,52 @@ async def test_a_retried_letter_counts_once_workers_have_come_to_it() -> None:
     await follow(world, random.Random(1))
     done = await verify(world, letters=letters)
     assert (done.first, done.documents) == ([], 1)
+
+
+async def test_a_passage_of_an_event_that_is_just_being_retried_is_no_orphan() -> None:
+    world = World(Order.LOG, [record_of(0, ("a", REFUSED, 0, False), Order.LOG)], [])
+    await follow(world, random.Random(1))
+    world.embedder.poison = None
+    at_commit, go_on = asyncio.Event(), asyncio.Event()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def gate(step: str) -> None:
+        if step == "stored" and not tasks:  # the log has been read; now somebody retries the letter
+            world.again.append(arrived(wrap(world.documents[0], Again(Why.RETRIED), TOPICS.again), 0))
+            tasks.append(asyncio.create_task(world.process([world.fetch(0, 1)])))
+            world.at[TOPICS.again] = 0  # which is committed when all is written
+            await at_commit.wait()
+        elif step == "commit":
+            at_commit.set()
+            await go_on.wait()
+
+    world.index._gate = gate
+    found = await verify(world, heal=True)
+    assert (found.first, found.ahead) == ([], 1)
+    go_on.set()
+    await tasks[0]
+    assert set(world.shown()) == {"a"}
+
+
+@pytest.mark.parametrize("key", ["a", "nobody"])
+async def test_orphans_are_removed_by_the_run_that_has_documents_come_again(key: str) -> None:
+    """Those as new as their document's record, and those of a document without one."""
+    world = await followed(Order.LOG)
+    passage = world.points.passages[world.points.ledger["a"].passages[0]]
+    world.points.passages["orphan"] = replace(passage, id="orphan", key=key)
+    lose_tombstone(world)
+    assert (await verify(world, heal=True)).kinds == {Kind.ORPHAN: 1, Kind.TOMBSTONE: 1}
+    assert "orphan" not in world.points.passages
+
+
+async def test_passages_stay_where_their_record_has_moved_before_it_could_be_forgotten() -> None:
+    world = await followed(Order.LOG)
+    extra_document(world)
+    seen = world.points.ledger["extra"]
+    world.points.ledger["extra"] = replace(seen, rank=Rank(0, 3))
+    healer = AgainHealer(index=world.index, sink=AgainSink(world), topics=TOPICS, order=world.order)
+    await healer.heal(Difference(Kind.EXTRA, "extra", ""), None, seen)
+    assert set(seen.passages) <= set(world.points.passages)
 
 
 async def test_a_tombstone_may_be_gone_once_its_time_is_over() -> None:
