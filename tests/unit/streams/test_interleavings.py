@@ -423,7 +423,7 @@ async def test_a_sweep_takes_nothing_of_an_event_that_has_come_again() -> None:
     assert world.shown(world.points.ledger["x"]) == ("aa", "{}")
 
 
-async def test_that_is_why_it_takes_only_whatis_older_than_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_that_is_why_it_takes_only_what_is_older_than_its_record(monkeypatch: pytest.MonkeyPatch) -> None:
     undo_sweep_older(monkeypatch)
     world = await swept_while_it_came_again()
     with pytest.raises(AssertionError, match="a listed passage is missing"):
