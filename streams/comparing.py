@@ -7,15 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
+
 from freshet.schemas.events import Upsert
 from freshet.schemas.keys import canonical_json, digest, facets_digest
 from freshet.schemas.words import Word
-from freshet.search.index.records import LedgerRecord, Passage
+from freshet.search.index.records import LedgerRecord, Passage, Vector
 from freshet.search.passages import Piece, passage_ids
 from freshet.streams.folded import Folded
 
 # A float may come back from a payload with another last digit.
 _CLOSE: Final = 1e-14
+LIKE: Final = 0.999  # cosine of a stored vector and a known or fresh one; bf16 costs 0.00002
 
 
 class Kind(Word):
@@ -104,6 +107,14 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, int | float) and isinstance(other, int | float):
         return one == other or math.isclose(one, other, rel_tol=_CLOSE)
     return bool(one == other)
+
+
+def alike(one: Vector, other: Vector) -> bool:
+    """Whether two vectors are of one text, made by one model but not on one machine."""
+    if one.shape != other.shape:
+        return False
+    lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
+    return lengths > 0 and float(one @ other) / lengths >= LIKE
 
 
 def _from(record: LedgerRecord) -> str:

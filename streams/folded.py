@@ -2,7 +2,8 @@
 
 What the index must say is told by the log alone: the records of the documents topic and those that came again, each at
 its origin, one after the other. A null takes the version of what it ends. Records that are dead letters are nobody's
-state. What lies behind the positions that the fold is made for only marks its document as `pending`.
+state; but a letter may be out of date, so they are kept beside. What lies behind the positions that the fold is made
+for only marks its document as `pending`.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ CREATE TABLE documents (key TEXT PRIMARY KEY, partition INT, place INT, version 
                         known INT NOT NULL, pending INT NOT NULL);
 CREATE TABLE again (partition INT, place INT, key BLOB, moment REAL, value BLOB, why TEXT, attempts INT, version INT,
                     PRIMARY KEY (partition, place));
+CREATE TABLE passed_over (key TEXT, partition INT, place INT, moment REAL, value BLOB,
+                          PRIMARY KEY (key, partition, place));
 """
 _PUT: Final = """
 INSERT INTO documents VALUES (?,?,?,?,?,?,1,0) ON CONFLICT (key) DO UPDATE SET
@@ -118,6 +121,18 @@ class FoldedLog:
         rows = self._base.execute(f"SELECT * FROM documents WHERE key IN ({marks})", list(keys))  # noqa: S608
         return {each.key: each for each in map(self._folded, rows)}
 
+    def passed_over(self, key: str, partition: int, rank: Rank) -> Folded | None:
+        """The record of a document at a place, where the fold left it out; it is given this rank.
+
+        That is so of dead letters, and of what is no event by these rules: then `event` is None.
+        """
+        query = "SELECT moment, value FROM passed_over WHERE key=? AND partition=? AND place=?"
+        row = self._base.execute(query, (key, partition, rank.offset)).fetchone()
+        if row is None:
+            return None
+        record = Record(self._topic, partition, rank.offset, row[0], key.encode(), row[1])
+        return Folded(key, self._event(record), rank, record, pending=False)
+
     def pages(self) -> Iterator[list[Folded]]:
         """All documents, some at a time, by key."""
         after = ""
@@ -144,11 +159,9 @@ class FoldedLog:
 
     def _take(self, record: Record) -> None:
         """Make it its document's state where it is newer than what is."""
-        if self._is_dead(record):
-            return
-        try:
-            event = decode(record, self._rules)
-        except BadEvent:
+        event = None if self._is_dead(record) else self._event(record)
+        if event is None:
+            self._pass_over(record)
             return
         known = self._base.execute(
             "SELECT version, place FROM documents WHERE key=? AND known", (event.key,)
@@ -156,6 +169,17 @@ class FoldedLog:
         rank = self._rank(event, known)
         if known is None or rank > Rank(*known):
             self._put(event, rank, record)
+
+    def _event(self, record: Record) -> Event | None:
+        try:
+            return decode(record, self._rules)
+        except BadEvent:
+            return None
+
+    def _pass_over(self, record: Record) -> None:
+        if (key := _text(record.key)) is not None:
+            row = (key, record.partition, record.offset, record.timestamp, record.value)
+            self._base.execute("INSERT OR REPLACE INTO passed_over VALUES (?,?,?,?,?)", row)
 
     def _put(self, event: Event, rank: Rank, record: Record) -> None:
         self._base.execute(
@@ -173,11 +197,8 @@ class FoldedLog:
 
     def _mark(self, record: Record) -> None:
         """Note that the log holds more of this document."""
-        try:
-            key = (record.key or b"").decode()
-        except UnicodeDecodeError:
-            return
-        self._base.execute(_MARK, (key, record.partition))
+        if (key := _text(record.key)) is not None:
+            self._base.execute(_MARK, (key, record.partition))
 
     def _is_dead(self, record: Record) -> bool:
         letter = self._letters.get((record.partition, record.offset))
@@ -196,3 +217,11 @@ class FoldedLog:
         record = Record(self._topic, partition, place, moment, key.encode(), value)
         event, until = decode(record, self._rules), self._ends.get(partition, 0)
         return Folded(key, event, Rank(version, place), record, bool(pending), until)
+
+
+def _text(key: bytes | None) -> str | None:
+    """A document key, or None where no document can have it."""
+    try:
+        return (key or b"").decode()
+    except UnicodeDecodeError:
+        return None

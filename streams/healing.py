@@ -40,5 +40,5 @@ class AgainHealer:
 
     async def _forget(self, record: LedgerRecord) -> None:
         await self._index.forget(record)
-        if record.passages:
+        if record.passages and record.key not in await self._index.ledger([record.key]):
             await self._index.remove([Displaced(record.passages, record.partition, record.rank)])

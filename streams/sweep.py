@@ -23,8 +23,8 @@ async def sweep(
 
     Only those below the committed offset `below`, for a batch in flight adds its passages before any record lists them;
     only those older than their document's record, for an event that came again may be in flight below that offset, and
-    one that is older will be refused; and only up to the rank that was seen, for the same passage may be added again
-    meanwhile.
+    one that is older will be refused; what is as new as the record, or has none, is left to a verification; and only up
+    to the rank that was seen, for the same passage may be added again meanwhile.
     """
     found = 0
     async for page in index.stored(partition, below=below):
@@ -39,8 +39,9 @@ async def sweep(
 async def _unlisted(index: IndexWriter, page: Sequence[StoredPassage]) -> list[StoredPassage]:
     ledger = await index.ledger({each.key for each in page})
     listed = {point for record in ledger.values() for point in record.passages}
-    return [each for each in page if each.id not in listed and _is_older(each, ledger.get(each.key))]
+    return [each for each in page if each.id not in listed and is_older(each, ledger.get(each.key))]
 
 
-def _is_older(passage: StoredPassage, record: LedgerRecord | None) -> bool:
+def is_older(passage: StoredPassage, record: LedgerRecord | None) -> bool:
+    """Whether it is of a state before the recorded one, so that nothing that is written now can still list it."""
     return record is not None and passage.rank < record.rank

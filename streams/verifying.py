@@ -14,17 +14,14 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
-import numpy as np
-
 from freshet.search.embedding.base import Embedded, Purpose
 from freshet.search.index.base import IndexAudit
 from freshet.search.index.records import Displaced, LedgerRecord, Passage, StoredPassage, Vector
 from freshet.search.passages import Piece
-from freshet.streams.comparing import Difference, Kind, compare
+from freshet.streams.comparing import Difference, Kind, alike, compare
 from freshet.streams.folded import Ends, Folded, FoldedLog
+from freshet.streams.orphans import SETTLE_SECONDS, Quiet, find_orphans
 
-LIKE: Final = 0.999  # cosine of a stored vector and a known or fresh one; bf16 costs 0.00002
-SETTLE_SECONDS: Final = 0.3  # before the second look: longer than any write is between its steps
 EMBED: Final = 256  # texts at once
 _TOLD: Final = 100  # differences that are kept in words
 Split = Callable[[str, str], Sequence[Piece]]
@@ -49,6 +46,14 @@ class Suspect(NamedTuple):
     difference: Difference
     folded: Folded | None
     record: LedgerRecord | None
+
+
+class Agreed(NamedTuple):
+    """A passage that is as the log says, but for its vector, which was not looked at."""
+
+    folded: Folded
+    piece: Piece
+    passage: Passage
 
 
 class Unsure(NamedTuple):
@@ -95,6 +100,7 @@ class Healer(Protocol):
 class Verifier:
     """One verification. `tombstones_since` is the time since which ended documents must still be recorded as such.
 
+    `quiet` names the partitions where nothing that came again is on its way when it is asked.
     Of vectors that are not known, `sample` are made anew (all of them with None); `healer` is told what differs.
     """
 
@@ -108,6 +114,7 @@ class Verifier:
         vectors: Vectors,
         tombstones_since: float,
         sample: int | None,
+        quiet: Quiet,
         healer: Healer | None = None,
         advance: Advance = lambda _: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -120,6 +127,7 @@ class Verifier:
         self._vectors = vectors
         self._tombstones_since = tombstones_since
         self._sample = sample
+        self._quiet = quiet
         self._healer = healer
         self._advance = advance
         self._sleep = sleep
@@ -129,16 +137,19 @@ class Verifier:
         self._found = Found()
 
     async def run(self) -> Found:
-        """Look at everything. Raises what the index and the model raise."""
+        """Look at everything. Raises what the index, the model and `quiet` raise.
+
+        Orphans come first, before this run itself has events come again.
+        """
+        for partition, end in self._ends.items():
+            async for passages in self._index.stored(partition, below=end):
+                await self._orphans(passages)
         for page in self._log.pages():
             await self._documents(page)
             self._advance(len(page))
         await self._embed_unsure()
         async for records in self._index.records():
             await self._extras(records)
-        for partition, end in self._ends.items():
-            async for passages in self._index.stored(partition, below=end):
-                await self._orphans(passages)
         return self._found
 
     async def _documents(self, page: Sequence[Folded]) -> None:
@@ -150,25 +161,26 @@ class Verifier:
             await self._sleep(SETTLE_SECONDS)
             first = {each.difference.key: each for each in suspects}
             again, now_agreed = await self._look([each.folded for each in suspects if each.folded is not None])
-            agreed |= now_agreed
+            agreed += now_agreed
             for each in again:
                 if each.record == first[each.difference.key].record:
                     await self._differs(each)
                 else:
                     self._found.ahead += 1
-        await self._check_vectors(agreed, {each.key: each for each in good})
+        await self._check_vectors(agreed)
 
-    async def _look(self, page: Sequence[Folded]) -> tuple[list[Suspect], dict[str, list[tuple[Piece, Passage]]]]:
+    async def _look(self, page: Sequence[Folded]) -> tuple[list[Suspect], list[Agreed]]:
         """What differs, and the passages of what does not."""
         ledger = await self._index.ledger([each.key for each in page])
+        page = [self._counting(each, ledger.get(each.key)) for each in page]
         listed = [point for record in ledger.values() for point in record.passages]
         passages = await self._index.whole(listed) if listed else {}
         return await asyncio.to_thread(self._compare, page, ledger, passages)
 
     def _compare(
         self, page: Sequence[Folded], ledger: Mapping[str, LedgerRecord], passages: Mapping[str, Passage]
-    ) -> tuple[list[Suspect], dict[str, list[tuple[Piece, Passage]]]]:
-        suspects, agreed = list[Suspect](), dict[str, list[tuple[Piece, Passage]]]()
+    ) -> tuple[list[Suspect], list[Agreed]]:
+        suspects, agreed = list[Suspect](), list[Agreed]()
         for folded in page:
             record = ledger.get(folded.key)
             if record is not None and self._is_ahead(record):
@@ -179,12 +191,24 @@ class Verifier:
             difference = compare(folded, record, passages, pieces)
             if difference is None:
                 points = record.passages if record is not None and body is not None else ()
-                agreed[folded.key] = [
-                    (piece, passages[point]) for piece, point in zip(pieces, points, strict=body is not None)
-                ]
+                pairs = zip(pieces, points, strict=body is not None)
+                agreed += [Agreed(folded, piece, passages[point]) for piece, point in pairs]
             elif not self._is_purged(difference, folded):
                 suspects.append(Suspect(difference, folded, record))
         return suspects, agreed
+
+    def _counting(self, folded: Folded, record: LedgerRecord | None) -> Folded:
+        """The event to compare with: a newer one that the index holds although it has a letter, or the fold's.
+
+        Whatever was processed again by other ways than a retry has its letter still.
+        """
+        if record is None or record.rank <= folded.rank:
+            return folded
+        held = self._passed_over(record)
+        return held if held is not None and held.event is not None else folded
+
+    def _passed_over(self, record: LedgerRecord) -> Folded | None:
+        return self._log.passed_over(record.key, record.partition, record.rank)
 
     def _is_ahead(self, record: LedgerRecord) -> bool:
         return record.offset >= self._ends.get(record.partition, 0)
@@ -196,13 +220,13 @@ class Verifier:
 
     async def _differs(self, suspect: Suspect) -> None:
         self._found.note(suspect.difference)
+        record = suspect.record
+        if record is not None and self._passed_over(record) is not None:
+            record = None  # it stands where the log has a record of the document, and is not to be forgotten
         if self._healer is not None:
-            await self._healer.heal(*suspect)
+            await self._healer.heal(suspect.difference, suspect.folded, record)
 
-    async def _check_vectors(
-        self, agreed: Mapping[str, Iterable[tuple[Piece, Passage]]], page: Mapping[str, Folded]
-    ) -> None:
-        pairs = [(page[key], piece, passage) for key, several in agreed.items() for piece, passage in several]
+    async def _check_vectors(self, pairs: Sequence[Agreed]) -> None:
         self._found.passages += len(pairs)
         known = await self._vectors.known([piece.embedded for _, piece, _ in pairs]) if pairs else []
         wrong: dict[str, Folded] = {}
@@ -211,7 +235,7 @@ class Verifier:
                 self._keep_for_later(Unsure(piece.embedded, passage.vector, folded))
             else:
                 self._found.vectors += 1
-                if not _alike(vector, passage.vector):
+                if not alike(vector, passage.vector):
                     wrong[folded.key] = folded
         await self._wrong_vectors(wrong.values())
         if self._sample is None:
@@ -232,7 +256,7 @@ class Verifier:
             fresh = await self._vectors.embed([each.text for each in part])
             self._found.vectors += len(part)
             pairs = zip(part, fresh.vectors, strict=True)
-            await self._wrong_vectors({u.folded.key: u.folded for u, v in pairs if not _alike(v, u.vector)}.values())
+            await self._wrong_vectors({u.folded.key: u.folded for u, v in pairs if not alike(v, u.vector)}.values())
 
     async def _wrong_vectors(self, several: Iterable[Folded]) -> None:
         for folded in several:
@@ -245,6 +269,12 @@ class Verifier:
             return
         known = self._log.find(list(alive))
         unknown = {key: record for key, record in alive.items() if key not in known}
+        held = [
+            each for each in map(self._passed_over, unknown.values()) if each is not None and each.event is not None
+        ]
+        if held:
+            await self._documents(held)
+            unknown = {key: unknown[key] for key in unknown.keys() - {each.key for each in held}}
         if not unknown:
             return
         await self._sleep(SETTLE_SECONDS)
@@ -255,27 +285,9 @@ class Verifier:
                 await self._differs(Suspect(told, None, record))
 
     async def _orphans(self, page: Sequence[StoredPassage]) -> None:
-        orphans = await self._unlisted(page)
-        if orphans:
-            await self._sleep(SETTLE_SECONDS)
-            there = await self._index.passages([each.id for each in orphans])
-            orphans = await self._unlisted([each for each in orphans if there.get(each.id) == each])
+        orphans, unsure = await find_orphans(self._index, self._log, page, quiet=self._quiet, sleep=self._sleep)
+        self._found.ahead += len({each.key for each in unsure})
         for each in orphans:
             self._found.note(Difference(Kind.ORPHAN, each.key, f"the passage {each.id} is listed nowhere"))
         if orphans and self._healer is not None:
             await self._healer.remove([Displaced((each.id,), each.partition, each.rank) for each in orphans])
-
-    async def _unlisted(self, page: Sequence[StoredPassage]) -> list[StoredPassage]:
-        """Passages that no record lists, of documents of which nothing is on its way."""
-        keys = {each.key for each in page}
-        pending = {key for key, each in self._log.find(keys).items() if each.pending} if keys else set()
-        ledger = await self._index.ledger(keys)
-        listed = {point for record in ledger.values() for point in record.passages}
-        return [each for each in page if each.id not in listed and each.key not in pending]
-
-
-def _alike(one: Vector, other: Vector) -> bool:
-    if one.shape != other.shape:
-        return False
-    lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
-    return lengths > 0 and float(one @ other) / lengths >= LIKE

@@ -82,6 +82,7 @@ async def verify(
                 vectors=embedder,
                 tombstones_since=await _tombstones_since(settings, connection, topics),
                 sample=sample,
+                quiet=partial(_quiet, connection, topics, wanted.group),
                 healer=healer,
                 advance=advance,
             ).run()
@@ -100,6 +101,12 @@ async def _reached(connection: KafkaConnection, topics: Topics, group: str) -> R
     async with KafkaOffsets(connection) as offsets:
         both = [await offsets.positions(topic, group) for topic in (topics.documents, topics.again)]
     return Reached(*({each.partition: each.next for each in positions} for positions in both))
+
+
+async def _quiet(connection: KafkaConnection, topics: Topics, group: str) -> set[int]:
+    """Partitions in which the group has done everything that came again."""
+    async with KafkaOffsets(connection) as offsets:
+        return {each.partition for each in await offsets.positions(topics.again, group) if each.next >= each.end}
 
 
 async def _tombstones_since(settings: Settings, connection: KafkaConnection, topics: Topics) -> float:

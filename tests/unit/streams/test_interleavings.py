@@ -87,7 +87,7 @@ def undo_sweep_fence(patch: pytest.MonkeyPatch) -> None:
 
 
 def undo_sweep_older(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(sweeping, "_is_older", lambda _passage, _record: True)
+    patch.setattr(sweeping, "is_older", lambda _passage, _record: True)
 
 
 UNDONE = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -23,7 +23,7 @@ from freshet.search.index.records import LedgerRecord, Vector
 from freshet.search.passages import Recipe, split
 from freshet.streams.again import unwrap, wrap
 from freshet.streams.batch import DeadLetter
-from freshet.streams.comparing import Kind
+from freshet.streams.comparing import Difference, Kind
 from freshet.streams.folded import FoldedLog
 from freshet.streams.healing import AgainHealer
 from freshet.streams.letters import Letter, State
@@ -34,6 +34,7 @@ from tests.support.embedder import vector_of
 from tests.support.memory_log import compacted
 from tests.unit.streams.test_both_topics import (
     BAD,
+    LIMIT,
     REFUSED,
     TOPICS,
     World,
@@ -85,6 +86,7 @@ async def verify(
     heal: bool = False,
     cached: bool = True,
     tombstones_since: float = 0.0,
+    max_bytes: int = LIMIT,
 ) -> Found:
     """As `freshet verify` does, of a world whose worker has come as far as `world.at`."""
     ends = {0: world.at[TOPICS.documents]}
@@ -93,8 +95,11 @@ async def verify(
     async def no_time(_: float) -> None:
         return
 
+    async def quiet() -> set[int]:
+        return set() if world.left(TOPICS.again) else {0}
+
     told = map(as_letter, world.dead) if letters is None else letters
-    make = partial(FoldedLog, topic=TOPICS.documents, rules=Rules(order=world.order), ends=ends)
+    make = partial(FoldedLog, topic=TOPICS.documents, rules=Rules(order=world.order, max_bytes=max_bytes), ends=ends)
     with TemporaryDirectory() as folder, make(Path(folder) / "log", letters=told) as log:
         came = [(unwrap(each, TOPICS.documents), each.offset >= world.at[TOPICS.again]) for each in world.again]
         log.add_again(came)
@@ -110,6 +115,7 @@ async def verify(
             vectors=Vectors(world, cached=cached),
             tombstones_since=tombstones_since,
             sample=None,
+            quiet=quiet,
             healer=healer,
             sleep=no_time,
         ).run()
@@ -317,6 +323,109 @@ async def test_a_retried_letter_counts_once_workers_have_come_to_it() -> None:
     await follow(world, random.Random(1))
     done = await verify(world, letters=letters)
     assert (done.first, done.documents) == ([], 1)
+
+
+async def process_again(world: World) -> None:
+    world.again.append(arrived(wrap(world.documents[-1], Again(Why.REPROCESSED), TOPICS.again), 0))
+    await follow(world, random.Random(1))
+
+
+async def deliver_again(world: World) -> None:
+    world.at[TOPICS.documents] -= 1
+    await follow(world, random.Random(1))
+
+
+async def retry_and_lose_the_topic(world: World) -> None:
+    world.again.append(arrived(wrap(world.documents[-1], Again(Why.RETRIED), TOPICS.again), 0))
+    await follow(world, random.Random(1))
+    world.again, world.at[TOPICS.again] = [], 0
+
+
+@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("before", [[], [("a", ("before", "d"))]], ids=["first", "second"])
+@pytest.mark.parametrize(
+    ("come_again", "state"),
+    [(process_again, State.OPEN), (deliver_again, State.OPEN), (retry_and_lose_the_topic, State.RETRIED)],
+)
+async def test_a_dead_letter_that_was_indexed_since_counts_though_its_letter_does_not_say_so(
+    come_again: Callable[[World], Awaitable[None]], state: State, before: list[tuple[str, DocumentState]], order: Order
+) -> None:
+    log = [*before, ("a", REFUSED)]
+    records = [record_of(at, (key, said, at, False), order) for at, (key, said) in enumerate(log)]
+    world = World(order, records, [])
+    await follow(world, random.Random(1))
+    letters = [replace(as_letter(dead), state=state) for dead in world.dead]
+    assert len(letters) == 1
+    world.again, world.at[TOPICS.again] = [], 0
+    world.embedder.poison = None
+    await come_again(world)
+    shown = world.shown()
+    assert "before" not in str(shown)
+    found = await verify(world, letters=letters, heal=True)
+    assert (found.first, found.documents, found.ahead) == ([], 1, 0)
+    wrong_vector(world)
+    assert (await verify(world, letters=letters, heal=True)).kinds == {Kind.VECTOR: 1}
+    await follow(world, random.Random(1))
+    assert (await verify(world, letters=letters)).first == []
+    assert world.shown() == shown
+
+
+@pytest.mark.parametrize("before", [[], [("a", ("x", "d"))]], ids=["first", "second"])
+async def test_what_the_rules_refuse_by_now_is_not_forgotten(before: list[tuple[str, DocumentState]]) -> None:
+    log = [*before, ("a", ("a longer text than is allowed today", "d"))]
+    records = [record_of(at, (key, said, at, False), Order.LOG) for at, (key, said) in enumerate(log)]
+    world = World(Order.LOG, records, [])
+    await follow(world, random.Random(1))
+    shown = world.shown()
+    assert (await verify(world, max_bytes=len(records[-1].value or b"") - 1, heal=True)).differing == 1
+    await follow(world, random.Random(1))
+    assert world.shown() == shown
+
+
+async def test_a_passage_of_an_event_that_is_just_being_retried_is_no_orphan() -> None:
+    world = World(Order.LOG, [record_of(0, ("a", REFUSED, 0, False), Order.LOG)], [])
+    await follow(world, random.Random(1))
+    world.embedder.poison = None
+    at_commit, go_on = asyncio.Event(), asyncio.Event()
+    tasks: list[asyncio.Task[None]] = []
+
+    async def gate(step: str) -> None:
+        if step == "stored" and not tasks:  # the log has been read; now somebody retries the letter
+            world.again.append(arrived(wrap(world.documents[0], Again(Why.RETRIED), TOPICS.again), 0))
+            tasks.append(asyncio.create_task(world.process([world.fetch(0, 1)])))
+            world.at[TOPICS.again] = 0  # which is committed when all is written
+            await at_commit.wait()
+        elif step == "commit":
+            at_commit.set()
+            await go_on.wait()
+
+    world.index._gate = gate
+    found = await verify(world, heal=True)
+    assert (found.first, found.ahead) == ([], 1)
+    go_on.set()
+    await tasks[0]
+    assert set(world.shown()) == {"a"}
+
+
+@pytest.mark.parametrize("key", ["a", "nobody"])
+async def test_orphans_are_removed_by_the_run_that_has_documents_come_again(key: str) -> None:
+    """Those as new as their document's record, and those of a document without one."""
+    world = await followed(Order.LOG)
+    passage = world.points.passages[world.points.ledger["a"].passages[0]]
+    world.points.passages["orphan"] = replace(passage, id="orphan", key=key)
+    lose_tombstone(world)
+    assert (await verify(world, heal=True)).kinds == {Kind.ORPHAN: 1, Kind.TOMBSTONE: 1}
+    assert "orphan" not in world.points.passages
+
+
+async def test_passages_stay_where_their_record_has_moved_before_it_could_be_forgotten() -> None:
+    world = await followed(Order.LOG)
+    extra_document(world)
+    seen = world.points.ledger["extra"]
+    world.points.ledger["extra"] = replace(seen, rank=Rank(0, 3))
+    healer = AgainHealer(index=world.index, sink=AgainSink(world), topics=TOPICS, order=world.order)
+    await healer.heal(Difference(Kind.EXTRA, "extra", ""), None, seen)
+    assert set(seen.passages) <= set(world.points.passages)
 
 
 async def test_a_tombstone_may_be_gone_once_its_time_is_over() -> None:
