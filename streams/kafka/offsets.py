@@ -40,7 +40,11 @@ class KafkaOffsets:
         options = self._connection.options()
         self._admin = AIOKafkaAdminClient(**options)
         self._consumer = AIOKafkaConsumer(
-            **options, group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=FIRST_FETCH_BYTES
+            **options,
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",  # as the worker reads: what it never gets is not waiting for it
+            max_partition_fetch_bytes=FIRST_FETCH_BYTES,
         )
         try:
             async with connecting(self._connection):
