@@ -96,7 +96,7 @@ class KafkaOffsets:
         deadline = time.monotonic() + READ_SECONDS
         ends = await self._consumer.end_offsets(list(waiting))
         while waiting and time.monotonic() < deadline:
-            batches = await self._consumer.getmany(*waiting, timeout_ms=200, max_records=len(waiting))
+            batches = await self._consumer.getmany(*waiting, timeout_ms=200, max_records=1)
             found |= {part.partition: records[0].timestamp / 1000 for part, records in batches.items() if records}
             waiting -= {part for part, records in batches.items() if records}
             waiting -= {part for part in waiting if await self._consumer.position(part) >= ends[part]}
