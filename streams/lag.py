@@ -6,13 +6,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from freshet.schemas.errors import OutsideError, PermanentError, TransientError
+from freshet.schemas.errors import DeniedError, OutsideError, PermanentError, TransientError
 from freshet.schemas.status import PartitionStatus
 from freshet.schemas.topics import Topics
 
@@ -82,8 +82,12 @@ async def lag_of_both(
 ) -> list[PartitionLag]:
     """The lag of a group behind `documents` and, where that is there already, `documents.again`. Raises as `lag`."""
     found = await lag(offsets, topic=topics.documents, group=group, clock=clock)
-    with suppress(PermanentError):
+    try:
         found += await lag(offsets, topic=topics.again, group=group, clock=clock)
+    except DeniedError:
+        raise
+    except PermanentError:
+        log.debug("there is no topic %s yet", topics.again)
     return found
 
 
@@ -152,7 +156,7 @@ class LagWatcher:
                     while True:
                         self._show(await lag_of_both(offsets, topics=self._topics, group=self._group))
                         await self._sleep(self._every)
-            except OutsideError as error:
+            except Exception as error:  # noqa: BLE001 (whatever it is, the next try may go well)
                 self._lost(error)
             await self._sleep(self._every)
 
@@ -166,9 +170,9 @@ class LagWatcher:
             self._events.labels(*labels).set(each.events)
             self._seconds.labels(*labels).set(each.seconds)
 
-    def _lost(self, error: OutsideError) -> None:
+    def _lost(self, error: Exception) -> None:
         if not self._failing:
-            log.warning("the consumer lag cannot be measured: %s", error)
+            log.warning("the consumer lag cannot be measured: %s", error, exc_info=not isinstance(error, OutsideError))
             self._failing = True
         self._last = None
         self._events.clear()

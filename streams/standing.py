@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from freshet.schemas.errors import TransientError
+from freshet.streams.enduring import Enduring
 
 LOOK_SECONDS: Final = 5.0
 LONGEST_STEP: Final = 3 * LOOK_SECONDS  # who was paused for an hour has not stood still for an hour
@@ -79,6 +80,8 @@ async def keep_watching(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Look again and again, until cancelled."""
+    enduring = Enduring("tell whether the worker stands still", logger)
     while True:
-        standing.saw(look())
+        with enduring():
+            standing.saw(look())
         await sleep(every)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from freshet.schemas.decoding import Record
 from freshet.schemas.errors import MisfitError, OutsideError
 from freshet.schemas.topics import Topics
+from freshet.streams.enduring import Enduring
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
 from freshet.streams.kafka.naming import WATCH_SECONDS, Member, is_replaced, member_of, replaced
@@ -75,6 +77,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         self._new_consumer = partial(_consumer, connection, group, round(session_seconds * 1_000), name)
         self._consumer: AIOKafkaConsumer | None = None
         self._returned: dict[TopicPartition, int] = {}
+        self._revocations = 0
         self._complaints: set[str] = set()
         self.failing = False  # whether the last fetch failed, for one partition at least
 
@@ -130,9 +133,25 @@ class DocumentsConsumer(ConsumerRebalanceListener):
                 found |= await consumer.getmany(partition, timeout_ms=APART_MS, max_records=self._max_events)
             except UNREADABLE as error:
                 self._complain(error)
+                found[partition] = await self._before_it(consumer, partition)
         if not any(found.values()):
             await asyncio.sleep(PAUSE_AFTER_ERROR)
         return {partition: several for partition, several in found.items() if several}
+
+    async def _before_it(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> list[Any]:
+        """The records before the one that cannot be read, for a fetch that meets it gives none of them."""
+        found: list[Any] = []
+        revocations = self._revocations
+        with suppress(*UNREADABLE):
+            await self._go_back(consumer, partition)
+            while len(found) < self._max_events:
+                one = (await consumer.getmany(partition, timeout_ms=APART_MS, max_records=1)).get(partition)
+                if one and self._revocations != revocations:
+                    consumer.seek(partition, one[0].offset)  # with which the new assignment begins
+                if not one or self._revocations != revocations:
+                    break
+                found += one
+        return found if self._revocations == revocations else []
 
     async def _go_back(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> None:
         left = self._returned.get(partition)
@@ -180,6 +199,7 @@ class DocumentsConsumer(ConsumerRebalanceListener):
         return True
 
     async def on_partitions_revoked(self, revoked: Any) -> None:
+        self._revocations += 1
         self._returned.clear()
         self._complaints.clear()
         consumer = self._consumer
@@ -195,12 +215,14 @@ class DocumentsConsumer(ConsumerRebalanceListener):
 
     async def _watch(self, consumer: AIOKafkaConsumer, name: str) -> None:
         """Notice what no heartbeat tells: that another one took the name while this one was joining again."""
+        enduring = Enduring(f"tell whether another worker has the name {name!r}", logger)
         while True:
             await asyncio.sleep(WATCH_SECONDS)
-            member = member_of(consumer)
-            if await self._ask(consumer, member, name) and member == member_of(consumer):
-                self._on_replaced(replaced(name))
-                return
+            with enduring():
+                member = member_of(consumer)
+                if await self._ask(consumer, member, name) and member == member_of(consumer):
+                    self._on_replaced(replaced(name))
+                    return
 
     async def _ask(self, consumer: AIOKafkaConsumer, member: Member, name: str) -> bool:
         return await is_replaced(consumer, member, group=self._group, name=name)

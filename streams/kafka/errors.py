@@ -74,9 +74,21 @@ def outside_error(operation: str, error: BaseException) -> OutsideError:
 def _words(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, UnicodeDecodeError):
+        return "a record has a header whose name is not UTF-8, and nothing behind it can be read"
     if isinstance(error, kafka.BrokerResponseError) and not error.args:
         return f"{type(error).__name__}: {error.description}"
     return str(error) or type(error).__name__
+
+
+_RAISED: Final = (
+    kafka.KafkaError,
+    kafka.IllegalOperation,
+    kafka.ConsumerStoppedError,
+    OSError,
+    TimeoutError,
+    UnicodeDecodeError,
+)
 
 
 @contextmanager
@@ -84,5 +96,5 @@ def kafka_errors(operation: str) -> Iterator[None]:
     """Raise what aiokafka raises inside as one of our three kinds, with the cause."""
     try:
         yield
-    except (kafka.KafkaError, kafka.IllegalOperation, kafka.ConsumerStoppedError, OSError, TimeoutError) as error:
+    except _RAISED as error:
         raise outside_error(operation, error) from error

@@ -40,7 +40,11 @@ class KafkaOffsets:
         options = self._connection.options()
         self._admin = AIOKafkaAdminClient(**options)
         self._consumer = AIOKafkaConsumer(
-            **options, group_id=None, enable_auto_commit=False, max_partition_fetch_bytes=FIRST_FETCH_BYTES
+            **options,
+            group_id=None,
+            enable_auto_commit=False,
+            isolation_level="read_committed",  # as the worker reads: what it never gets is not waiting for it
+            max_partition_fetch_bytes=FIRST_FETCH_BYTES,
         )
         try:
             async with connecting(self._connection):
@@ -92,7 +96,7 @@ class KafkaOffsets:
         deadline = time.monotonic() + READ_SECONDS
         ends = await self._consumer.end_offsets(list(waiting))
         while waiting and time.monotonic() < deadline:
-            batches = await self._consumer.getmany(*waiting, timeout_ms=200, max_records=len(waiting))
+            batches = await self._consumer.getmany(*waiting, timeout_ms=200, max_records=1)
             found |= {part.partition: records[0].timestamp / 1000 for part, records in batches.items() if records}
             waiting -= {part for part, records in batches.items() if records}
             waiting -= {part for part in waiting if await self._consumer.position(part) >= ends[part]}

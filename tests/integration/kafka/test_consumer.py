@@ -6,9 +6,12 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
+from freshet.schemas.errors import TransientError
 from freshet.schemas.topics import Topics
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.consumer import DocumentsConsumer
+from freshet.streams.kafka.offsets import KafkaOffsets
+from freshet.streams.lag import lag
 from tests.support.servers import create_topics
 from tests.support.waiting import wait_until
 
@@ -49,19 +52,23 @@ class Latin(str):
         return str.encode(self, "latin-1")
 
 
-async def test_a_header_name_that_cannot_be_read_holds_back_no_other_partition(kafka):
+async def test_a_header_name_that_cannot_be_read_holds_back_only_what_lies_behind_it(kafka):
     topic = await kafka.create_topic("unreadable", partitions=2)
     await create_topics(kafka.bootstrap, {Topics(topic).again: 2})
     async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
         batch = producer.create_batch()
         batch._builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, -1, 1_000_000)
         batch.append(key=b"k", value=b"x", timestamp=1, headers=[(Latin("größe"), b"")])
+        for number in range(3):
+            await producer.send_and_wait(topic, b"before %d" % number, b"k", partition=0)
         await (await producer.send_batch(batch, topic, partition=0))
+        await producer.send_and_wait(topic, b"behind", b"k", partition=0)
         await producer.send_and_wait(topic, b"other", b"k", partition=1)
+    group = f"group-{uuid.uuid4().hex}"
     consumer = DocumentsConsumer(
         connection=KafkaConnection(kafka.bootstrap),
         topics=Topics(topic),
-        group=f"group-{uuid.uuid4().hex}",
+        group=group,
         max_events=10,
         session_seconds=10,
         on_assigned=ignore,
@@ -69,7 +76,22 @@ async def test_a_header_name_that_cannot_be_read_holds_back_no_other_partition(k
     )
     await consumer.start()
     try:
-        [record] = await wait_until(consumer.fetch, "what can be read is read")
-        assert record.value == b"other"
+        found: dict[int, list[bytes | None]] = {0: [], 1: []}
+
+        async def all_is_read():
+            for record in await consumer.fetch():
+                found[record.partition].append(record.value)
+            return sum(map(len, found.values())) >= 4
+
+        await wait_until(all_is_read, "what can be read is read")
+        assert not await consumer.fetch()
+        assert found == {0: [b"before 0", b"before 1", b"before 2"], 1: [b"other"]}
+        await consumer.commit({0: 2}, {})
+        async with KafkaOffsets(KafkaConnection(kafka.bootstrap)) as offsets:
+            lags = await lag(offsets, topic=topic, group=group)
+            assert [each.events for each in lags] == [3, 1]
+            await consumer.commit({0: 3}, {})
+            with pytest.raises(TransientError, match="a header whose name is not UTF-8"):
+                await lag(offsets, topic=topic, group=group)
     finally:
         await consumer.stop()

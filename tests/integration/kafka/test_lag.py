@@ -95,6 +95,28 @@ async def test_one_connection_measures_again_and_again(kafka: KafkaServer, group
         assert group in await offsets.groups()
 
 
+async def test_what_no_transaction_committed_is_no_lag(kafka: KafkaServer, group: str):
+    topic = await kafka.create_topic("documents")
+    await produce(kafka.bootstrap, topic, [60])
+    await commit(kafka.bootstrap, group, {TopicPartition(topic, 0): 1})
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap, transactional_id=topic) as producer:
+        for _ in range(2):
+            await producer.begin_transaction()
+            await producer.send_and_wait(topic, b"x", key=b"k")
+            (found,) = await measure(kafka.bootstrap, topic, group)
+            assert (found.events, found.seconds) == (0, 0)  # it may be given up yet
+            await producer.abort_transaction()
+            (found,) = await measure(kafka.bootstrap, topic, group)
+            assert (found.events, found.seconds) == (0, 0)
+        assert found.end > 1  # what was given up has offsets all the same, which nobody can commit
+
+        async with producer.transaction():
+            await producer.send_and_wait(topic, b"x", key=b"k", timestamp_ms=int((time.time() - 600) * 1000))
+    (found,) = await measure(kafka.bootstrap, topic, group)
+    assert found.events > 0
+    assert found.seconds == pytest.approx(600, abs=60)
+
+
 async def test_a_fresh_cluster_that_never_had_a_group_is_measured(restartable_kafka: StartKafka, group: str):
     broker = await restartable_kafka()
     topic = await KafkaServer(broker.bootstrap).create_topic("documents")

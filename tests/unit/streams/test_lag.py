@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 import pytest
 from prometheus_client import CollectorRegistry
 
-from freshet.schemas.errors import PermanentError, TransientError
+from freshet.schemas.errors import DeniedError, PermanentError, TransientError
 from freshet.schemas.topics import Topics
 from freshet.streams.lag import LagWatcher, Position, lag, lag_of_both, waiting
 from tests.support.waiting import wait_until
@@ -116,6 +116,17 @@ async def test_an_again_topic_that_nobody_has_made_yet_is_left_out():
     assert [each.topic for each in found] == ["documents"]
 
 
+async def test_an_again_topic_that_may_not_be_read_is_told():
+    class Closed(TwoTopics):
+        async def times(self, topic: str, offsets: Mapping[int, int]) -> dict[int, float]:
+            if topic == "documents.again" and offsets:
+                raise DeniedError("read the oldest events", "not allowed")
+            return await super().times(topic, offsets)
+
+    with pytest.raises(DeniedError):
+        await lag_of_both(Closed(Position(0, 0, 9, 9), Position(0, 0, 5, 3)), topics=Topics("documents"), group="g")
+
+
 class Weather:
     """Kafka that comes and goes."""
 
@@ -177,5 +188,26 @@ async def test_while_kafka_is_away_there_are_no_figures_and_then_there_are_again
 
     assert [record.getMessage() for record in caplog.records] == [
         "the consumer lag cannot be measured: read committed offsets: no broker answers",
+        "the consumer lag can be measured again",
+    ]
+
+
+async def test_what_nobody_foresaw_ends_no_gauges_for_good(caplog: pytest.LogCaptureFixture):
+    registry = CollectorRegistry()
+    labels = {"topic": "documents", "partition": "0", "group": "g"}
+
+    class Odd(Log):
+        failed = 0
+
+        async def positions(self, topic: str, group: str) -> list[Position]:
+            if self.failed < 3:
+                self.failed += 1
+                raise ValueError("odd")
+            return await super().positions(topic, group)
+
+    async with watching(Weather(Odd(Position(0, 0, 7, 0))), registry):
+        await wait_until(lambda: registry.get_sample_value("freshet_consumer_lag_events", labels) == 7)
+    assert [record.getMessage() for record in caplog.records] == [
+        "the consumer lag cannot be measured: odd",
         "the consumer lag can be measured again",
     ]

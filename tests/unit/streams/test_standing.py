@@ -79,3 +79,22 @@ async def test_it_is_looked_at_again_and_again():
     with pytest.raises(asyncio.CancelledError):
         await keep_watching(standing, lambda: replace(BEHIND, now=sum(seen)), every=5, sleep=sleep)
     assert standing.reason
+
+
+async def test_a_look_that_fails_as_nobody_foresaw_ends_no_watching(caplog: pytest.LogCaptureFixture):
+    standing, seen = Standing(patience=PATIENCE), []
+
+    async def sleep(seconds: float) -> None:
+        seen.append(seconds)
+        if len(seen) == 20:
+            raise asyncio.CancelledError
+
+    def look() -> Sight:
+        if len(seen) < 3:
+            raise ValueError("odd")
+        return replace(BEHIND, now=sum(seen))
+
+    with pytest.raises(asyncio.CancelledError):
+        await keep_watching(standing, look, every=5, sleep=sleep)
+    assert standing.reason
+    assert [record.getMessage()[:6] for record in caplog.records] == ["cannot", "the wo"]  # once of the three

@@ -41,6 +41,14 @@ def test_what_is_raised_names_the_operation_and_keeps_the_cause():
     assert raised.value.__cause__ is cause
 
 
+def test_a_record_that_cannot_be_decoded_is_told_and_may_be_gone_later():
+    with (
+        pytest.raises(TransientError, match=r"read documents: .*a header whose name is not UTF-8"),
+        kafka_errors("read documents"),
+    ):
+        b"gr\xf6\xdfe".decode()
+
+
 def test_a_missing_topic_comes_with_the_command_that_creates_it():
     error = outside_error("write to Kafka", kafka.UnknownTopicOrPartitionError())
 
