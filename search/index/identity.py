@@ -113,6 +113,19 @@ def check_end(identity: Identity, live: VersionInfo, partition: int, *, committe
         )
 
 
+def check_begin(identity: Identity, topic: str, partition: int, *, begin: int, committed: int | None) -> None:
+    """Raise MisfitError where a version that is yet to be made would not get what is left of a partition from `begin`.
+
+    Its group goes on at the offset `committed`, wherever the version that it kept true until then has gone.
+    """
+    if committed is not None and committed > begin:
+        raise MisfitError(
+            f"the index {identity.index!r} is gone, but its consumer group has read {topic}/{partition} up to offset "
+            f"{committed}, so a new one would lack what is before; {_another(identity)}, or stop its workers and let "
+            f"them read from the beginning with: kafka-consumer-groups.sh --delete --group {identity.group}"
+        )
+
+
 def _another(identity: Identity, *, topic: str | None = None) -> str:
     settings = f"FRESHET_INDEX={identity.index}-2" + (f" FRESHET_TOPICS__DOCUMENTS={topic}" if topic else "")
     return f"build a new index beside it with: {settings} freshet worker (and serve it with: {settings} freshet search)"

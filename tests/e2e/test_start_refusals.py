@@ -196,6 +196,35 @@ async def test_more_was_indexed_than_the_topic_has(place):
     assert f"{place.road.topic}/0 up to offset {INDEXED + 1}, but that ends at {INDEXED}" in said
 
 
+async def test_an_index_that_is_gone_is_not_made_anew_without_what_was_in_it(place):
+    await lose_index(place)
+    said = await place.refusal()
+    assert f"its consumer group has read {place.road.topic}/0 up to offset {INDEXED}" in said
+    assert f"FRESHET_INDEX={place.index}-2 freshet worker" in said
+    assert said.endswith(f"kafka-consumer-groups.sh --delete --group {place.identity.group}")
+
+
+async def test_nor_without_what_was_put_back(place):
+    again = TopicPartition(f"{place.road.topic}.again", 1)
+    await lose_index(place)
+    async with AIOKafkaProducer(bootstrap_servers=place.road.bootstrap) as producer:
+        await producer.send_and_wait(again.topic, b"x", key=b"k", partition=again.partition)
+    await commit(place.road.bootstrap, place.identity.group, {TopicPartition(place.road.topic, 0): 0, again: 1})
+    assert f"has read {again.topic}/1 up to offset 1" in await place.refusal()
+
+
+async def test_two_workers_make_an_index_of_another_name_together(place, started):
+    await lose_index(place)
+    another = f"{place.index}-2"
+    await asyncio.gather(*(started(place.road.worker(FRESHET_INDEX=another)) for _ in range(2)))
+    assert [name.partition("__")[0] for name in (await place.qdrant())[0]] == [another]
+
+
+async def lose_index(place):
+    async with qdrant(place.road) as client:
+        await client.delete_collection(place.identity.version)
+
+
 async def test_compaction_that_is_too_eager(place):
     configs = {**place.specs[0].configs, "min.compaction.lag.ms": "1000"}
     async with admin(place.road.bootstrap) as client:

@@ -5,7 +5,7 @@ from freshet.schemas.topics import Source
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Model
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.identity import Identity, check_end, check_fingerprint, check_source, is_group_of
+from freshet.search.index.identity import Identity, check_begin, check_end, check_fingerprint, check_source, is_group_of
 from freshet.search.passages import Recipe
 
 IDENTITY = Identity("docs.v2", Model("openvino", "m", 8, 128), Recipe(window=128))
@@ -62,6 +62,19 @@ def test_a_version_may_be_as_far_as_its_topic(committed, end):
 def test_a_version_that_is_further_than_its_topic_is_refused_with_what_to_do():
     with pytest.raises(MisfitError, match=r"holds documents/2 up to offset 6, but that ends at 5.* freshet worker"):
         check_end(IDENTITY, FOLLOWED, 2, committed=6, end=5)
+
+
+@pytest.mark.parametrize(("begin", "committed"), [(0, None), (3, None), (0, 0), (3, 3), (3, 1)])
+def test_a_version_is_made_where_its_group_reads_all_that_there_is(begin, committed):
+    check_begin(IDENTITY, "documents", 2, begin=begin, committed=committed)
+
+
+def test_a_version_that_is_gone_is_not_made_empty_where_its_group_was():
+    with pytest.raises(MisfitError, match=r"read documents\.again/2 up to offset 4, so a new one would lack") as error:
+        check_begin(IDENTITY, "documents.again", 2, begin=3, committed=4)
+    told = str(error.value)
+    assert f"{NEW_INDEX}freshet worker" in told
+    assert told.endswith(f"kafka-consumer-groups.sh --delete --group {IDENTITY.group}")
 
 
 def test_an_index_without_words_is_refused_with_the_command_that_builds_another():
