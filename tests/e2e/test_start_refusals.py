@@ -166,7 +166,7 @@ async def test_a_topic_that_is_gone_is_not_made_anew_in_silence(place):
     await delete_topic(place)
     said = await place.refusal()
     assert f"follows the topic {place.road.topic}, which is gone" in said
-    assert "freshet topics create" in said
+    assert f"FRESHET_TOPICS__DOCUMENTS={place.road.topic}-2 freshet topics create" in said
 
 
 async def test_a_topic_of_the_same_name_is_not_taken_for_the_one_that_was_followed(place):
@@ -174,7 +174,7 @@ async def test_a_topic_of_the_same_name_is_not_taken_for_the_one_that_was_follow
     await create_topic_again(place)
     said = await place.refusal()
     assert "was deleted and created again" in said
-    assert f"FRESHET_INDEX={place.index}-2 freshet worker" in said
+    assert f"FRESHET_INDEX={place.index}-2 FRESHET_TOPICS__DOCUMENTS={place.road.topic}-2 freshet worker" in said
 
 
 async def test_more_partitions(place):
