@@ -5,12 +5,10 @@ One that does not fit what is there ends with a MisfitError and leaves every top
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final
 
-from freshet.schemas.errors import OutsideError, TransientError
+from freshet.schemas.errors import TransientError
 from freshet.schemas.topics import Source, Topics, TopicSpec
 from freshet.search.index.base import IndexVersions, VersionInfo
 from freshet.search.index.identity import TOPIC_ID, Identity, check_begin, check_end, check_fingerprint, check_source
@@ -20,8 +18,6 @@ from freshet.streams.kafka.source import find_source
 from freshet.streams.kafka.topics import check_topics, describe_topics
 from freshet.streams.lag import Position
 from freshet.streams.retry import Retry, always
-
-LOOK_SECONDS: Final = 5.0  # between two looks of a worker that runs
 
 Find = Callable[[], Awaitable[Source | None]]
 
@@ -93,21 +89,3 @@ async def there(find: Find) -> Source:
     if source is None:
         raise TransientError("look at the topic", "it is not there yet")
     return source
-
-
-async def keep_looking(
-    find: Find,
-    check: Callable[[Source], None],
-    *,
-    every: float = LOOK_SECONDS,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> None:
-    """Check the topic every so many seconds while it is there to be looked at; ends with what `check` raises."""
-    while True:
-        await sleep(every)
-        try:
-            source = await find()
-        except OutsideError:  # whoever consumes notices, too
-            continue
-        if source is not None:
-            check(source)

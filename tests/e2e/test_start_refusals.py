@@ -118,11 +118,27 @@ def tiny_model(tmp_path_factory):
 
 
 @pytest.fixture
-async def place(make_road, tiny_model):
-    road = make_road(FRESHET_EMBEDDING__MODEL=str(tiny_model), FRESHET_TOPICS__PARTITIONS=str(PARTITIONS))
+def place_of(make_road, tiny_model):
+    """`await place_of(bootstrap)` makes one over that broker, or over the one that tests share."""
+
+    async def make(bootstrap=None):
+        where = {"FRESHET_KAFKA__BOOTSTRAP_SERVERS": bootstrap} if bootstrap else {}
+        road = make_road(FRESHET_EMBEDDING__MODEL=str(tiny_model), FRESHET_TOPICS__PARTITIONS=str(PARTITIONS), **where)
+        road.bootstrap = bootstrap or road.bootstrap
+        return await prepared(road, tiny_model)
+
+    return make
+
+
+@pytest.fixture
+async def place(place_of):
+    return await place_of()
+
+
+async def prepared(road, model):
     given = load_settings(
         index=road.environment["FRESHET_INDEX"],
-        embedding={"model": str(tiny_model)},
+        embedding={"model": str(model)},
         topics={"documents": road.topic, "partitions": PARTITIONS},
     )
     found = Place(road, identity(given, load_model(given).model), given.topic_specs)
@@ -247,6 +263,23 @@ async def test_a_worker_whose_topic_is_created_again_while_it_runs_ends(place, s
     await delete_topic(place)
     await create_topic_again(place)
     assert "was deleted and created again" in await place.last_words(worker)
+
+
+async def test_a_worker_whose_topic_lost_its_end_while_it_runs_ends(place_of, restartable_kafka, started):
+    broker = await restartable_kafka()
+    place = await place_of(broker.bootstrap)
+    worker = await started(place.road.worker())
+    await broker.process.kill()
+    lose_log(broker, f"{place.road.topic}-0")
+    await broker.start()
+    assert f"{place.road.topic}/0 up to offset {INDEXED}, but that ends at 0" in await place.last_words(worker)
+
+
+def lose_log(broker, partition):
+    """As where a broker without the newest records becomes the leader: the topic stays the same and is shorter."""
+    folder = broker._folder / "data" / partition
+    for file in [*folder.glob("*.log"), *folder.glob("*index"), *folder.glob("leader-epoch-checkpoint")]:
+        file.unlink()
 
 
 async def test_of_two_workers_with_one_name_the_older_ends(place, started):
