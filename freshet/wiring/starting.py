@@ -5,23 +5,19 @@ One that does not fit what is there ends with a MisfitError and leaves every top
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import Final
 
-from freshet.schemas.errors import OutsideError, TransientError
-from freshet.schemas.topics import Source, TopicSpec
+from freshet.schemas.errors import TransientError
+from freshet.schemas.topics import Source, Topics, TopicSpec
 from freshet.search.index.base import IndexVersions, VersionInfo
-from freshet.search.index.identity import TOPIC_ID, Identity, check_end, check_fingerprint, check_source
+from freshet.search.index.identity import TOPIC_ID, Identity, check_begin, check_end, check_fingerprint, check_source
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.source import find_source
 from freshet.streams.kafka.topics import check_topics, describe_topics
 from freshet.streams.lag import Position
 from freshet.streams.retry import Retry, always
-
-LOOK_SECONDS: Final = 5.0  # between two looks of a worker that runs
 
 Find = Callable[[], Awaitable[Source | None]]
 
@@ -39,15 +35,20 @@ async def check_start(
 
     A missing topic is wrong unless `create`; the documents topic also once a version follows it.
     """
-    topic = specs[0].name
+    topics = Topics(specs[0].name)
     describe = partial(describe_topics, connection, [spec.name for spec in specs])
     found = await retry("reach Kafka and its topics", describe, always)
+    read = partial(_positions, connection, [name for name in (topics.documents, topics.again) if name in found])
+    # Before the index: whoever makes a version commits only after that, so commits seen here are of one to be found.
+    positions = await retry("read committed offsets", partial(read, wanted.group), always)
     live = await retry("look at the index", partial(_known, versions, wanted), always)
-    if live is not None:
-        source = await retry("look at the topic", partial(find_source, connection, topic), always)
-        check_fit(wanted, live, topic, source)
-        stand = partial(_positions, connection, topic, wanted.group)
-        for each in await retry("read committed offsets", stand, always):
+    if live is None:
+        for topic, each in ((topic, each) for topic, known in positions.items() for each in known):
+            check_begin(wanted, topic, each.partition, begin=each.begin, committed=each.committed)
+    else:
+        source = await retry("look at the topic", partial(find_source, connection, topics.documents), always)
+        check_fit(wanted, live, topics.documents, source)
+        for each in positions.get(topics.documents, ()):
             check_end(wanted, live, each.partition, committed=each.committed, end=each.end)
     check_topics(specs, found, create=create)
 
@@ -77,9 +78,9 @@ async def _known(versions: IndexVersions, wanted: Identity) -> VersionInfo | Non
     return await versions.describe(await versions.live() or wanted.version)
 
 
-async def _positions(connection: KafkaConnection, topic: str, group: str) -> list[Position]:
+async def _positions(connection: KafkaConnection, topics: Sequence[str], group: str) -> dict[str, list[Position]]:
     async with KafkaOffsets(connection) as offsets:
-        return await offsets.positions(topic, group)
+        return {topic: await offsets.positions(topic, group) for topic in topics}
 
 
 async def there(find: Find) -> Source:
@@ -88,21 +89,3 @@ async def there(find: Find) -> Source:
     if source is None:
         raise TransientError("look at the topic", "it is not there yet")
     return source
-
-
-async def keep_looking(
-    find: Find,
-    check: Callable[[Source], None],
-    *,
-    every: float = LOOK_SECONDS,
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> None:
-    """Check the topic every so many seconds while it is there to be looked at; ends with what `check` raises."""
-    while True:
-        await sleep(every)
-        try:
-            source = await find()
-        except OutsideError:  # whoever consumes notices, too
-            continue
-        if source is not None:
-            check(source)

@@ -22,7 +22,7 @@ from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.health import Check
 from freshet.search.http.serving import serve
-from freshet.search.index.identity import Identity, check_source
+from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.statistics import QdrantStatistics
 from freshet.search.index.qdrant.tombstones import QdrantTombstones
 from freshet.search.index.qdrant.versions import QdrantVersions
@@ -50,7 +50,7 @@ from freshet.streams.retry import Retry, Weather, always
 from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
-from freshet.wiring.living import Replaced, see, watch_standing
+from freshet.wiring.living import Following, Replaced, keep_looking, see, watch_standing
 from freshet.wiring.parts import (
     identity,
     kafka_connection,
@@ -61,7 +61,7 @@ from freshet.wiring.parts import (
     warn_of_exposure,
 )
 from freshet.wiring.purging import purging
-from freshet.wiring.starting import check_start, keep_looking, prepare_index, there
+from freshet.wiring.starting import check_start, prepare_index, there
 
 logger = logging.getLogger(__name__)
 
@@ -183,7 +183,7 @@ async def worker_process(
             pipeline=partial(_working, weather),
         )
         logger.info("indexing %s into %s", topics.documents, version.version)
-        looking = partial(keep_looking, find, partial(check_source, version, followed, topics.documents))
+        looking = partial(keep_looking, find, Following(version, followed, watcher.status).check)
         yield WorkerProcess(app, worker, documents, probe_port, [looking, replaced.ended])
 
 

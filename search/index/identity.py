@@ -89,28 +89,50 @@ def check_source(identity: Identity, live: VersionInfo, topic: str, found: Sourc
         back = f"set FRESHET_TOPICS__DOCUMENTS={followed} again"
         raise MisfitError(f"{follows}, but the settings name {topic}; {back}, or {_another(identity)}")
     if found is None:
-        filled = "create it with: freshet topics create; have everything published to it"
-        raise MisfitError(f"{follows}, which is gone; {filled}, and {_another(identity)}")
+        raise MisfitError(f"{follows}, which is gone; {_afresh(identity, topic)}")
     if known is not None and found.id is not None and known != found.id:
         raise MisfitError(
-            f"{follows}, which was deleted and created again since, so new events would be taken for older ones; have "
-            f"everything published to it, and {_another(identity)}"
+            f"{follows}, which was deleted and created again since, so new events would be taken for older ones; "
+            f"{_afresh(identity, topic)}"
         )
     if partitions != found.partitions:
         raise MisfitError(
             f"{follows} with {partitions} partitions, but it has {found.partitions}, so documents lie in two of them "
-            f"now; have everything published to a new topic, and {_another(identity, topic=f'{topic}-2')}"
+            f"now; {_afresh(identity, topic)}"
         )
 
 
 def check_end(identity: Identity, live: VersionInfo, partition: int, *, committed: int | None, end: int) -> None:
     """Raise MisfitError where more of a partition was indexed than it holds: what comes next would pass for older."""
     if committed is not None and committed > end:
-        at = f"{live.metadata.get('topic')}/{partition}"
+        topic = live.metadata["topic"]
         raise MisfitError(
-            f"the index version {live.name} holds {at} up to offset {committed}, but that ends at {end}: events were "
-            f"lost, or the topic was created again; have everything published to it, and {_another(identity)}"
+            f"the index version {live.name} holds {topic}/{partition} up to offset {committed}, but that ends at "
+            f"{end}: events were lost, or the topic was created again; {_afresh(identity, topic)}"
         )
+
+
+def check_begin(identity: Identity, topic: str, partition: int, *, begin: int, committed: int | None) -> None:
+    """Raise MisfitError where a version that is yet to be made would not get what is left of a partition from `begin`.
+
+    Its group goes on at the offset `committed`, wherever the version that it kept true until then has gone.
+    """
+    if committed is not None and committed > begin:
+        raise MisfitError(
+            f"the index {identity.index!r} is gone, but its consumer group has read {topic}/{partition} up to offset "
+            f"{committed}, so a new one would lack what is before; {_another(identity)}, or stop its workers and let "
+            f"them read from the beginning with: kafka-consumer-groups.sh --delete --group {identity.group}"
+        )
+
+
+def _afresh(identity: Identity, topic: str) -> str:
+    """What to do where the topic's offsets are not to be trusted any more.
+
+    Under its own name it would not do: what its sister topics hold comes from the old one, and ranks by where it lay.
+    """
+    another = f"{topic}-2"
+    create = f"create another topic with: FRESHET_TOPICS__DOCUMENTS={another} freshet topics create"
+    return f"{create}; have everything published to it, and {_another(identity, topic=another)}"
 
 
 def _another(identity: Identity, *, topic: str | None = None) -> str:

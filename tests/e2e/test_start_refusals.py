@@ -118,11 +118,27 @@ def tiny_model(tmp_path_factory):
 
 
 @pytest.fixture
-async def place(make_road, tiny_model):
-    road = make_road(FRESHET_EMBEDDING__MODEL=str(tiny_model), FRESHET_TOPICS__PARTITIONS=str(PARTITIONS))
+def place_of(make_road, tiny_model):
+    """`await place_of(bootstrap)` makes one over that broker, or over the one that tests share."""
+
+    async def make(bootstrap=None):
+        where = {"FRESHET_KAFKA__BOOTSTRAP_SERVERS": bootstrap} if bootstrap else {}
+        road = make_road(FRESHET_EMBEDDING__MODEL=str(tiny_model), FRESHET_TOPICS__PARTITIONS=str(PARTITIONS), **where)
+        road.bootstrap = bootstrap or road.bootstrap
+        return await prepared(road, tiny_model)
+
+    return make
+
+
+@pytest.fixture
+async def place(place_of):
+    return await place_of()
+
+
+async def prepared(road, model):
     given = load_settings(
         index=road.environment["FRESHET_INDEX"],
-        embedding={"model": str(tiny_model)},
+        embedding={"model": str(model)},
         topics={"documents": road.topic, "partitions": PARTITIONS},
     )
     found = Place(road, identity(given, load_model(given).model), given.topic_specs)
@@ -166,7 +182,7 @@ async def test_a_topic_that_is_gone_is_not_made_anew_in_silence(place):
     await delete_topic(place)
     said = await place.refusal()
     assert f"follows the topic {place.road.topic}, which is gone" in said
-    assert "freshet topics create" in said
+    assert f"FRESHET_TOPICS__DOCUMENTS={place.road.topic}-2 freshet topics create" in said
 
 
 async def test_a_topic_of_the_same_name_is_not_taken_for_the_one_that_was_followed(place):
@@ -174,7 +190,7 @@ async def test_a_topic_of_the_same_name_is_not_taken_for_the_one_that_was_follow
     await create_topic_again(place)
     said = await place.refusal()
     assert "was deleted and created again" in said
-    assert f"FRESHET_INDEX={place.index}-2 freshet worker" in said
+    assert f"FRESHET_INDEX={place.index}-2 FRESHET_TOPICS__DOCUMENTS={place.road.topic}-2 freshet worker" in said
 
 
 async def test_more_partitions(place):
@@ -194,6 +210,35 @@ async def test_more_was_indexed_than_the_topic_has(place):
     await commit(place.road.bootstrap, place.identity.group, {TopicPartition(place.road.topic, 0): INDEXED + 1})
     said = await place.refusal()
     assert f"{place.road.topic}/0 up to offset {INDEXED + 1}, but that ends at {INDEXED}" in said
+
+
+async def test_an_index_that_is_gone_is_not_made_anew_without_what_was_in_it(place):
+    await lose_index(place)
+    said = await place.refusal()
+    assert f"its consumer group has read {place.road.topic}/0 up to offset {INDEXED}" in said
+    assert f"FRESHET_INDEX={place.index}-2 freshet worker" in said
+    assert said.endswith(f"kafka-consumer-groups.sh --delete --group {place.identity.group}")
+
+
+async def test_nor_without_what_was_put_back(place):
+    again = TopicPartition(f"{place.road.topic}.again", 1)
+    await lose_index(place)
+    async with AIOKafkaProducer(bootstrap_servers=place.road.bootstrap) as producer:
+        await producer.send_and_wait(again.topic, b"x", key=b"k", partition=again.partition)
+    await commit(place.road.bootstrap, place.identity.group, {TopicPartition(place.road.topic, 0): 0, again: 1})
+    assert f"has read {again.topic}/1 up to offset 1" in await place.refusal()
+
+
+async def test_two_workers_make_an_index_of_another_name_together(place, started):
+    await lose_index(place)
+    another = f"{place.index}-2"
+    await asyncio.gather(*(started(place.road.worker(FRESHET_INDEX=another)) for _ in range(2)))
+    assert [name.partition("__")[0] for name in (await place.qdrant())[0]] == [another]
+
+
+async def lose_index(place):
+    async with qdrant(place.road) as client:
+        await client.delete_collection(place.identity.version)
 
 
 async def test_compaction_that_is_too_eager(place):
@@ -218,6 +263,23 @@ async def test_a_worker_whose_topic_is_created_again_while_it_runs_ends(place, s
     await delete_topic(place)
     await create_topic_again(place)
     assert "was deleted and created again" in await place.last_words(worker)
+
+
+async def test_a_worker_whose_topic_lost_its_end_while_it_runs_ends(place_of, restartable_kafka, started):
+    broker = await restartable_kafka()
+    place = await place_of(broker.bootstrap)
+    worker = await started(place.road.worker())
+    await broker.process.kill()
+    lose_log(broker, f"{place.road.topic}-0")
+    await broker.start()
+    assert f"{place.road.topic}/0 up to offset {INDEXED}, but that ends at 0" in await place.last_words(worker)
+
+
+def lose_log(broker, partition):
+    """As where a broker without the newest records becomes the leader: the topic stays the same and is shorter."""
+    folder = broker._folder / "data" / partition
+    for file in [*folder.glob("*.log"), *folder.glob("*index"), *folder.glob("leader-epoch-checkpoint")]:
+        file.unlink()
 
 
 async def test_of_two_workers_with_one_name_the_older_ends(place, started):

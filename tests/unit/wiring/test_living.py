@@ -1,5 +1,6 @@
-"""What is seen of a worker, and what is not held against it."""
+"""What is seen of a worker and its topic, and what is not held against it."""
 
+import asyncio
 from types import SimpleNamespace
 
 import pytest
@@ -7,11 +8,16 @@ from prometheus_client import CollectorRegistry
 
 from freshet.schemas.errors import MisfitError, TransientError
 from freshet.schemas.status import PartitionStatus
+from freshet.schemas.topics import Source
 from freshet.search.embedding.base import Model
 from freshet.search.embedding.metrics import EmbeddingMetrics
+from freshet.search.index.identity import Identity
+from freshet.search.passages import Recipe
 from freshet.streams.metrics import WorkerMetrics
 from freshet.streams.retry import Weather
-from freshet.wiring.living import Replaced, see
+from freshet.wiring.living import Following, Replaced, keep_looking, see
+
+FIRST, SECOND = Source("documents", 4, "the-first"), Source("documents", 4, "the-second")
 
 
 class World:
@@ -74,3 +80,72 @@ async def test_whoever_waits_hears_of_the_worker_that_took_the_name():
     replaced.heard(MisfitError("another worker has joined"))
     with pytest.raises(MisfitError, match="another worker"):
         await replaced.ended()
+
+
+async def no_time(_seconds):
+    await asyncio.sleep(0)
+
+
+def finding(*answers):
+    """Finds these one after the other; errors are raised."""
+    left = list(answers)
+
+    async def find():
+        answer = left.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    return find
+
+
+async def test_a_topic_that_was_created_again_is_noticed_however_often_kafka_was_away_before():
+    checked = []
+
+    def check(source):
+        checked.append(source)
+        if source != FIRST:
+            raise MisfitError("created again")
+
+    find = finding(FIRST, TransientError("look at the topic", "no broker answers"), None, FIRST, SECOND)
+    with pytest.raises(MisfitError, match="created again"):
+        await keep_looking(find, check, sleep=no_time)
+    assert checked == [FIRST, FIRST, SECOND]
+
+
+class Followed:
+    """What a worker looks at every few seconds: its topic, and how far it was read."""
+
+    def __init__(self):
+        identity = Identity("docs", Model("openvino", "m", 8, 128), Recipe(window=128))
+        followed = identity.info(topic="documents", partitions=4, topic_id="the-first")
+        self.lags: list[PartitionStatus] | None = []
+        self.following = Following(identity, followed, lambda: self.lags)
+
+    def look(self, *lags, source=FIRST):
+        """Each of these is a topic, a partition, what is committed, and the end."""
+        names = ("topic", "partition", "committed", "end")
+        self.lags = [PartitionStatus(**dict(zip(names, each, strict=True)), events=0, seconds=0.0) for each in lags]
+        self.following.check(source)
+
+
+def test_a_topic_that_has_all_that_was_read_is_followed():
+    world = Followed()
+    world.look(("documents", 0, None, 0), ("documents", 1, 4, 4), ("documents.again", 1, 9, 9))
+    world.look(("documents", 0, 1, 1), ("documents", 1, 4, 5), ("documents.again", 1, None, 0))  # made anew: no harm
+    world.lags = None
+    world.following.check(FIRST)  # while Kafka does not tell
+
+
+def test_another_topic_of_the_same_name_is_not():
+    with pytest.raises(MisfitError, match="created again"):
+        Followed().look(source=SECOND)
+
+
+@pytest.mark.parametrize("committed", [5, 2, None], ids=["as it was", "the worker reads it anew", "forgotten"])
+def test_nor_is_a_log_that_lost_what_was_read(committed):
+    world = Followed()
+    world.look(("documents", 0, 5, 7), ("documents", 1, 9, 9))
+    world.look(("documents", 0, 5, 5), ("documents", 1, 9, 9))
+    with pytest.raises(MisfitError, match=r"documents/0 up to offset 5, but that ends at 3"):
+        world.look(("documents", 0, committed, 3), ("documents", 1, 9, 9))

@@ -5,7 +5,7 @@ from freshet.schemas.topics import Source
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Model
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.identity import Identity, check_end, check_fingerprint, check_source, is_group_of
+from freshet.search.index.identity import Identity, check_begin, check_end, check_fingerprint, check_source, is_group_of
 from freshet.search.passages import Recipe
 
 IDENTITY = Identity("docs.v2", Model("openvino", "m", 8, 128), Recipe(window=128))
@@ -20,6 +20,9 @@ def test_a_group_belongs_to_its_index_and_to_none_whose_name_only_begins_like_it
 
 FOLLOWED = IDENTITY.info(topic="documents", partitions=4, topic_id="the-first")
 NEW_INDEX = "FRESHET_INDEX=docs.v2-2 "
+# Under the name of the old topic the old `again` records and letters would count, at offsets of a log that is no more.
+NEW_TOPIC = "FRESHET_TOPICS__DOCUMENTS=documents-2 "
+AFRESH = [f"{NEW_TOPIC}freshet topics create", "everything published to it", f"{NEW_INDEX}{NEW_TOPIC}freshet worker"]
 
 
 def test_a_version_may_follow_the_topic_that_it_was_made_for():
@@ -36,14 +39,10 @@ def test_brokers_that_tell_no_ids_and_versions_without_one_are_not_held_against_
     ("topic", "found", "told"),
     [
         ("other", Source("other", 4, "the-first"), ["FRESHET_TOPICS__DOCUMENTS=documents again", NEW_INDEX]),
-        ("documents", None, ["which is gone", "freshet topics create", NEW_INDEX]),
-        ("documents", Source("documents", 4, "another"), ["deleted and created again", "everything", NEW_INDEX]),
-        ("documents", Source("documents", 8, "another"), ["deleted and created again", "everything", NEW_INDEX]),
-        (
-            "documents",
-            Source("documents", 8, "the-first"),
-            ["with 4 partitions, but it has 8", f"{NEW_INDEX}FRESHET_TOPICS__DOCUMENTS=documents-2 freshet worker"],
-        ),
+        ("documents", None, ["which is gone", *AFRESH]),
+        ("documents", Source("documents", 4, "another"), ["deleted and created again", *AFRESH]),
+        ("documents", Source("documents", 8, "another"), ["deleted and created again", *AFRESH]),
+        ("documents", Source("documents", 8, "the-first"), ["with 4 partitions, but it has 8", *AFRESH]),
     ],
     ids=["another", "gone", "made anew", "made anew with more partitions", "grown"],
 )
@@ -60,8 +59,22 @@ def test_a_version_may_be_as_far_as_its_topic(committed, end):
 
 
 def test_a_version_that_is_further_than_its_topic_is_refused_with_what_to_do():
-    with pytest.raises(MisfitError, match=r"holds documents/2 up to offset 6, but that ends at 5.* freshet worker"):
+    with pytest.raises(MisfitError, match=r"holds documents/2 up to offset 6, but that ends at 5") as error:
         check_end(IDENTITY, FOLLOWED, 2, committed=6, end=5)
+    assert all(each in str(error.value) for each in AFRESH)
+
+
+@pytest.mark.parametrize(("begin", "committed"), [(0, None), (3, None), (0, 0), (3, 3), (3, 1)])
+def test_a_version_is_made_where_its_group_reads_all_that_there_is(begin, committed):
+    check_begin(IDENTITY, "documents", 2, begin=begin, committed=committed)
+
+
+def test_a_version_that_is_gone_is_not_made_empty_where_its_group_was():
+    with pytest.raises(MisfitError, match=r"read documents\.again/2 up to offset 4, so a new one would lack") as error:
+        check_begin(IDENTITY, "documents.again", 2, begin=3, committed=4)
+    told = str(error.value)
+    assert f"{NEW_INDEX}freshet worker" in told
+    assert told.endswith(f"kafka-consumer-groups.sh --delete --group {IDENTITY.group}")
 
 
 def test_an_index_without_words_is_refused_with_the_command_that_builds_another():
