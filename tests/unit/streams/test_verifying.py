@@ -418,6 +418,16 @@ async def test_orphans_are_removed_by_the_run_that_has_documents_come_again(key:
     assert "orphan" not in world.points.passages
 
 
+async def test_what_an_extra_document_lists_of_others_is_gone_in_the_same_run() -> None:
+    """Nobody but a vandal writes a record below its passages."""
+    world = await followed(Order.LOG)
+    extra_document(world)
+    lose_tombstone(world)
+    world.points.passages["p"] = replace(world.points.passages["p"], rank=Rank(0, 3))
+    assert Kind.EXTRA in (await verify(world, heal=True)).kinds
+    assert "p" not in world.points.passages
+
+
 async def test_passages_stay_where_their_record_has_moved_before_it_could_be_forgotten() -> None:
     world = await followed(Order.LOG)
     extra_document(world)
