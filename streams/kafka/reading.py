@@ -72,7 +72,10 @@ class KafkaLog:
     async def _fetch(self, consumer: AIOKafkaConsumer, at: TopicPartition, end: int) -> list[Record]:
         """What lies next; empty where nothing does."""
         while await consumer.position(at) < end:
-            batches = await consumer.getmany(at, timeout_ms=POLL_MS, max_records=AT_ONCE)
+            try:
+                batches = await consumer.getmany(at, timeout_ms=POLL_MS, max_records=AT_ONCE)
+            except UnicodeDecodeError:  # of a header's name, perhaps of a record that only follows
+                batches = await consumer.getmany(at, timeout_ms=POLL_MS, max_records=1)
             if found := batches.get(at):
                 return [record_of(each) for each in found]
         return []

@@ -17,7 +17,7 @@ from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
 from freshet.streams.kafka.security import KafkaSecurity
 
-KNOCK_SECONDS: Final = 5.0
+KNOCK_SECONDS: Final = 1.0  # at all addresses at once: whoever waits has waited long already
 Reason = tuple[str, str]  # what is wrong, and what to look at
 CREDENTIALS: Final = "check FRESHET_KAFKA__USERNAME and FRESHET_KAFKA__PASSWORD"
 MECHANISM: Final = "check FRESHET_KAFKA__SASL_MECHANISM"
@@ -50,17 +50,25 @@ async def connecting(connection: KafkaConnection) -> AsyncIterator[None]:
 
 async def _refusal(connection: KafkaConnection, operation: str) -> OutsideError | None:
     """Why the brokers refuse us and what to look at; None where they do not, or cannot be reached."""
-    for address in connection.addresses:
-        host, _, port = address.rpartition(":")
-        try:
-            async with asyncio.timeout(KNOCK_SECONDS):
-                await _knock(connection, host, int(port))
-        except (kafka.KafkaError, OSError, TimeoutError, EOFError) as error:
-            if reason := _reason(connection.security, error):
-                return DeniedError(operation, reason[0], hint=reason[1])
-            if connection.security.encrypted and isinstance(error, ConnectionResetError | ssl.SSLEOFError):
-                # Brokers hang up on TLS where they do not expect it; so does a proxy whose broker is away.
-                return TransientError(operation, f"{address} hangs up instead of speaking TLS", hint=PROTOCOL)
+    addresses = connection.addresses
+    errors = await asyncio.gather(*(_heard(connection, address) for address in addresses))
+    for address, error in zip(addresses, errors, strict=True):
+        if error and (reason := _reason(connection.security, error)):
+            return DeniedError(operation, reason[0], hint=reason[1])
+        if connection.security.encrypted and isinstance(error, ConnectionResetError | ssl.SSLEOFError):
+            # Brokers hang up on TLS where they do not expect it; so does a proxy whose broker is away.
+            return TransientError(operation, f"{address} hangs up instead of speaking TLS", hint=PROTOCOL)
+    return None
+
+
+async def _heard(connection: KafkaConnection, address: str) -> Exception | None:
+    """What goes wrong at an address, as aiokafka raises it."""
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(KNOCK_SECONDS):
+            await _knock(connection, host, int(port))
+    except (kafka.KafkaError, OSError, TimeoutError, EOFError) as error:
+        return error
     return None
 
 

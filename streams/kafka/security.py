@@ -141,9 +141,16 @@ def _of_tokens(url: str | None) -> Iterator[Mistake]:
     if not url:
         yield "token_url", f"is missing, and the mechanism is {OAUTH}"
         return
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # only now looked at
+    except ValueError:
+        yield "token_url", "must look like https://host/path"
+        return
     if parts.scheme not in ("http", "https") or not parts.hostname:
         yield "token_url", "must look like https://host/path"
+    elif "@" in parts.netloc:  # it would be shown with the URL
+        yield "token_url", "must hold no user and password; they belong in username and password"
     elif parts.scheme == "http" and not is_loopback(parts.hostname):
         yield "token_url", "must begin with https://, for a secret is sent there"
 

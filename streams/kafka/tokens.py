@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import ssl
 import time
 from collections.abc import Callable
@@ -82,7 +83,16 @@ def _told(url: str, status: int, answer: Any) -> tuple[str, float]:
     if status in (400, 401, 403):
         said = str(answer.get("error_description") or answer.get("error") or "")[:_TOLD]
         raise AuthenticationFailedError(f"{url} gives no token: {status} {said}".rstrip())
-    token, seconds = answer.get("access_token"), answer.get("expires_in", 0)
-    if status != 200 or not isinstance(token, str) or not token or not isinstance(seconds, int | float):
+    token, seconds = answer.get("access_token"), _seconds(answer.get("expires_in", 0))
+    if status != 200 or not isinstance(token, str) or not token or seconds is None:
         raise KafkaConnectionError(f"no token from {url}: it answers {status}")
-    return token, float(seconds)
+    return token, seconds
+
+
+def _seconds(told: Any) -> float | None:
+    """A number, which some servers put in quotes; None for what is none."""
+    try:
+        seconds = float(told)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) else None

@@ -15,15 +15,16 @@ from freshet.local.processes import LOOPBACK, free_port
 class TokenServer:
     """`async with TokenServer({"worker": "secret"}) as server:` answers at `server.url`; tokens have no signature.
 
-    `server.given` has the scopes that tokens were asked for.
+    `server.given` has the scopes that tokens were asked for; `expires_in` is told instead of `seconds`, where given.
     """
 
-    def __init__(self, clients: Mapping[str, str], *, seconds: int = 600) -> None:
+    def __init__(self, clients: Mapping[str, str], *, seconds: int = 600, expires_in: object = None) -> None:
         self.url = f"http://{LOOPBACK}:{(port := free_port())}/token"
         self.given: list[str] = []
         self._port = port
         self._clients = clients
         self._seconds = seconds
+        self._expires_in = seconds if expires_in is None else expires_in
 
     async def __aenter__(self) -> Self:
         app = web.Application()
@@ -44,7 +45,7 @@ class TokenServer:
             return web.json_response({"error": "invalid_client"}, status=401)
         self.given.append(str(form.get("scope", "")))
         return web.json_response(
-            {"access_token": _token(client, self._seconds), "token_type": "bearer", "expires_in": self._seconds}
+            {"access_token": _token(client, self._seconds), "token_type": "bearer", "expires_in": self._expires_in}
         )
 
 

@@ -4,7 +4,6 @@ import uuid
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from freshet.schemas.errors import TransientError
 from freshet.schemas.topics import Topics
@@ -12,6 +11,7 @@ from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.consumer import DocumentsConsumer
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.lag import lag
+from tests.integration.kafka.unreadable import send_unreadable
 from tests.support.servers import create_topics
 from tests.support.waiting import wait_until
 
@@ -43,25 +43,13 @@ async def test_what_producers_compress_is_read(kafka, compression):
         await consumer.stop()
 
 
-class Latin(str):
-    """A header's name as clients that check nothing send it: not UTF-8."""
-
-    __slots__ = ()
-
-    def encode(self, *_: object) -> bytes:
-        return str.encode(self, "latin-1")
-
-
 async def test_a_header_name_that_cannot_be_read_holds_back_only_what_lies_behind_it(kafka):
     topic = await kafka.create_topic("unreadable", partitions=2)
     await create_topics(kafka.bootstrap, {Topics(topic).again: 2})
     async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
-        batch = producer.create_batch()
-        batch._builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, -1, 1_000_000)
-        batch.append(key=b"k", value=b"x", timestamp=1, headers=[(Latin("größe"), b"")])
         for number in range(3):
             await producer.send_and_wait(topic, b"before %d" % number, b"k", partition=0)
-        await (await producer.send_batch(batch, topic, partition=0))
+        await send_unreadable(producer, topic)
         await producer.send_and_wait(topic, b"behind", b"k", partition=0)
         await producer.send_and_wait(topic, b"other", b"k", partition=1)
     group = f"group-{uuid.uuid4().hex}"

@@ -8,6 +8,7 @@ from freshet.schemas.errors import TransientError
 from freshet.schemas.positions import Place
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.reading import KafkaLog
+from tests.integration.kafka.unreadable import send_unreadable
 from tests.support.waiting import wait_until
 
 COMPACTED_AT_ONCE = {
@@ -52,6 +53,20 @@ async def test_what_compaction_removed_is_not_there(kafka):
     try:
         await wait_until(compacted, "the first record is compacted away", deadline=60)
         assert set(await log.read([Place(0, 0), Place(0, 1)])) == {Place(0, 1)}
+    finally:
+        await log.stop()
+
+
+async def test_one_is_read_though_the_next_one_cannot_be(kafka):
+    topic = await kafka.create_topic("log")
+    await write(kafka, topic, (b"a", b"1"))
+    async with AIOKafkaProducer(bootstrap_servers=kafka.bootstrap) as producer:
+        await send_unreadable(producer, topic)
+    log = KafkaLog(KafkaConnection(kafka.bootstrap), topic)
+    try:
+        assert set(await log.read([Place(0, 0)])) == {Place(0, 0)}
+        with pytest.raises(TransientError, match="not UTF-8"):
+            await log.read([Place(0, 1)])
     finally:
         await log.stop()
 

@@ -67,6 +67,8 @@ def test_settings_that_contradict_each_other_are_all_told_at_once(told, given, w
         ({"TOKEN_URL": "http://127.0.0.1:8000/token"}, set()),
         ({"TOKEN_URL": "http://login.example/token"}, {"TOKEN_URL"}),
         ({"TOKEN_URL": "login.example"}, {"TOKEN_URL"}),
+        ({"TOKEN_URL": "https://[bad"}, {"TOKEN_URL"}),
+        ({"TOKEN_URL": "https://login.example:bad/token"}, {"TOKEN_URL"}),
         ({"TOKEN_URL": "https://login.example", "SASL_MECHANISM": "PLAIN"}, {"TOKEN_URL"}),
     ],
 )
@@ -115,6 +117,13 @@ def test_no_secret_stands_in_what_is_shown_of_it():
     security = KafkaSecurity("SASL_PLAINTEXT", mechanism="PLAIN", username="me", password="s3cret")
     assert "s3cret" not in repr(security)
     assert "s3cret" not in repr(KafkaConnection("kafka:9092", security=security))
+
+
+def test_a_secret_within_a_url_is_refused_and_not_repeated(told):
+    login = {"SECURITY_PROTOCOL": "SASL_SSL", "SASL_MECHANISM": "OAUTHBEARER", "USERNAME": "me", "PASSWORD": "x"}
+    mistakes = told(**login, TOKEN_URL="https://me:s3cret@login.example/token")
+    assert set(mistakes) == {"TOKEN_URL"}
+    assert "s3cret" not in str(mistakes)
 
 
 @pytest.mark.parametrize(
