@@ -13,6 +13,8 @@ from freshet.schemas.topics import Source, Topics, TopicSpec
 from freshet.search.index.base import IndexVersions, VersionInfo
 from freshet.search.index.identity import TOPIC_ID, Identity, check_begin, check_end, check_fingerprint, check_source
 from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.demanding import demand_rights
+from freshet.streams.kafka.needs import Process, needs
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.source import find_source
 from freshet.streams.kafka.topics import check_topics, describe_topics
@@ -20,6 +22,11 @@ from freshet.streams.lag import Position
 from freshet.streams.retry import Retry, always
 
 Find = Callable[[], Awaitable[Source | None]]
+
+
+async def check_rights(connection: KafkaConnection, wanted: Identity, topics: Topics) -> None:
+    """Raise DeniedError where the user of the connection may not do what a worker does."""
+    await demand_rights(connection, needs(Process.WORKER, topics, wanted.index), [wanted.group, wanted.agents_group])
 
 
 async def check_start(

@@ -35,22 +35,18 @@ from freshet.streams.app import App, Documents, build_app
 from freshet.streams.indexer import Indexer
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.consumer import DocumentsConsumer
-from freshet.streams.kafka.demanding import demand_rights
 from freshet.streams.kafka.errors import kafka_errors
-from freshet.streams.kafka.needs import Process, needs
-from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.kafka.reading import KafkaLog
 from freshet.streams.kafka.source import find_source
 from freshet.streams.kafka.topics import prepare_topics
-from freshet.streams.lag import LagWatcher
 from freshet.streams.metrics import WorkerMetrics
 from freshet.streams.reinstating import Reinstater
 from freshet.streams.retry import Retry, Weather, always
 from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
-from freshet.wiring.living import Following, Replaced, keep_looking, see, watch_standing
+from freshet.wiring.living import Following, Replaced, keep_looking, see, watch_lag, watch_standing
 from freshet.wiring.parts import (
     identity,
     kafka_connection,
@@ -61,7 +57,7 @@ from freshet.wiring.parts import (
     warn_of_exposure,
 )
 from freshet.wiring.purging import purging
-from freshet.wiring.starting import check_start, prepare_index, there
+from freshet.wiring.starting import check_rights, check_start, prepare_index, there
 
 logger = logging.getLogger(__name__)
 
@@ -119,7 +115,7 @@ async def worker_process(
         version, topics = identity(settings, embedder.model), Topics(settings.topics.documents)
         connection = kafka_connection(settings, "worker")
         warn_of_exposure(connection)
-        allowed = partial(_demand_rights, settings, connection, version)
+        allowed = partial(check_rights, connection, version, topics)
         await at_start("ask Kafka for rights", allowed, always)
         client = qdrant_client(settings, stack)
         versions = QdrantVersions(client, index=settings.index, fields=settings.fields)
@@ -170,7 +166,7 @@ async def worker_process(
         start = partial(_start, new_app, worker, topics.dead_letters, metrics)
         app, documents = await at_start("start Faust", start, always)
         stack.push_async_callback(app.stop)
-        watcher = _watch_lag(connection, topics, version, registry, stack)
+        watcher = watch_lag(connection, topics, version, registry, stack)
         look = partial(see, worker, metrics, spent, watcher, weather)
         lives["work"] = watch_standing(look, settings.worker.standstill_seconds, stack).check
         board.version, board.lag = lambda: version.version, watcher.status
@@ -185,12 +181,6 @@ async def worker_process(
         logger.info("indexing %s into %s", topics.documents, version.version)
         looking = partial(keep_looking, find, Following(version, followed, watcher.status).check)
         yield WorkerProcess(app, worker, documents, probe_port, [looking, replaced.ended])
-
-
-async def _demand_rights(settings: Settings, connection: KafkaConnection, version: Identity) -> None:
-    """Raise DeniedError where the user of the settings may not do what a worker does."""
-    needed = needs(Process.WORKER, Topics(settings.topics.documents), settings.index)
-    await demand_rights(connection, needed, [version.group, version.agents_group])
 
 
 async def _kafka(settings: Settings, connection: KafkaConnection, retry: Retry, stack: AsyncExitStack) -> KafkaProducer:
@@ -228,15 +218,6 @@ async def _probes(settings: Settings, registry: CollectorRegistry, board: Board,
     app = create_probe_app(registry=registry, board=board)
     port = WORKER_PROBE_PORT if given is None else given
     return await stack.enter_async_context(serve(app, host=settings.probes.host, port=port))
-
-
-def _watch_lag(
-    connection: KafkaConnection, topics: Topics, version: Identity, registry: CollectorRegistry, stack: AsyncExitStack
-) -> LagWatcher:
-    watcher = LagWatcher(partial(KafkaOffsets, connection), topics=topics, group=version.group, registry=registry)
-    task = asyncio.create_task(watcher.run())
-    stack.callback(task.cancel)
-    return watcher
 
 
 async def _working(weather: Weather) -> None:
