@@ -155,6 +155,9 @@ class Worker(Group):
         description="how late an event may come; ends of documents are remembered for so long, and then for as long as "
         "dead letters are kept",
     )
+    verify_hours: float | None = Field(
+        None, gt=0, le=8_760, description="hold the whole index against the log so often, in the background"
+    )
     nice: int = Field(0, ge=0, le=19, description="how far it steps back for other processes: the system's `nice`")
     shutdown_seconds: float = Field(5, gt=0, le=600, description="time for the batch in flight when told to stop")
     retry_seconds: float = Field(30, gt=0, le=600, description="longest wait between two tries of a failing call")

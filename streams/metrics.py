@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from freshet.schemas.decoding import Reason
 from freshet.schemas.status import StageStatus, WorkerStatus
 from freshet.search.recent import Rate, Spread, counted
+from freshet.streams.comparing import Kind
 from freshet.streams.plan import Outcome
 
 _FRESHNESS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 86400)
@@ -38,6 +39,12 @@ class WorkerMetrics:
         self._purged = Counter(
             "freshet_tombstones_purged", "Ends of documents that were forgotten, being old enough", registry=registry
         )
+        self._drift = Gauge(
+            "freshet_index_drift_documents",
+            "Documents that differed from the log when it was verified last, by how",
+            ["kind"],
+            registry=registry,
+        )
         self._batch = Histogram("freshet_batch_events", "Events fetched together", buckets=_EVENTS, registry=registry)
         self._freshness = Histogram(
             "freshet_freshness_seconds",
@@ -60,6 +67,11 @@ class WorkerMetrics:
 
     def purged(self, tombstones: int) -> None:
         self._purged.inc(tombstones)
+
+    def drifted(self, kinds: Mapping[Kind, int]) -> None:
+        """What a verification found."""
+        for kind in Kind:
+            self._drift.labels(kind).set(kinds.get(kind, 0))
 
     def dead_letter(self, reason: str) -> None:
         """Count a record seen in the dead-letter topic; a reason that this version does not know counts as refused."""

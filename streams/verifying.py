@@ -100,8 +100,9 @@ class Healer(Protocol):
 class Verifier:
     """One verification. `tombstones_since` is the time since which ended documents must still be recorded as such.
 
-    `quiet` names the partitions where nothing that came again is on its way when it is asked.
-    Of vectors that are not known, `sample` are made anew (all of them with None); `healer` is told what differs.
+    `quiet` names the partitions where nothing that came again is on its way when it is asked. Of vectors that are not
+    known, `sample` are made anew (all of them with None); `healer` is told what differs. It waits `pause` seconds
+    between pages of documents.
     """
 
     def __init__(
@@ -116,6 +117,7 @@ class Verifier:
         sample: int | None,
         quiet: Quiet,
         healer: Healer | None = None,
+        pause: float = 0.0,
         advance: Advance = lambda _: None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         dice: random.Random | None = None,
@@ -129,6 +131,7 @@ class Verifier:
         self._sample = sample
         self._quiet = quiet
         self._healer = healer
+        self._pause = pause
         self._advance = advance
         self._sleep = sleep
         self._dice = dice or random.Random()
@@ -152,6 +155,7 @@ class Verifier:
         for page in self._log.pages():
             await self._documents(page)
             self._advance(len(page))
+            await self._sleep(self._pause)
         await self._embed_unsure()
         return self._found
 

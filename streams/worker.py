@@ -67,6 +67,7 @@ class Worker:
         clock: Callable[[], float],
         sweep: Callable[[int, int], Awaitable[int]],
         keep_statistics: Callable[[], Coroutine[Any, Any, None]],
+        keep_checking: Callable[[], Coroutine[Any, Any, None]],
         purge: Callable[[frozenset[int]], Coroutine[Any, Any, None]],
         batch_bytes: int,
         drain_seconds: float,
@@ -82,6 +83,7 @@ class Worker:
         self._clock = clock
         self._sweep = sweep
         self._keep_statistics = keep_statistics
+        self._keep_checking = keep_checking
         self._purge = purge
         self._chores: set[asyncio.Task[None]] = set()
         self._batch_bytes = batch_bytes
@@ -159,6 +161,7 @@ class Worker:
         self._begin(self._purge(partitions))
         if STATISTICS_PARTITION in partitions:
             self._begin(self._keep_statistics())
+            self._begin(self._keep_checking())
 
     async def _revoked(self, partitions: frozenset[int]) -> None:
         self._fetching.clear()

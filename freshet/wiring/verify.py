@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from prometheus_client import CollectorRegistry
+from qdrant_client import AsyncQdrantClient
 
 from freshet.schemas.decoding import BadEvent, Record
 from freshet.schemas.errors import MisfitError
 from freshet.schemas.topics import Topics
 from freshet.search.embedding.base import Embedder
+from freshet.search.embedding.cached import CachedEmbedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.index.identity import Identity, check_fingerprint
 from freshet.search.index.qdrant.audit import QdrantAudit
@@ -43,6 +46,16 @@ class Reached(NamedTuple):
     again: Ends
 
 
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a verification works with."""
+
+    connection: KafkaConnection
+    wanted: Identity
+    embedder: CachedEmbedder
+    index: QdrantAudit
+
+
 Bar = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
 
 
@@ -59,20 +72,33 @@ async def verify(
     Raises MisfitError where there is no live version that the settings fit, and what Kafka, Qdrant and the model
     raise.
     """
-    topics, connection = Topics(settings.topics.documents), kafka_connection(settings, "verify")
+    connection = kafka_connection(settings, "verify")
     async with AsyncExitStack() as stack:
         timeout, spent = settings.redis.worker_timeout_seconds, EmbeddingMetrics(CollectorRegistry())
         embedder = await open_embedder(settings, spent, stack, redis_timeout=timeout, load=load)
         wanted = identity(settings, embedder.model)
         client = qdrant_client(settings, stack)
-        live = await _live(QdrantVersions(client, index=settings.index), wanted)
-        index = QdrantAudit(client, collection=live, dimension=embedder.model.dimension)
-        reached = await _reached(connection, topics, wanted.group)
-        log = await stack.enter_async_context(_folded(settings, connection, reached, bar))
-        healer = None
-        if heal:
-            sink = await stack.enter_async_context(KafkaProducer(connection))
-            healer = AgainHealer(index=index, sink=sink, topics=topics, order=settings.order)
+        index = await _live(client, settings.index, wanted)
+        sink = await stack.enter_async_context(KafkaProducer(connection)) if heal else None
+        parts = Parts(connection, wanted, embedder, index)
+        return await hold_against_the_log(settings, parts, sink=sink, sample=sample, bar=bar)
+
+
+async def hold_against_the_log(
+    settings: Settings,
+    parts: Parts,
+    *,
+    sample: int | None,
+    sink: KafkaProducer | None = None,
+    pause: float = 0.0,
+    bar: Bar = lambda _doing, _total: nullcontext(lambda _: None),
+) -> Found:
+    """As `verify`, with parts that are open already; mend what differs where there is a `sink` to do so."""
+    topics = Topics(settings.topics.documents)
+    connection, wanted, embedder, index = parts.connection, parts.wanted, parts.embedder, parts.index
+    reached = await _reached(connection, topics, wanted.group)
+    async with _folded(settings, connection, reached, bar) as log:
+        healer = AgainHealer(index=index, sink=sink, topics=topics, order=settings.order) if sink else None
         with bar("comparing", len(log)) as advance:
             return await Verifier(
                 index=index,
@@ -84,17 +110,19 @@ async def verify(
                 sample=sample,
                 quiet=partial(_quiet, connection, topics, wanted.group),
                 healer=healer,
+                pause=pause,
                 advance=advance,
             ).run()
 
 
-async def _live(versions: QdrantVersions, wanted: Identity) -> str:
+async def _live(client: AsyncQdrantClient, index: str, wanted: Identity) -> QdrantAudit:
+    versions = QdrantVersions(client, index=index)
     live = await versions.live()
     info = await versions.describe(live) if live else None
     if info is None:
         raise MisfitError(f"there is no index {wanted.index!r} yet; make it with: freshet worker")
     check_fingerprint(wanted, info)
-    return info.name
+    return QdrantAudit(client, collection=info.name, dimension=info.dimension)
 
 
 async def _reached(connection: KafkaConnection, topics: Topics, group: str) -> Reached:

@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
@@ -23,6 +23,7 @@ from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.health import Check
 from freshet.search.http.serving import serve
 from freshet.search.index.identity import Identity
+from freshet.search.index.qdrant.audit import QdrantAudit
 from freshet.search.index.qdrant.statistics import QdrantStatistics
 from freshet.search.index.qdrant.tombstones import QdrantTombstones
 from freshet.search.index.qdrant.versions import QdrantVersions
@@ -32,6 +33,7 @@ from freshet.status.board import Board
 from freshet.streams.agents import add_stages, count_dead_letters
 from freshet.streams.announcing import Announcer
 from freshet.streams.app import App, Documents, build_app
+from freshet.streams.checking import keep_checking
 from freshet.streams.indexer import Indexer
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.consumer import DocumentsConsumer
@@ -58,7 +60,9 @@ from freshet.wiring.parts import (
 )
 from freshet.wiring.purging import purging
 from freshet.wiring.starting import check_rights, check_start, prepare_index, there
+from freshet.wiring.verify import Parts, hold_against_the_log
 
+PAUSE_SECONDS: Final = 0.05  # between pages of documents that are held against the log in the background
 logger = logging.getLogger(__name__)
 
 
@@ -130,7 +134,7 @@ async def worker_process(
         metrics = WorkerMetrics(registry)
         log = KafkaLog(connection, topics.documents)
         stack.push_async_callback(log.stop)
-        writer = QdrantWriter(client, collection=version.version, dimension=embedder.model.dimension)
+        writer = QdrantAudit(client, collection=version.version, dimension=embedder.model.dimension)
         replaced = Replaced()
         tombstones = QdrantTombstones(client, collection=version.version)
         worker = Worker(
@@ -157,6 +161,7 @@ async def worker_process(
             clock=time.time,
             sweep=partial(_sweep, writer),
             keep_statistics=partial(keep_statistics, QdrantStatistics(client, collection=version.version), retry),
+            keep_checking=_checking(settings, Parts(connection, version, embedder, writer), metrics),
             purge=purging(settings, connection, version.group, tombstones, purged=metrics.purged).run,
             batch_bytes=settings.worker.batch_bytes,
             drain_seconds=settings.worker.shutdown_seconds,
@@ -211,6 +216,12 @@ def _consumer(
         on_replaced=replaced.heard,
         **listeners,
     )
+
+
+def _checking(settings: Settings, parts: Parts, metrics: WorkerMetrics) -> Callable[[], Coroutine[Any, Any, None]]:
+    """In the background: what no cache knows is not embedded, and each page makes way for events."""
+    verify = partial(hold_against_the_log, settings, parts, sample=0, pause=PAUSE_SECONDS)
+    return partial(keep_checking, verify, hours=settings.worker.verify_hours, drifted=metrics.drifted)
 
 
 async def _probes(settings: Settings, registry: CollectorRegistry, board: Board, stack: AsyncExitStack) -> int:

@@ -97,6 +97,23 @@ async def test_what_somebody_did_to_the_index_is_found_and_mended(road, started,
     await wait_until(mended, "the index equals the log again", deadline=60)
 
 
+async def test_a_worker_holds_the_index_against_the_log_by_itself(road, started, vandal):
+    worker = await started(road.worker(FRESHET_WORKER__VERIFY_HOURS="0.0005"))
+    await road.produce([event("long", LONG)])
+    await road.caught_up()
+
+    async def drift():
+        return (await worker.metric("freshet_index_drift_documents")).get("passage")
+
+    async def told(documents):
+        return await drift() == documents
+
+    await wait_until(lambda: told(0), "it has found nothing")
+    vandal = vandal()
+    await vandal.take((await vandal.record("long")).passages[1])
+    await wait_until(lambda: told(1), "it has found what is missing")
+
+
 @pytest.mark.parametrize("what", ["1h", "offset", "id"])
 async def test_what_is_reprocessed_is_written_as_the_log_says_also_where_the_ledger_calls_it_equal(
     road, started, vandal, what

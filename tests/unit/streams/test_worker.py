@@ -157,6 +157,7 @@ class World:
             clock=lambda: 1.0,
             sweep=sweep,
             keep_statistics=keep_statistics,
+            keep_checking=keep_statistics,
             purge=purge,
             batch_bytes=1_000_000,
             drain_seconds=drain_seconds,
@@ -270,13 +271,13 @@ async def test_a_batch_that_waits_before_a_stage_is_counted_there() -> None:
     await asyncio.wait([consuming])
 
 
-async def test_whoever_has_partition_0_keeps_the_term_statistics_and_nobody_else() -> None:
+async def test_whoever_has_partition_0_keeps_the_term_statistics_and_holds_the_index_against_the_log() -> None:
     world = World()
     consuming = asyncio.create_task(world.worker.consume(world.stages))
     await world.log.asked.wait()
-    await wait_until(lambda: world.keeping == 1, "the owner keeps them")
+    await wait_until(lambda: world.keeping == 2, "the owner does both")
     await world.log.rebalance()
-    await wait_until(lambda: world.keeping == 1, "and again after a rebalance, once")
+    await wait_until(lambda: world.keeping == 2, "and again after a rebalance, once")
     await world.log._revoked(PARTITIONS)
     assert world.keeping == 0
     await world.log._assigned(frozenset({1, 2}))
