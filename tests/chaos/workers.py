@@ -144,7 +144,11 @@ class WorkerFaults:
             self._bury_the_dead()
             return None
 
-        found: Process = await self._until(busy, "a worker works")
+        self._pace.wanted = math.inf  # who has just begun works on nothing, as long as the next faults allow no event
+        try:
+            found: Process = await self._until(busy, "a worker works")
+        finally:
+            self._pace.wanted = 0
         return found
 
     async def _all_joined(self) -> frozenset[str]:
