@@ -157,6 +157,7 @@ class Worker:
         logger.info("assigned partitions %s", sorted(partitions) or "none")
         self._partitions = partitions
         self._fetching.set()
+        self._cancel_chores()  # of an assignment that was lost while the worker was still joining
         self._begin(self._sweep_all(partitions))
         self._begin(self._purge(partitions))
         if STATISTICS_PARTITION in partitions:
@@ -192,11 +193,13 @@ class Worker:
         self._chores.add(task)
         task.add_done_callback(self._chores.discard)
 
-    async def _end_chores(self) -> None:
-        chores = list(self._chores)
-        for task in chores:
+    def _cancel_chores(self) -> list[asyncio.Task[None]]:
+        for task in (chores := list(self._chores)):
             task.cancel()
-        if chores:
+        return chores
+
+    async def _end_chores(self) -> None:
+        if chores := self._cancel_chores():
             await asyncio.wait(chores)
 
     async def _finish(self, seconds: float) -> None:

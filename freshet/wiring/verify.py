@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from prometheus_client import CollectorRegistry
-from qdrant_client import AsyncQdrantClient
 
 from freshet.schemas.decoding import BadEvent, Record
 from freshet.schemas.errors import MisfitError
@@ -37,6 +36,9 @@ from freshet.streams.letters import Fold, Letter
 from freshet.streams.purging import kept_seconds
 from freshet.streams.verifying import Found, Verifier
 from freshet.wiring.parts import identity, kafka_connection, load_model, open_embedder, qdrant_client
+
+if TYPE_CHECKING:
+    from qdrant_client import AsyncQdrantClient
 
 
 class Reached(NamedTuple):

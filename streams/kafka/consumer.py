@@ -18,7 +18,7 @@ from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from freshet.schemas.decoding import Record
-from freshet.schemas.errors import MisfitError, OutsideError
+from freshet.schemas.errors import MisfitError, OutsideError, TransientError
 from freshet.schemas.topics import Topics
 from freshet.streams.enduring import Enduring
 from freshet.streams.kafka.connection import KafkaConnection
@@ -176,8 +176,11 @@ class DocumentsConsumer(ConsumerRebalanceListener):
 
     async def committed(self, partition: int) -> int:
         """The committed offset of a partition of `documents`, 0 before the first. Raises TransientError."""
-        with kafka_errors("read committed offsets"):
-            return await self._started().committed(TopicPartition(self._topics.documents, partition)) or 0
+        operation = "read committed offsets"
+        if self._consumer is None:  # it is being made anew
+            raise TransientError(operation, "not connected")
+        with kafka_errors(operation):
+            return await self._consumer.committed(TopicPartition(self._topics.documents, partition)) or 0
 
     async def commit(self, ends: Mapping[int, int], again_ends: Mapping[int, int]) -> bool:
         """Commit offsets of both topics; False where the group has moved on and they are somebody else's to commit.

@@ -55,9 +55,11 @@ async def _refusal(connection: KafkaConnection, operation: str) -> OutsideError 
     for address, error in zip(addresses, errors, strict=True):
         if error and (reason := _reason(connection.security, error)):
             return DeniedError(operation, reason[0], hint=reason[1])
+        # A connection that is cut says nothing for sure: so do brokers and proxies that are going down.
         if connection.security.encrypted and isinstance(error, ConnectionResetError | ssl.SSLEOFError):
-            # Brokers hang up on TLS where they do not expect it; so does a proxy whose broker is away.
             return TransientError(operation, f"{address} hangs up instead of speaking TLS", hint=PROTOCOL)
+        if isinstance(error, _SilentlyClosedError) and not connection.security.authenticated:
+            return TransientError(operation, f"{address} hangs up on us, as listeners do that want SASL", hint=PROTOCOL)
     return None
 
 
@@ -92,8 +94,6 @@ def _reason(security: KafkaSecurity, error: BaseException) -> Reason | None:
     for each in _chain(error):
         if reason := _of_tls(each) or _of_sasl(security, each):
             return reason
-    if isinstance(error, _SilentlyClosedError) and not security.authenticated:
-        return "the listener wants SASL, and we do not speak it", PROTOCOL
     return None
 
 

@@ -109,8 +109,6 @@ async def test_each_reason_to_be_refused_has_its_sentence(guarded_kafka: SecureK
             (kafka.login, login(kafka, mechanism="OAUTHBEARER", token_url=tokens.url), "invalid_client", "__PASSWORD"),
             (kafka.login, login(kafka, ca_file=strangers.ca), "not to be trusted: self-signed", "__CA_FILE"),
             (kafka.login, KafkaSecurity(), "the listener speaks TLS, and we do not", "__SECURITY_PROTOCOL"),
-            (kafka.login, KafkaSecurity("SSL", **ours), "the listener wants SASL", "__SECURITY_PROTOCOL"),
-            (kafka.clear, KafkaSecurity(), "the listener wants SASL", "__SECURITY_PROTOCOL"),
             (kafka.bootstrap, login(kafka, protocol="SASL_PLAINTEXT", ca_file=None), "does not speak SASL", "PROTOCOL"),
             (kafka.mutual, KafkaSecurity("SSL", **ours), "refuses the TLS connection: certificate required", "_FILE"),
             (
@@ -125,6 +123,19 @@ async def test_each_reason_to_be_refused_has_its_sentence(guarded_kafka: SecureK
                 await reach(bootstrap, security)
             assert text in raised.value.message, raised.value
             assert hint in raised.value.hint, raised.value
+
+
+async def test_a_listener_that_wants_sasl_just_hangs_up_which_is_told_and_not_taken_for_a_refusal(
+    guarded_kafka: SecureKafka,
+):
+    """So does a broker that is going down, and a worker must not end with it."""
+    kafka = guarded_kafka
+    encrypted = KafkaSecurity("SSL", ca_file=kafka.authority.ca)
+    for bootstrap, security in ((kafka.login, encrypted), (kafka.clear, KafkaSecurity())):
+        with pytest.raises(TransientError) as raised:
+            await reach(bootstrap, security)
+        assert "hangs up on us, as listeners do that want SASL" in raised.value.message, raised.value
+        assert "__SECURITY_PROTOCOL" in raised.value.hint, raised.value
 
 
 async def test_a_certificate_for_other_names_is_refused_and_the_names_are_to_be_looked_at(authority: Authority):

@@ -287,6 +287,18 @@ async def test_whoever_has_partition_0_keeps_the_term_statistics_and_holds_the_i
     await asyncio.wait([consuming])
 
 
+async def test_what_an_assignment_began_that_was_lost_without_a_word_goes_on_once_only() -> None:
+    world = World()
+    consuming = asyncio.create_task(world.worker.consume(world.stages))
+    await world.log.asked.wait()
+    await wait_until(lambda: world.keeping == 2, "the owner does both")
+    await world.log._assigned(PARTITIONS)
+    await asyncio.sleep(0)
+    await wait_until(lambda: world.keeping == 2, "the chores of before have ended")
+    consuming.cancel()
+    await asyncio.wait([consuming])
+
+
 async def test_a_rebalance_waits_for_nothing_that_does_not_end() -> None:
     """A chore that cannot be ended and a batch that is stuck have one deadline between them."""
     stuck, begun, free = asyncio.Event(), asyncio.Event(), asyncio.Event()
