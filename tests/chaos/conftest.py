@@ -10,8 +10,9 @@ from freshet.streams.kafka.logs import silence_client_logs
 
 @pytest.fixture(autouse=True)
 def quiet_clients() -> Iterator[None]:
-    before = {name: logging.getLogger(name).level for name in ("aiokafka", "aiokafka.producer.sender")}
+    """For the length of a test: others of the process listen to these clients."""
+    logger = logging.getLogger("aiokafka")
+    handlers, propagate = logger.handlers[:], logger.propagate
     silence_client_logs()
     yield
-    for name, level in before.items():
-        logging.getLogger(name).setLevel(level)
+    logger.handlers, logger.propagate = handlers, propagate
