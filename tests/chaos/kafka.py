@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +15,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError
 
 from freshet.schemas.topics import TopicSpec
+from freshet.streams.kafka.stopping import stop_consumer
 from tests.chaos.events import Draft
 from tests.chaos.fold import Logged
 from tests.support.waiting import wait_until
@@ -46,7 +48,7 @@ class Group:
     async def lag(self, *topics: str) -> int:
         """How many records of the topics the group has not committed. Raises KafkaError."""
         ends: dict[TopicPartition, int] = {}
-        async with AIOKafkaConsumer(bootstrap_servers=self.bootstrap) as consumer:
+        async with _consumer(self.bootstrap) as consumer:
             for topic in topics:
                 ends |= await consumer.end_offsets(await _partitions(consumer, topic))
         done = await self._committed()
@@ -55,7 +57,7 @@ class Group:
     async def ends(self, topic: str) -> dict[TopicPartition, int]:
         """Where the partitions of a topic end; nothing while Kafka is away."""
         try:
-            async with AIOKafkaConsumer(bootstrap_servers=self.bootstrap) as consumer:
+            async with _consumer(self.bootstrap) as consumer:
                 return dict(await consumer.end_offsets(await _partitions(consumer, topic)))
         except KafkaError:
             return {}
@@ -101,7 +103,7 @@ async def publish(producer: AIOKafkaProducer, topic: str, drafts: Sequence[Draft
 async def read_log(bootstrap: str, topic: str) -> list[Logged]:
     """The whole topic, the records of each partition in order."""
     records: list[Logged] = []
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, max_partition_fetch_bytes=4_000_000) as consumer:
+    async with _consumer(bootstrap, max_partition_fetch_bytes=4_000_000) as consumer:
         partitions = await _partitions(consumer, topic)
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
@@ -142,6 +144,17 @@ async def compact(bootstrap: str, spec: TopicSpec, fillers: Sequence[Draft]) -> 
 async def _configure(bootstrap: str, topic: str, configs: Mapping[str, str]) -> None:
     async with _admin(bootstrap) as admin:
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, dict(configs))])
+
+
+@asynccontextmanager
+async def _consumer(bootstrap: str, **options: int) -> AsyncIterator[Any]:
+    """One that is closed also where it could not start, which aiokafka leaves to us."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, **options)
+    try:
+        await consumer.start()
+        yield consumer
+    finally:
+        await stop_consumer(consumer)
 
 
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
