@@ -30,6 +30,14 @@ def split_key(key: str, *, tenants: bool) -> tuple[str | None, str]:
     return tenant, document_id
 
 
+def possible_key(key: bytes | None) -> str | None:
+    """The document key that a record's key is, or None where no document can have it."""
+    try:
+        return key.decode() if key else None
+    except UnicodeDecodeError:
+        return None
+
+
 def ledger_id(key: str) -> str:
     """Point id of a document's ledger record."""
     return str(uuid.uuid5(NAMESPACE, f"ledger{_SEPARATOR}{key}"))

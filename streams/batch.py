@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from freshet.schemas.again import Why
 from freshet.schemas.decoding import BadEvent, Record
 from freshet.schemas.events import Event
+from freshet.schemas.keys import possible_key
 from freshet.schemas.positions import Place
 from freshet.search.index.records import LedgerRecord, Vector
 from freshet.search.sparse import SparseVector
@@ -91,12 +92,8 @@ class Batch:
         """By document key, where its last record lies of those that became dead letters here."""
         found: dict[str, Place] = {}
         for letter in self.dead:
-            record = letter.record
-            try:
-                key = (record.key or b"").decode()
-            except UnicodeDecodeError:
-                continue
-            if key and (key not in found or found[key].offset < record.offset):
+            record, key = letter.record, possible_key(letter.record.key)
+            if key is not None and (key not in found or found[key].offset < record.offset):
                 found[key] = Place(record.partition, record.offset)
         return found
 

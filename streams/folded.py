@@ -18,6 +18,7 @@ from typing import Any, Final, Self
 from freshet.schemas.again import Again
 from freshet.schemas.decoding import BadEvent, Record, Rules, decode
 from freshet.schemas.events import Event
+from freshet.schemas.keys import possible_key
 from freshet.schemas.positions import Order, Rank
 from freshet.streams.again import BY_VALUE
 from freshet.streams.letters import Letter, State
@@ -177,7 +178,7 @@ class FoldedLog:
             return None
 
     def _pass_over(self, record: Record) -> None:
-        if (key := _text(record.key)) is not None:
+        if (key := possible_key(record.key)) is not None:
             row = (key, record.partition, record.offset, record.timestamp, record.value)
             self._base.execute("INSERT OR REPLACE INTO passed_over VALUES (?,?,?,?,?)", row)
 
@@ -197,7 +198,7 @@ class FoldedLog:
 
     def _mark(self, record: Record) -> None:
         """Note that the log holds more of this document."""
-        if (key := _text(record.key)) is not None:
+        if (key := possible_key(record.key)) is not None:
             self._base.execute(_MARK, (key, record.partition))
 
     def _is_dead(self, record: Record) -> bool:
@@ -217,11 +218,3 @@ class FoldedLog:
         record = Record(self._topic, partition, place, moment, key.encode(), value)
         event, until = decode(record, self._rules), self._ends.get(partition, 0)
         return Folded(key, event, Rank(version, place), record, bool(pending), until)
-
-
-def _text(key: bytes | None) -> str | None:
-    """A document key, or None where no document can have it."""
-    try:
-        return (key or b"").decode()
-    except UnicodeDecodeError:
-        return None

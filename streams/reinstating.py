@@ -13,6 +13,7 @@ from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import Record
 from freshet.schemas.errors import TransientError
 from freshet.schemas.events import Delete, Upsert
+from freshet.schemas.keys import possible_key
 from freshet.schemas.positions import Order, Place
 from freshet.schemas.topics import Topics
 from freshet.search.index.base import IndexWriter
@@ -89,7 +90,7 @@ def last_refused(batch: Batch) -> Mapping[str, Place]:
     """By document key, where its newest record of the documents topic lies, if that one was refused."""
     last: dict[str, tuple[Place, bool]] = {}
     for letter in batch.dead:
-        if letter.record.again is None and (key := _text(letter.record.key)) is not None:
+        if letter.record.again is None and (key := possible_key(letter.record.key)) is not None:
             _note(last, key, Place(letter.record.partition, letter.record.offset), refused=True)
     for key, events in batch.events.items():
         for event in events:
@@ -119,11 +120,3 @@ def _is_hidden(held: Place, refused: Place) -> bool:
 
 def _place(record: LedgerRecord) -> Place:
     return Place(record.partition, record.offset)
-
-
-def _text(key: bytes | None) -> str | None:
-    """A document key, or None where no document can have it."""
-    try:
-        return key.decode() if key else None
-    except UnicodeDecodeError:
-        return None

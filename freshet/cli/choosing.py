@@ -55,14 +55,10 @@ class Choice:
             # One that is named is meant whatever was done about it.
             (letter.origin in self.origins if self.origins else letter.state in self.states)
             and (not self.reasons or letter.reason in self.reasons)
-            and (not self.ids or not self.ids.isdisjoint(self._names(letter)))
+            and (not self.ids or not self.ids.isdisjoint(names_of(as_text(letter.key or b""), tenants=self.tenants)))
             and (self.since is None or letter.time >= self.since)
             and (self.until is None or letter.time < self.until)
         )
-
-    def _names(self, letter: Letter) -> set[str]:
-        key = as_text(letter.key or b"")
-        return {key, key.partition("/")[2]} if self.tenants else {key}
 
 
 def choose(
@@ -113,6 +109,11 @@ def moment(text: str, *, now: datetime, option: str) -> float:
     except (ValueError, OverflowError):
         hint = "such as 2026-11-20T12:00:00Z, or 90s, 15m, 2h, 3d for ago"
         raise typer.BadParameter(f"{text!r} is no time ({hint})", param_hint=option) from None
+
+
+def names_of(key: str, *, tenants: bool) -> set[str]:
+    """What people may call a document by: its key and, where tenants are on, its id alone."""
+    return {key, key.partition("/")[2]} if tenants else {key}
 
 
 def is_moment(text: str) -> bool:

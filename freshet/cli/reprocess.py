@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from freshet.cli.choosing import is_moment, moment
+from freshet.cli.choosing import is_moment, moment, names_of
 from freshet.cli.output import counted, print_json, print_line, printable
 from freshet.cli.progress import progress_bar
 from freshet.cli.running import connection, run_quietly, settings
@@ -137,13 +137,9 @@ async def _fold(reader: KafkaReader, spans: Spans, log: FoldedLog, *, wanted: Ca
 
 def _filter(ids: frozenset[str], *, tenants: bool) -> Callable[[Record], bool]:
     def wanted(record: Record) -> bool:
-        return not ids or not ids.isdisjoint(_names((record.key or b"").decode("utf-8", "replace"), tenants=tenants))
+        return not ids or not ids.isdisjoint(names_of((record.key or b"").decode("utf-8", "replace"), tenants=tenants))
 
     return wanted
-
-
-def _names(key: str, *, tenants: bool) -> set[str]:
-    return {key, key.partition("/")[2]} if tenants else {key}
 
 
 def _demand_found(stretch: Stretch, log: FoldedLog, *, tenants: bool) -> None:
@@ -152,6 +148,6 @@ def _demand_found(stretch: Stretch, log: FoldedLog, *, tenants: bool) -> None:
 
     if not stretch.ids:
         return
-    found = {name for page in log.pages() for each in page for name in _names(each.key, tenants=tenants)}
+    found = {name for page in log.pages() for each in page for name in names_of(each.key, tenants=tenants)}
     if missing := sorted(stretch.ids - found):
         raise FreshetError("\n".join(f"the log holds no event of {printable(each)}" for each in missing))

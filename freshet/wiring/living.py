@@ -6,19 +6,14 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import Final
-
-from prometheus_client import CollectorRegistry
 
 from freshet.schemas.errors import MisfitError, OutsideError
 from freshet.schemas.status import PartitionStatus
-from freshet.schemas.topics import Source, Topics
+from freshet.schemas.topics import Source
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.index.base import VersionInfo
 from freshet.search.index.identity import Identity, check_end, check_source
-from freshet.streams.kafka.connection import KafkaConnection
-from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.lag import LagWatcher
 from freshet.streams.metrics import WorkerMetrics
 from freshet.streams.retry import Weather
@@ -44,16 +39,6 @@ class Replaced:
         await self._happened.wait()
         if self._error is not None:
             raise self._error
-
-
-def watch_lag(
-    connection: KafkaConnection, topics: Topics, version: Identity, registry: CollectorRegistry, stack: AsyncExitStack
-) -> LagWatcher:
-    """Measure the lag of a version's group every few seconds until the stack is closed."""
-    watcher = LagWatcher(partial(KafkaOffsets, connection), topics=topics, group=version.group, registry=registry)
-    task = asyncio.create_task(watcher.run())
-    stack.callback(task.cancel)
-    return watcher
 
 
 def watch_standing(look: Callable[[], Sight], patience: float, stack: AsyncExitStack) -> Standing:

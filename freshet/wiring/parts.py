@@ -6,10 +6,12 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
 
+from freshet.schemas.topics import Topics
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedder, Model
 from freshet.search.embedding.cached import CachedEmbedder
@@ -19,6 +21,8 @@ from freshet.search.index.identity import Identity
 from freshet.search.passages import Recipe
 from freshet.settings import Settings
 from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.offsets import KafkaOffsets
+from freshet.streams.lag import LagWatcher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +60,16 @@ def warn_of_exposure(connection: KafkaConnection) -> None:
     """Log that the password goes to Kafka in clear text, where it does."""
     if connection.exposes_password:
         logger.warning("%s", EXPOSED, extra={"action": "password_exposed"})
+
+
+def watch_lag(
+    connection: KafkaConnection, topics: Topics, version: Identity, registry: CollectorRegistry, stack: AsyncExitStack
+) -> LagWatcher:
+    """Measure the lag of a version's group every few seconds until the stack is closed."""
+    watcher = LagWatcher(partial(KafkaOffsets, connection), topics=topics, group=version.group, registry=registry)
+    task = asyncio.create_task(watcher.run())
+    stack.callback(task.cancel)
+    return watcher
 
 
 async def open_embedder(

@@ -32,8 +32,6 @@ from freshet.status.board import Board
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.demanding import demand_rights
 from freshet.streams.kafka.needs import Process, needs
-from freshet.streams.kafka.offsets import KafkaOffsets
-from freshet.streams.lag import LagWatcher
 from freshet.streams.publisher import Publisher
 from freshet.wiring.access import check_exposure, http_options, open_limiter
 from freshet.wiring.parts import (
@@ -44,6 +42,7 @@ from freshet.wiring.parts import (
     open_embedder,
     qdrant_client,
     warn_of_exposure,
+    watch_lag,
 )
 from freshet.wiring.rerank import open_rerank, ranking
 
@@ -113,10 +112,7 @@ async def search_process(
         probes = create_probe_app(registry=registry, board=board)
         port = SEARCH_PROBE_PORT if settings.probes.port is None else settings.probes.port
         probe_port = await stack.enter_async_context(serve(probes, host=settings.probes.host, port=port))
-        watcher = LagWatcher(partial(KafkaOffsets, connection), topics=topics, group=wanted.group, registry=registry)
-        board.lag = watcher.status
-        watching = asyncio.create_task(watcher.run())
-        stack.callback(watching.cancel)
+        board.lag = watch_lag(connection, topics, wanted, registry, stack).status
         limits = Limits(settings.search.max_connections, settings.search.head_seconds)
         serving = serve(app, host=settings.search.host, port=settings.search.port, limits=limits)
         yield SearchProcess(await stack.enter_async_context(serving), probe_port)

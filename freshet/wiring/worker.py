@@ -48,7 +48,7 @@ from freshet.streams.retry import Retry, Weather, always
 from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
-from freshet.wiring.living import Following, Replaced, keep_looking, see, watch_lag, watch_standing
+from freshet.wiring.living import Following, Replaced, keep_looking, see, watch_standing
 from freshet.wiring.parts import (
     identity,
     kafka_connection,
@@ -57,6 +57,7 @@ from freshet.wiring.parts import (
     open_embedder,
     qdrant_client,
     warn_of_exposure,
+    watch_lag,
 )
 from freshet.wiring.purging import purging
 from freshet.wiring.starting import check_rights, check_start, prepare_index, there
