@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 VECTOR_BYTES: Final = 4  # a number of a vector
+POINT_BYTES: Final = 320  # a point's payload indexes (290), its ids and versions (30)
+TERM_BYTES: Final = 10.5  # a term in a passage's sparse vector
 GRAPH_BYTES: Final = 128  # a passage in HNSW: 32 neighbours on the lowest layer, 4 bytes each
-TERM_BYTES: Final = 16  # a term of a passage: 8 in its vector, 8 in the inverted index
-POINT_BYTES: Final = 64  # a point's ids, versions and places
-SPARE: Final = 2.0  # segments that are put together are there twice for a while
+INVERTED_BYTES: Final = 8  # a term of a passage in the inverted index
+LOG_BYTES: Final = 32 << 20  # a segment of the engine's write-ahead log, of which there are one to three
+SPARE: Final = 2  # segments that are being put together are there twice
 SURE: Final = 2.0  # standard errors, within which 95 in 100 estimates are
 
 
@@ -52,33 +53,18 @@ def scale(sample: Sequence[tuple[float, float]], *, total: float, documents: int
     if not sum_x:
         return Estimate(0.0, 0.0)
     ratio = sum_y / sum_x
-    if count < 2:  # noqa: PLR2004
+    if count < 2:
         return Estimate(ratio * total, 0.0 if count >= documents else ratio * total)
     variance = sum((y - ratio * x) ** 2 for x, y in sample) / (count - 1)
     unseen = max(1 - count / documents, 0.0)
     return Estimate(ratio * total, total * math.sqrt(unseen * variance / count) / (sum_x / count))
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """Tokens a second of some calls to the model, ascending."""
-
-    rates: tuple[float, ...]
-
-    def at(self, share: float) -> float:
-        """The rate below which this share of the calls was, between the nearest two."""
-        place = share * (len(self.rates) - 1)
-        below, above = self.rates[math.floor(place)], self.rates[math.ceil(place)]
-        return below + (above - below) * (place - math.floor(place))
-
-    def seconds(self, tokens: float) -> Span:
-        """How long it takes, from the upper to the lower quartile of the rates."""
-        return Span(*(tokens / self.at(share) for share in (0.75, 0.5, 0.25)))
-
-
 def together(parts: Iterable[Span]) -> Span:
-    """Stages that run at the same time: at best as long as the slowest of them, at worst, and likely on the cores of one
-    machine, one after the other."""
+    """Stages that run at the same time: at best as long as the slowest of them.
+
+    At worst, and likely on the cores of one machine, as long as all of them one after the other.
+    """
     spans = list(parts)
     return Span(
         max((each.low for each in spans), default=0.0),
@@ -88,7 +74,11 @@ def together(parts: Iterable[Span]) -> Span:
 
 
 def disk(*, passages: float, documents: float, dimension: int, terms: float, payload: float) -> Span:
-    """Bytes of a version: vectors, their graph, words, payloads (as JSON, of passages and of ledger records), points."""
-    vectors = passages * (VECTOR_BYTES * dimension + GRAPH_BYTES)
-    size = vectors + terms * TERM_BYTES + payload + (passages + documents) * POINT_BYTES
-    return Span(size, size, size * SPARE)
+    """Bytes of a version, from what the points take alone to a server that puts its segments together just now.
+
+    A ledger record has no vector and yet the room of one. `terms` are those of all passages, `payload` is the JSON of
+    all points.
+    """
+    points = (passages + documents) * (VECTOR_BYTES * dimension + POINT_BYTES) + terms * TERM_BYTES + payload
+    indexed = points + passages * GRAPH_BYTES + terms * INVERTED_BYTES
+    return Span(points, indexed + 2 * LOG_BYTES, SPARE * indexed + 3 * LOG_BYTES)

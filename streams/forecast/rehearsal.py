@@ -23,8 +23,8 @@ from freshet.search.passages import Piece
 from freshet.streams.batch import Batch
 from freshet.streams.cutting import cut
 from freshet.streams.decode import decode_batch
+from freshet.streams.forecast.sampling import Sample, bytes_of
 from freshet.streams.plan import DELETED, DocumentPlan, collapse, plan_document
-from freshet.streams.sampling import Sample, bytes_of
 
 _NAME_BYTES: Final = 16
 _TABLES: Final = (
