@@ -70,6 +70,8 @@ def _rows(forecast: Forecast, price: float) -> Iterator[Row]:
     yield _estimated("  in the embedding cache", forecast.cached)
     yield _estimated("  in the live version", forecast.taken)
     yield _estimated("  to be embedded", forecast.embed)
+    if round(forecast.replaced):
+        yield "  with other batches", f"up to {forecast.replaced:,.0f} more", ""
     if price:
         yield "USD", f"{forecast.usd.value:,.2f}", f"{forecast.usd.low:,.2f} to {forecast.usd.high:,.2f}"
     if measured is not None:
@@ -126,6 +128,7 @@ def _forecast_as_json(forecast: Forecast) -> dict[str, Any]:
             "in_cache": _estimate_as_json(forecast.cached),
             "in_live_version": _estimate_as_json(forecast.taken),
             "to_embed": _estimate_as_json(forecast.embed),
+            "more_with_other_batches": round(forecast.replaced),
         },
         "usd": forecast.usd._asdict(),
         "tokens_per_second": None if measured is None else list(measured.pace.quartiles),

@@ -32,11 +32,12 @@ from freshet.streams.forecast.looking import look_closely
 from freshet.streams.forecast.pace import MOST_TEXTS, measure
 from freshet.streams.forecast.rehearsal import Rehearsal, Totals
 from freshet.streams.forecast.sampling import Sample
-from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.consumer import FETCH_BYTES
 from freshet.streams.kafka.reader import KafkaReader
 from freshet.wiring.parts import demand_redis, identity, kafka_connection, load_model, qdrant_client, with_cache
 
-Bar = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
+Showing = AbstractContextManager[Callable[[int], None]]
+Bar = Callable[[str, int | None], Showing]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,18 +147,17 @@ async def _rehearse(settings: Settings, sample: Sample, bar: Bar) -> Totals:
     connection, topics = kafka_connection(settings, "plan"), Topics(settings.topics.documents)
     with TemporaryDirectory(prefix="freshet-plan-") as folder:
         make = partial(Rehearsal, Path(folder) / "ledger", rules=settings.rules, topics=topics, sample=sample)
-        worker = settings.worker
-        with make(batch_events=worker.batch_events, batch_bytes=worker.batch_bytes) as rehearsal:
+        with make(batch_bytes=settings.worker.batch_bytes) as rehearsal:
             for topic in (topics.again, topics.documents):
-                await _read(connection, topic, rehearsal, bar)
-            await asyncio.to_thread(rehearsal.finish)
+                most = settings.worker.batch_events
+                async with KafkaReader(connection, topic, most=most, fetch_bytes=FETCH_BYTES) as reader:
+                    await _read(reader, rehearsal, partial(bar, f"reading {topic}"))
             return rehearsal.totals
 
 
-async def _read(connection: KafkaConnection, topic: str, rehearsal: Rehearsal, bar: Bar) -> None:
-    async with KafkaReader(connection, topic) as reader:
-        spans = await reader.spans()
-        with bar(f"reading {topic}", sum(map(len, spans.values()))) as advance:
-            async for records in reader.read(spans):
-                await asyncio.to_thread(rehearsal.add, records)
-                advance(len(records))
+async def _read(reader: KafkaReader, rehearsal: Rehearsal, bar: Callable[[int], Showing]) -> None:
+    spans = await reader.spans()
+    with bar(sum(map(len, spans.values()))) as advance:
+        async for records in reader.read(spans):
+            await asyncio.to_thread(rehearsal.add, records)
+            advance(len(records))

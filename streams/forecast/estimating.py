@@ -2,7 +2,8 @@
 
 Of each document of the sample it is known what is embedded for it and what it leaves in the index. Whatever that is,
 it is nearly proportional to the bytes of the texts, whose sum over the whole log is known; so the ratio of the sums is
-the estimate, and what the documents differ from it makes its standard error (Cochran 1977, chapter 6).
+the estimate, and what the documents differ from it makes its standard error (Cochran 1977, chapter 6). Texts that
+change are a part of their own, for of them less is new.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
+
+import numpy as np
 
 VECTOR_BYTES: Final = 4  # a number of a vector
 POINT_BYTES: Final = 320  # a point's payload indexes (290), its ids and versions (30)
@@ -44,20 +47,31 @@ class Span(NamedTuple):
     high: float
 
 
-def scale(sample: Sequence[tuple[float, float]], *, total: float, documents: int) -> Estimate:
-    """The sum of y over `documents` documents, from pairs (x, y) of some of them and the sum of all x.
+class Part(NamedTuple):
+    """A part of a sum: for each document of a sample x and y, and the sum of x over all documents."""
+
+    pairs: Sequence[tuple[float, float]]
+    total: float
+
+
+def scale(*parts: Part, documents: int) -> Estimate:
+    """The sum of y over `documents` documents, of all parts, from a sample of them, in the same order in each part.
 
     The error is 0 where the sample is all of them.
     """
-    count, sum_x, sum_y = len(sample), sum(x for x, _ in sample), sum(y for _, y in sample)
-    if not sum_x:
-        return Estimate(0.0, 0.0)
-    ratio = sum_y / sum_x
-    if count < 2:
-        return Estimate(ratio * total, 0.0 if count >= documents else ratio * total)
-    variance = sum((y - ratio * x) ** 2 for x, y in sample) / (count - 1)
-    unseen = max(1 - count / documents, 0.0)
-    return Estimate(ratio * total, total * math.sqrt(unseen * variance / count) / (sum_x / count))
+    value, count = 0.0, min(len(part.pairs) for part in parts)
+    differences = np.zeros(count)
+    for part in parts:
+        x, y = np.array(part.pairs, float).reshape(-1, 2).T
+        if x.sum():
+            ratio, scaled = y.sum() / x.sum(), part.total / x.mean()
+            value += float(ratio * part.total)
+            differences += (y - ratio * x) * scaled
+    unseen = max(1 - count / documents, 0.0) if documents else 0.0
+    if count == 1 and unseen:
+        return Estimate(value, value)
+    variance = float((differences**2).sum()) / max(count - 1, 1)
+    return Estimate(value, math.sqrt(unseen * variance / max(count, 1)))
 
 
 def together(parts: Iterable[Span]) -> Span:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
 from freshet.search.embedding.base import Model
-from freshet.streams.forecast.estimating import Estimate, Span, disk, scale, together
-from freshet.streams.forecast.looking import Amount, Look, Looks
+from freshet.streams.forecast.estimating import Estimate, Part, Span, disk, scale, together
+from freshet.streams.forecast.looking import Looks, Texts
 from freshet.streams.forecast.pace import Counting, Measured
 from freshet.streams.forecast.rehearsal import Totals
 
@@ -56,8 +56,9 @@ class Forecast:
     """Counts of the log are exact, the others are estimated from `sampled` documents.
 
     `tokens` are those of all texts that need vectors, each text once: `cached` ones have them in the embedding cache,
-    `taken` ones in the live version; `embed` is what the model will be given. `pace` is in tokens a second, None where
-    nothing has to be embedded. `disk` is in bytes.
+    `taken` ones in the live version; `embed` is what the model will be given. Up to `replaced` tokens more it is where
+    workers cut batches otherwise than was assumed. Nothing is `measured` where nothing has to be embedded. `disk` is in
+    bytes.
     """
 
     totals: Totals
@@ -67,6 +68,7 @@ class Forecast:
     cached: Estimate
     taken: Estimate
     embed: Estimate
+    replaced: float
     usd: Estimate
     measured: Measured | None
     times: Times
@@ -79,25 +81,32 @@ def forecast(
     """From what was read, looked at and measured."""
     counting = measured.counting if measured is not None else Counting()
 
-    def tokens(amount: Callable[[Look], Amount]) -> Estimate:
-        pairs = [(each.fresh_bytes, counting.given(*amount(each))) for each in looks.found]
-        return scale(pairs, total=totals.fresh_bytes, documents=totals.documents)
+    def tokens(*ways: str) -> Estimate:
+        def pair(texts: Texts) -> tuple[float, float]:
+            amounts = [getattr(texts, way) for way in ways]
+            return texts.bytes, sum(counting.given(*amount) for amount in amounts)
 
-    def kept(value: Callable[[Look], float]) -> Estimate:
-        pairs = [(each.last_bytes, value(each)) for each in looks.found]
-        return scale(pairs, total=totals.live_bytes, documents=totals.documents)
+        first = Part([pair(each.first) for each in looks.found], totals.first_bytes)
+        later = Part([pair(each.later) for each in looks.found], totals.later_bytes)
+        return scale(first, later, documents=totals.documents)
 
-    passages, embed = kept(lambda each: each.passages), tokens(lambda each: each.embedded)
+    def kept(what: str) -> Estimate:
+        pairs = [(each.last_bytes, getattr(each, what)) for each in looks.found]
+        return scale(Part(pairs, totals.live_bytes), documents=totals.documents)
+
+    passages, embed, every = kept("passages"), tokens("unknown"), tokens("cached", "taken", "unknown")
+    bytes_embedded = totals.first_bytes + totals.later_bytes
     price = model.usd_per_million_tokens / _MILLION
-    splitting = looks.seconds * totals.fresh_bytes / max(looks.split_bytes, 1)
+    splitting = looks.seconds * bytes_embedded / max(looks.split_bytes, 1)
     return Forecast(
         totals=totals,
         sampled=len(looks.found),
         passages=passages,
-        tokens=tokens(lambda each: each.texts),
-        cached=tokens(lambda each: each.cached),
-        taken=tokens(lambda each: each.taken),
+        tokens=every,
+        cached=tokens("cached"),
+        taken=tokens("taken"),
         embed=embed,
+        replaced=totals.replaced_bytes * every.value / max(bytes_embedded, 1),
         usd=Estimate(embed.value * price, embed.error * price),
         measured=measured,
         times=Times(
@@ -110,8 +119,8 @@ def forecast(
             passages=passages.value,
             documents=totals.documents,
             dimension=model.dimension,
-            terms=kept(lambda each: each.terms).value,
-            payload=kept(lambda each: each.payload).value,
+            terms=kept("terms").value,
+            payload=kept("payload").value,
         ),
     )
 

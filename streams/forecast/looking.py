@@ -12,7 +12,7 @@ from freshet.schemas.events import Upsert
 from freshet.schemas.keys import canonical_json, facets_digest
 from freshet.search.bm25 import Bm25
 from freshet.search.passages import Piece, passage_ids
-from freshet.streams.forecast.sampling import Sampled
+from freshet.streams.forecast.sampling import Sampled, bytes_of
 from freshet.streams.plan import Split
 
 PAGE: Final = 64  # documents
@@ -45,29 +45,27 @@ class Vectors(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What a document takes and leaves.
+class Texts(NamedTuple):
+    """Texts that are embedded for a document, each once, and the bytes of the states that they are of.
 
-    `texts` are those that are embedded for it, each once: `cached` ones are in the embedding cache, `taken` ones in the
-    live version. `passages`, `terms` and `payload` (bytes) are what the index holds of it in the end.
+    `cached` ones have their vectors in the embedding cache, `taken` ones in the live version, `unknown` ones nowhere.
     """
 
-    fresh_bytes: int
-    last_bytes: int
-    texts: Amount
+    bytes: int
     cached: Amount
     taken: Amount
+    unknown: Amount
+
+
+class Look(NamedTuple):
+    """What a document takes, and what the index holds of it in the end; `payload` is in bytes, as `last_bytes` are."""
+
+    first: Texts
+    later: Texts
+    last_bytes: int
     passages: int
     terms: int
     payload: int
-
-    @property
-    def embedded(self) -> Amount:
-        return Amount(
-            self.texts.passages - self.cached.passages - self.taken.passages,
-            self.texts.tokens - self.cached.tokens - self.taken.tokens,
-        )
 
 
 @dataclass(slots=True)
@@ -93,10 +91,11 @@ class _New(NamedTuple):
 
 
 class _Cut(NamedTuple):
-    """A document in passages: what is embedded for it, and the count, terms and payload of what stays."""
+    """A document in passages: what is embedded for it at first and later, and what stays."""
 
     document: Sampled
-    new: list[_New]
+    first: list[_New]
+    later: list[_New]
     passages: int
     terms: int
     payload: int
@@ -112,8 +111,8 @@ async def look_closely(
         began = time.perf_counter()
         cut = await asyncio.to_thread(_cut_all, page, split, text)
         looks.seconds += time.perf_counter() - began
-        looks.split_bytes += sum(each.fresh_bytes for each in page)
-        new = [each for several in cut for each in several.new]
+        looks.split_bytes += sum(bytes_of(body) for each in page for body in (*each.first, *each.later))
+        new = [new for each in cut for new in (*each.first, *each.later)]
         cached = await _cached(new, vectors)
         taken = set(await vectors.held({each.point: each.title for each in new if each.piece.embedded not in cached}))
         for each in cut:
@@ -129,23 +128,17 @@ async def _cached(new: Sequence[_New], vectors: Vectors) -> set[str]:
 
 
 def _note(looks: Looks, cut: _Cut, cached: Collection[str], taken: Collection[str]) -> None:
-    ways: dict[str, list[Piece]] = {"cached": [], "taken": [], "unknown": []}
-    for each in cut.new:
-        way = "cached" if each.piece.embedded in cached else "taken" if each.point in taken else "unknown"
-        ways[way].append(each.piece)
-    looks.unknown += ways["unknown"][: looks.most - len(looks.unknown)]
-    looks.found.append(
-        Look(
-            fresh_bytes=cut.document.fresh_bytes,
-            last_bytes=cut.document.last_bytes,
-            texts=Amount.of([each.piece for each in cut.new]),
-            cached=Amount.of(ways["cached"]),
-            taken=Amount.of(ways["taken"]),
-            passages=cut.passages,
-            terms=cut.terms,
-            payload=cut.payload,
-        )
-    )
+    def texts(states: Sequence[Upsert], new: Sequence[_New]) -> Texts:
+        ways: dict[str, list[Piece]] = {"cached": [], "taken": [], "unknown": []}
+        for piece, point, _ in new:
+            way = "cached" if piece.embedded in cached else "taken" if point in taken else "unknown"
+            ways[way].append(piece)
+        looks.unknown += ways["unknown"][: looks.most - len(looks.unknown)]
+        return Texts(sum(map(bytes_of, states)), *(Amount.of(pieces) for pieces in ways.values()))
+
+    document = cut.document
+    first, later = texts(document.first, cut.first), texts(document.later, cut.later)
+    looks.found.append(Look(first, later, bytes_of(document.last), cut.passages, cut.terms, cut.payload))
 
 
 def _cut_all(documents: Sequence[Sampled], split: Split, text: Bm25) -> list[_Cut]:
@@ -153,21 +146,28 @@ def _cut_all(documents: Sequence[Sampled], split: Split, text: Bm25) -> list[_Cu
 
 
 def _cut(document: Sampled, split: Split, text: Bm25) -> _Cut:
-    new: dict[str, _New] = {}
-    pieces: Sequence[Piece] = ()
-    for body in document.fresh:
+    seen: set[str] = set()
+    first, later = (_new(document, states, split, seen) for states in (document.first, document.later))
+    last = document.last
+    if last is None:
+        return _Cut(document, first, later, 0, 0, RECORD_FIELDS)
+    pieces = split(last.title, last.text)
+    terms = sum(text.passage(each.embedded, last.metadata).indices.size for each in pieces)
+    return _Cut(document, first, later, len(pieces), terms, payload_bytes(document, last, pieces))
+
+
+def _new(document: Sampled, states: Sequence[Upsert], split: Split, seen: set[str]) -> list[_New]:
+    """The texts of states that were not seen before, in their order."""
+    found = []
+    for body in states:
         pieces = split(body.title, body.text)
         facets = facets_digest(body.title, document.tenant, body.metadata)
         points = passage_ids(document.key, [each.text for each in pieces], facets)
         for piece, point in zip(pieces, points, strict=True):
-            new.setdefault(piece.embedded, _New(piece, point, body.title))
-    last = document.last
-    if last is None:
-        return _Cut(document, list(new.values()), 0, 0, RECORD_FIELDS)
-    if last is not (document.fresh[-1] if document.fresh else None):
-        pieces = split(last.title, last.text)
-    terms = sum(text.passage(each.embedded, last.metadata).indices.size for each in pieces)
-    return _Cut(document, list(new.values()), len(pieces), terms, payload_bytes(document, last, pieces))
+            if piece.embedded not in seen:
+                seen.add(piece.embedded)
+                found.append(_New(piece, point, body.title))
+    return found
 
 
 def payload_bytes(document: Sampled, body: Upsert, pieces: Sequence[Piece]) -> int:

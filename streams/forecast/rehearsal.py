@@ -40,8 +40,10 @@ class Totals:
     """What the whole log comes to, exactly.
 
     `events` are the records of the documents topic, `again` those that came again. `documents` are all that they speak
-    of, `live` those that have not ended. `fresh_bytes` are those of titles and texts that are embedded, equal ones
-    once; `live_bytes` those that the index holds in the end.
+    of, `live` those that have not ended. Bytes are those of titles and texts: `first_bytes` of those that are embedded
+    when a document becomes known, `later_bytes` of those that its other events bring (equal ones of any document count
+    once), `live_bytes` of what the index holds in the end, and `replaced_bytes` of states that are not embedded only
+    because a newer event of their document lies in the same batch.
     """
 
     events: int = 0
@@ -49,8 +51,10 @@ class Totals:
     dead: int = 0
     documents: int = 0
     live: int = 0
-    fresh_bytes: int = 0
+    first_bytes: int = 0
+    later_bytes: int = 0
     live_bytes: int = 0
+    replaced_bytes: int = 0
 
 
 class Known(NamedTuple):
@@ -61,22 +65,18 @@ class Known(NamedTuple):
 
 
 class Rehearsal:
-    """`with Rehearsal(file, …) as rehearsal`, then `add` as the records come, then `finish`. The file is the caller's.
+    """`with Rehearsal(file, …) as rehearsal`, then `add` as the records come. The file is the caller's.
 
     Batches are cut as a worker cuts them, for of a document's events in one batch only the newest is embedded. Each
     document that changes is told to the `sample`.
     """
 
-    def __init__(
-        self, file: Path, *, rules: Rules, topics: Topics, sample: Sample, batch_events: int, batch_bytes: int
-    ) -> None:
+    def __init__(self, file: Path, *, rules: Rules, topics: Topics, sample: Sample, batch_bytes: int) -> None:
         self.totals = Totals()
         self._rules = rules
         self._topics = topics
         self._sample = sample
-        self._batch_events = batch_events
         self._batch_bytes = batch_bytes
-        self._waiting: list[Record] = []
         self._base = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         for line in (*_QUICK, *_TABLES, "BEGIN"):
             self._base.execute(line)
@@ -87,19 +87,8 @@ class Rehearsal:
     def __exit__(self, *_: object) -> None:
         self._base.close()
 
-    def add(self, records: Iterable[Record]) -> None:
-        """Records of either topic; of each partition in their order."""
-        self._waiting += records
-        while len(self._waiting) >= self._batch_events:
-            self._fetched(self._waiting[: self._batch_events])
-            del self._waiting[: self._batch_events]
-
-    def finish(self) -> None:
-        """There are no more."""
-        self._fetched(self._waiting)
-        self._waiting = []
-
-    def _fetched(self, records: Sequence[Record]) -> None:
+    def add(self, records: Sequence[Record]) -> None:
+        """What a worker would fetch at once; of each partition in its order."""
         for piece in cut(records, max_bytes=self._batch_bytes):
             self._batch(piece)
 
@@ -115,6 +104,7 @@ class Rehearsal:
             last = None if record.deleted else plan.newest.event.upsert
             self._keep(names[plan.key], record, bytes_of(last))
             self._count(names[plan.key], plan.newest.event, known.get(plan.key), fresh[plan.key], last)
+            self.totals.replaced_bytes += sum(map(bytes_of, _replaced(plan)))
         again = sum(record.topic == self._topics.again for record in records)
         self.totals.again += again
         self.totals.events += len(records) - again
@@ -149,7 +139,9 @@ class Rehearsal:
         totals.documents += known is None
         totals.live += (last is not None) - (known is not None and not known.record.deleted)
         totals.live_bytes += bytes_of(last) - (known.bytes if known else 0)
-        totals.fresh_bytes += sum(map(bytes_of, fresh))
+        added = sum(map(bytes_of, fresh))
+        totals.first_bytes += added if known is None else 0
+        totals.later_bytes += added if known is not None else 0
         self._sample.note(name, event, fresh, last)
 
     def _keep(self, name: bytes, record: LedgerRecord, size: int) -> None:
@@ -197,6 +189,15 @@ def _bodies(plan: DocumentPlan) -> list[Upsert]:
     """What the model is given for a plan: its event's text, and that of an event which a null ended."""
     events = (plan.newest.ended, plan.newest.event)
     return [each.upsert for each in events if each is not None and each.upsert is not None]
+
+
+def _replaced(plan: DocumentPlan) -> list[Upsert]:
+    """The states of a batch that others replaced; those that nobody would embed again are left out."""
+    bodies = [each.upsert for each in plan.newest.others]
+    several = {(body.title, body.text): body for body in bodies if body is not None}
+    for body in _bodies(plan):
+        several.pop((body.title, body.text), None)
+    return list(several.values())
 
 
 def _no_passages(_title: str, _text: str) -> Sequence[Piece]:

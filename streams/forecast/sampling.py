@@ -20,17 +20,17 @@ _PLACE_BYTES: Final = 8
 
 @dataclass(slots=True)
 class Sampled:
-    """A document: the states that are embedded for it, in their order, and the one that stays, None where it ended."""
+    """A document: the states that are embedded for it, in their order, and the one that stays, None where it ended.
+
+    The first states came with the event that made it known, the later ones with others.
+    """
 
     key: str
     tenant: str | None
-    fresh: list[Upsert] = field(default_factory=list)
+    first: list[Upsert] = field(default_factory=list)
+    later: list[Upsert] = field(default_factory=list)
     last: Upsert | None = None
-    fresh_bytes: int = 0
-
-    @property
-    def last_bytes(self) -> int:
-        return bytes_of(self.last)
+    bytes: int = 0
 
 
 class Sample:
@@ -58,21 +58,22 @@ class Sample:
         if place >= self._limit:
             return
         document = self._documents.get(place)
+        is_new = document is None
         if document is None:
             document = self._documents[place] = Sampled(event.key, event.tenant)
             heapq.heappush(self._highest, -place)
-        added = sum(map(bytes_of, fresh))
-        self._bytes += added + bytes_of(last) - document.last_bytes
-        document.fresh += fresh
-        document.fresh_bytes += added
+        (document.first if is_new else document.later).extend(fresh)
+        added = sum(map(bytes_of, fresh)) + bytes_of(last) - bytes_of(document.last)
         document.last = last
+        document.bytes += added
+        self._bytes += added
         while len(self._documents) > self._most_documents or (self._bytes > self._most_bytes and len(self) > 1):
             self._drop_highest()
 
     def _drop_highest(self) -> None:
         self._limit = -heapq.heappop(self._highest)
         document = self._documents.pop(self._limit)
-        self._bytes -= document.fresh_bytes + document.last_bytes
+        self._bytes -= document.bytes
 
 
 def bytes_of(body: Upsert | None) -> int:

@@ -20,7 +20,8 @@ from freshet.streams.kafka.stopping import stop_consumer
 from freshet.streams.retrying import Spans
 
 POLL_MS: Final = 500
-MOST_RECORDS: Final = 500  # at a time; what is fetched for them is bounded by aiokafka, about 1 MB a partition
+MOST_RECORDS: Final = 500
+FETCH_BYTES: Final = 1_000_000
 
 
 class KafkaReader:
@@ -29,7 +30,12 @@ class KafkaReader:
     It raises PermanentError that names the command to create topics where there is no such topic.
     """
 
-    def __init__(self, connection: KafkaConnection, topic: str) -> None:
+    def __init__(
+        self, connection: KafkaConnection, topic: str, *, most: int = MOST_RECORDS, fetch_bytes: int = FETCH_BYTES
+    ) -> None:
+        """`most` records come at a time; `fetch_bytes` of a partition are asked for at once."""
+        self._most = most
+        self._fetch_bytes = fetch_bytes
         self._connection = connection
         self._topic = topic
         self._operation = f"read {topic}"
@@ -46,6 +52,7 @@ class KafkaReader:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",  # as the worker reads
+            max_partition_fetch_bytes=self._fetch_bytes,
         )
         try:
             async with connecting(self._connection):
@@ -95,5 +102,5 @@ class KafkaReader:
 
     async def _fetch(self, waiting: Collection[TopicPartition]) -> list[Record]:
         with kafka_errors(self._operation):
-            found = await self._consumer.getmany(*waiting, timeout_ms=POLL_MS, max_records=MOST_RECORDS)
+            found = await self._consumer.getmany(*waiting, timeout_ms=POLL_MS, max_records=self._most)
         return [record_of(each) for several in found.values() for each in several]
