@@ -52,9 +52,8 @@ def are_interchangeable(wanted: Identity, live: VersionInfo) -> bool:
 
 
 def _model(facts: Mapping[str, Any], dimension: int) -> str:
-    variant = facts.get("variant")
-    told = f"{facts.get('model', '?')} of {dimension} dimensions"
-    return f"{told} ({variant})" if variant else told
+    name = " ".join(filter(None, (facts.get("model", "?"), facts.get("variant"))))
+    return f"{name}, {dimension}"
 
 
 def _words(facts: Mapping[str, Any]) -> str:

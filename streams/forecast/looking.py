@@ -17,7 +17,7 @@ from freshet.streams.plan import Split
 
 PAGE: Final = 64  # documents
 PASSAGE_FIELDS: Final = 150  # bytes of a passage's payload, beside key, title, text, tenant and metadata
-RECORD_FIELDS: Final = 430  # of a ledger record's, beside key, id, title, tenant, metadata and its passages
+RECORD_FIELDS: Final = 370  # of a ledger record's, beside key, id, title, tenant, metadata and its passages
 NAME_BYTES: Final = 39  # of a passage in the list of its record
 Advance = Callable[[int], object]
 

@@ -34,6 +34,7 @@ class Process(Word):
     VERIFY = "verify", "`freshet verify`"
     VERIFY_HEAL = "verify --heal", "`freshet verify --heal`"
     REPROCESS = "reprocess", "`freshet reprocess`"
+    REPLAY_PLAN = "replay plan", "`freshet replay plan`"
 
 
 class Resource(StrEnum):
@@ -99,6 +100,7 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
             _groups(group, DESCRIBE),
         ],
         Process.REPROCESS: [_topic(topics.documents, READ), _topic(topics.again, WRITE)],
+        Process.REPLAY_PLAN: [_topic(name, READ) for name in every[:2]],
     }
     return table[process]
 

@@ -67,7 +67,7 @@ logs = st.lists(st.tuples(st.sampled_from("abc"), states, st.integers(0, 3), st.
 
 @pytest.mark.parametrize("order", list(Order))
 @given(log=logs, events=st.integers(1, 5), most_bytes=st.integers(1, 400), dice=st.randoms(use_true_random=False))
-@settings(max_examples=50)
+@settings(max_examples=40)
 async def test_where_the_sample_is_everything_the_forecast_is_what_the_build_takes(
     order, log, events, most_bytes, dice
 ):
@@ -93,10 +93,14 @@ async def test_from_a_part_of_the_documents_the_tokens_are_foretold_within_two_p
     assert told.sampled == 1_000 < told.totals.documents / 2
     assert told.embed.value == pytest.approx(built.tokens, rel=TWO_PERCENT)
     assert told.embed.low < built.tokens < told.embed.high
-    every_event = await build(records, events=1)
-    assert built.tokens < every_event.tokens <= told.embed.high + told.replaced
     passages = sum(len(each.passages) for each in built.points.ledger.values())
     assert told.passages.value == pytest.approx(passages, rel=3 * TWO_PERCENT)
+
+
+async def test_where_workers_cut_smaller_batches_it_is_no_more_than_what_is_told(tmp_path):
+    records = log_of(history(random.Random(3), 200))
+    told, every_event = await foretell(records, tmp_path), await build(records, events=1)
+    assert told.embed.value < every_event.tokens <= told.embed.value + told.replaced
 
 
 async def test_what_the_live_version_or_the_cache_holds_is_not_embedded(tmp_path):
@@ -145,7 +149,7 @@ def peak(folder: Path, documents: int) -> int:
 
 
 def test_memory_does_not_grow_with_the_documents(tmp_path):
-    few, many = 2_000, 8_000
+    few, many = 1_000, 4_000
     grown = peak(tmp_path, many) - peak(tmp_path, few)
     assert grown < 16 * (many - few), "so little would not even hold a digest of each document"
 
