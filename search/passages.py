@@ -51,20 +51,11 @@ def split(title: str, text: str, recipe: Recipe, token_ends: Callable[[str], Seq
     The pieces joined give `text` back, to the character. An empty text gives one empty piece where there is a title, so
     that a document without text can be found by it, and none otherwise.
     """
-    prefix = prefix_of(title, recipe, token_ends)
+    prefix = _prefix(title, recipe, token_ends)
     before = len(token_ends(prefix)) if prefix else 0
     room = max(recipe.window - SPECIAL_TOKENS - before, 1)
     pieces = _cut(text, token_ends(text), room) if text else [("", 0)] * bool(prefix)
     return [Piece(piece, prefix + piece, before + tokens) for piece, tokens in pieces]
-
-
-def prefix_of(title: str, recipe: Recipe, token_ends: Callable[[str], Sequence[int]]) -> str:
-    """What stands before each passage of a document when it is embedded: its title, cut where that is long."""
-    title = title.strip()
-    if not title:
-        return ""
-    ends, room = token_ends(title), recipe.window // _TITLE_SHARE
-    return f"{title if len(ends) <= room else title[: ends[room - 1]]}. "
 
 
 def passage_ids(key: str, texts: Sequence[str], facets: str) -> list[str]:
@@ -75,6 +66,14 @@ def passage_ids(key: str, texts: Sequence[str], facets: str) -> list[str]:
         ids.append(passage_id(key, text, seen[text], facets))
         seen[text] += 1
     return ids
+
+
+def _prefix(title: str, recipe: Recipe, token_ends: Callable[[str], Sequence[int]]) -> str:
+    title = title.strip()
+    if not title:
+        return ""
+    ends, room = token_ends(title), recipe.window // _TITLE_SHARE
+    return f"{title if len(ends) <= room else title[: ends[room - 1]]}. "
 
 
 def _cut(text: str, ends: Sequence[int], room: int) -> list[tuple[str, int]]:

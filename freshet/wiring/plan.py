@@ -25,7 +25,7 @@ from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.lookup import Lookup
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.records import Vector
-from freshet.search.passages import Recipe, prefix_of, split
+from freshet.search.passages import Recipe, split
 from freshet.settings import Settings
 from freshet.streams.forecast.forecast import Build, Forecast, forecast
 from freshet.streams.forecast.looking import look_closely
@@ -82,7 +82,9 @@ class Vectors(NamedTuple):
         return await self.live.passages([point for point, title in points.items() if alike[title]])
 
     def _is_cut_alike(self, title: str) -> bool:
-        return len({prefix_of(title, recipe, self.model.token_ends) for recipe in set(self.recipes)}) == 1
+        """Whether the same stands before the passages under this title in both."""
+        before = {tuple(split(title, "", recipe, self.model.token_ends)) for recipe in set(self.recipes)}
+        return len(before) == 1
 
 
 async def plan(settings: Settings, *, bar: Bar, load: Callable[[Settings], Embedder] = load_model) -> Plan:
