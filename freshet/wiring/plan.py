@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import operator
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack
@@ -70,7 +71,7 @@ class Vectors(NamedTuple):
     model: Embedder
     cached: CachedEmbedder
     live: Lookup | None
-    recipes: Sequence[Recipe]
+    recipes: tuple[Recipe, Recipe]
 
     async def known(self, texts: Sequence[str]) -> list[Vector | None]:
         return await self.cached.known(texts)
@@ -83,8 +84,9 @@ class Vectors(NamedTuple):
 
     def _is_cut_alike(self, title: str) -> bool:
         """Whether the same stands before the passages under this title in both."""
-        before = {tuple(split(title, "", recipe, self.model.token_ends)) for recipe in set(self.recipes)}
-        return len(before) == 1
+        ours, theirs = self.recipes
+        before = (split(title, "", recipe, self.model.token_ends) for recipe in (ours, theirs))
+        return ours == theirs or operator.eq(*before)
 
 
 async def plan(settings: Settings, *, bar: Bar, load: Callable[[Settings], Embedder] = load_model) -> Plan:
@@ -101,7 +103,7 @@ async def plan(settings: Settings, *, bar: Bar, load: Callable[[Settings], Embed
         name = await versions.live()
         live, own = await versions.describe(name) if name else None, await versions.describe(wanted.version)
         lookup = Lookup(client, collection=live.name) if live and are_interchangeable(wanted, live) else None
-        vectors = Vectors(model, embedder, lookup, [wanted.recipe, _recipe(live, wanted)])
+        vectors = Vectors(model, embedder, lookup, (wanted.recipe, _recipe(live, wanted)))
         state = state_of(own, live) if own else None
         return Plan(
             version=wanted.version,

@@ -59,19 +59,23 @@ def scale(*parts: Part, documents: int) -> Estimate:
 
     The error is 0 where the sample is all of them.
     """
-    value, count = 0.0, min(len(part.pairs) for part in parts)
-    differences = np.zeros(count)
-    for part in parts:
-        x, y = np.array(part.pairs, float).reshape(-1, 2).T
+    count = min(len(part.pairs) for part in parts)
+    pairs = [np.array(part.pairs, float).reshape(-1, 2).T for part in parts]
+    all_x, all_y = (sum(float(each[row].sum()) for each in pairs) for row in (0, 1))
+    value, unknown, differences = 0.0, 0.0, np.zeros(count)
+    for part, (x, y) in zip(parts, pairs, strict=True):
         if x.sum():
-            ratio, scaled = y.sum() / x.sum(), part.total / x.mean()
+            ratio = y.sum() / x.sum()
             value += float(ratio * part.total)
-            differences += (y - ratio * x) * scaled
+            differences += (y - ratio * x) * (part.total / x.mean())
+        elif all_x:  # it is so rare that the sample has none of it
+            unknown += part.total * all_y / all_x
+    value += unknown
     unseen = max(1 - count / documents, 0.0) if documents else 0.0
     if count == 1 and unseen:
         return Estimate(value, value)
     variance = float((differences**2).sum()) / max(count - 1, 1)
-    return Estimate(value, math.sqrt(unseen * variance / max(count, 1)))
+    return Estimate(value, math.hypot(math.sqrt(unseen * variance / max(count, 1)), unknown))
 
 
 def together(parts: Iterable[Span]) -> Span:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import numpy as np
 
+from freshet.schemas.errors import PermanentError
 from freshet.search.embedding.base import Embedder
 from freshet.search.passages import SPECIAL_TOKENS, Piece
 
@@ -60,23 +62,37 @@ class Measured(NamedTuple):
 async def measure(
     embedder: Embedder, pieces: Sequence[Piece], *, advance: Advance, clock: Callable[[], float] = time.perf_counter
 ) -> Measured | None:
-    """Embed texts in some calls, for some seconds; None where there are none. Raises what the embedder raises."""
+    """Embed texts in some calls, for some seconds; None where there are none.
+
+    A call that is refused is passed over, for it may hold a text that the model does not take. Raises what the embedder
+    raises, and PermanentError where all are refused.
+    """
     if not pieces:
         return None
     size = min(WINDOW, -(-len(pieces) // _LEAST_CALLS))
     calls = [pieces[start : start + size] for start in range(0, len(pieces), size)][:CALLS]
-    warm = await embedder.embed([each.embedded for each in pieces[:_WARM_UP]])
-    rates, rows, given, began = list[float](), list[tuple[int, int]](), list[int](), clock()
+    rates, rows, given = list[float](), list[tuple[int, int]](), list[int]()
+    refusal: PermanentError | None = None
+    with suppress(PermanentError):
+        given.append((await embedder.embed([each.embedded for each in pieces[:_WARM_UP]])).tokens)
+    warm, began = sum(given), clock()
+    given.clear()
     for call in calls:
         start = clock()
-        embedded = await embedder.embed([each.embedded for each in call])
+        try:
+            embedded = await embedder.embed([each.embedded for each in call])
+        except PermanentError as error:
+            refusal = error
+            continue
         rates.append(embedded.tokens / max(clock() - start, 1e-9))
         rows.append((sum(each.tokens for each in call), len(call)))
         given.append(embedded.tokens)
         advance(len(call))
         if clock() - began > _SECONDS and len(rates) >= _LEAST_CALLS:
             break
-    return Measured(Pace(tuple(sorted(rates))), _counting(rows, given), sum(given) + warm.tokens)
+    if not rates and refusal is not None:
+        raise refusal
+    return Measured(Pace(tuple(sorted(rates))), _counting(rows, given), sum(given) + warm)
 
 
 def _counting(rows: Sequence[tuple[int, int]], given: Sequence[int]) -> Counting:

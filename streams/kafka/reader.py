@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -20,8 +20,8 @@ from freshet.streams.kafka.stopping import stop_consumer
 from freshet.streams.retrying import Spans
 
 POLL_MS: Final = 500
-MOST_RECORDS: Final = 500
-FETCH_BYTES: Final = 1_000_000
+MOST_RECORDS: Final = 500  # at a time; what is fetched for them is bounded by aiokafka, about 1 MB a partition
+FETCH_OPTIONS: Final = ("fetch_max_bytes", "max_partition_fetch_bytes")
 
 
 class KafkaReader:
@@ -31,11 +31,11 @@ class KafkaReader:
     """
 
     def __init__(
-        self, connection: KafkaConnection, topic: str, *, most: int = MOST_RECORDS, fetch_bytes: int = FETCH_BYTES
+        self, connection: KafkaConnection, topic: str, *, most: int = MOST_RECORDS, fetch_bytes: int | None = None
     ) -> None:
-        """`most` records come at a time; `fetch_bytes` of a partition are asked for at once."""
+        """`most` records come at a time; `fetch_bytes` are asked for at once, else 1 MB of each partition."""
         self._most = most
-        self._fetch_bytes = fetch_bytes
+        self._limits: dict[str, Any] = {} if fetch_bytes is None else dict.fromkeys(FETCH_OPTIONS, fetch_bytes)
         self._connection = connection
         self._topic = topic
         self._operation = f"read {topic}"
@@ -52,7 +52,7 @@ class KafkaReader:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",  # as the worker reads
-            max_partition_fetch_bytes=self._fetch_bytes,
+            **self._limits,
         )
         try:
             async with connecting(self._connection):

@@ -34,6 +34,11 @@ def test_nothing_is_estimated_from_nothing():
     assert scale(Part([(0, 0)], 0), documents=1) == (0, 0)
 
 
+def test_a_part_that_the_sample_has_nothing_of_is_taken_for_as_costly_as_the_others():
+    found = scale(Part([(10, 5)] * 4, 100), Part([(0, 0)] * 4, 40), documents=10)
+    assert tuple(found) == pytest.approx((50 + 20, 20))
+
+
 def test_one_of_many_documents_tells_little():
     found = scale(Part([(10, 5)], 100), documents=10)
     assert (found.value, found.low) == (50, 0)

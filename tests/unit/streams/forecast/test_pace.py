@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from freshet.schemas.errors import PermanentError
 from freshet.search.embedding.base import Embedded, Purpose
 from freshet.search.passages import Piece
 from freshet.streams.forecast.pace import CALLS, MOST_TEXTS, WINDOW, Pace, measure
@@ -64,6 +65,17 @@ async def test_a_slow_model_is_asked_no_longer_than_needed():
     embedder = SlowEmbedder()
     await measure(embedder, pieces(1_000), advance=lambda _: None, clock=lambda: embedder.now * 10)
     assert embedder.requests == 1 + 3
+
+
+async def test_a_text_that_the_model_refuses_spoils_its_call_alone():
+    embedder = SlowEmbedder()
+    embedder.poison = "poison"
+    texts = [*pieces(WINDOW), Piece("poison", "poison", 1), *pieces(2 * WINDOW)]
+    found = await measure(embedder, texts, advance=lambda _: None, clock=lambda: embedder.now)
+    assert found is not None
+    assert len(found.pace.rates) == 3
+    with pytest.raises(PermanentError):
+        await measure(embedder, texts[WINDOW : WINDOW + 1], advance=lambda _: None)
 
 
 def test_quartiles_lie_between_the_nearest_rates():
