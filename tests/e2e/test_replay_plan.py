@@ -13,10 +13,10 @@ def event(document_id, text, **metadata):
 
 
 def history():
-    """Documents of one and two passages; edits, other metadata, repeats, ends, and what is no event."""
-    first = [event(f"doc-{number}", BODY * (1 + number % 16)) for number in range(60)]
-    edits = [event(f"doc-{number}", BODY * (number % 16) + "Or ring us up.") for number in range(0, 60, 6)]
-    moved = [event(f"doc-{number}", BODY * (1 + number % 16), lang="en") for number in range(1, 60, 6)]
+    """Documents of one to four passages; edits, other metadata, repeats, ends, and what is no event."""
+    first = [event(f"doc-{number}", BODY * (1 + number % 8)) for number in range(60)]
+    edits = [event(f"doc-{number}", BODY * (number % 8) + "Or ring us up.") for number in range(0, 60, 6)]
+    moved = [event(f"doc-{number}", BODY * (1 + number % 8), lang="en") for number in range(1, 60, 6)]
     ends = [(f"doc-{number}".encode(), None) for number in range(2, 60, 20)]
     return [*first, *edits, *moved, *ends, *first[3:60:6], (b"doc-5", b"{")]
 
@@ -28,7 +28,8 @@ async def plan(road, **settings):
 
 
 async def test_a_plan_foretells_what_the_build_takes_and_what_the_next_version_need_not_embed(make_road, started):
-    road = make_road(FRESHET_WORKER__BATCH_EVENTS="1")  # else it is chance which edits come with what they change
+    one = {"FRESHET_WORKER__BATCH_EVENTS": "1"}  # else it is chance which edits come with what they change
+    road = make_road(**one, FRESHET_EMBEDDING__WINDOW="64")
     assert (await road.command("topics", "create"))[0] == 0
     await road.produce(history())
     told = await plan(road)
