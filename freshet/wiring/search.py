@@ -19,7 +19,7 @@ from freshet.search.http.app import create_app
 from freshet.search.http.connections import Limits
 from freshet.search.http.serving import serve
 from freshet.search.index.base import IndexVersions, VersionInfo
-from freshet.search.index.identity import group_of
+from freshet.search.index.facts import group_of
 from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.live import LiveIndex, LiveVersion
@@ -116,7 +116,7 @@ async def search_process(
         port = SEARCH_PROBE_PORT if settings.probes.port is None else settings.probes.port
         probe_port = await stack.enter_async_context(serve(probes, host=settings.probes.host, port=port))
         supposed = Followed(topics, wanted.group)
-        board.lag = watch_lag(connection, partial(_followed, live, supposed), registry, stack).status
+        board.lag = watch_lag(connection, partial(_followed, live, settings.index, supposed), registry, stack).status
         limits = Limits(settings.search.max_connections, settings.search.head_seconds)
         serving = serve(app, host=settings.search.host, port=settings.search.port, limits=limits)
         yield SearchProcess(await stack.enter_async_context(serving), probe_port)
@@ -147,7 +147,7 @@ def _name(info: VersionInfo | None) -> str | None:
     return None if info is None else info.name
 
 
-async def _followed(live: LiveIndex, supposed: Followed) -> Followed:
+async def _followed(live: LiveIndex, index: str, supposed: Followed) -> Followed:
     """What keeps the live version true to the log; until one was seen, what would keep that of the settings."""
     with suppress(FreshetError):  # the checks tell it
         await live.current()
@@ -155,4 +155,4 @@ async def _followed(live: LiveIndex, supposed: Followed) -> Followed:
     if info is None:
         return supposed
     topic = info.metadata.get("topic")
-    return Followed(Topics(topic) if topic else supposed.topics, group_of(info.name))
+    return Followed(Topics(topic) if topic else supposed.topics, group_of(index, info.name))
