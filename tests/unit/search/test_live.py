@@ -61,14 +61,14 @@ class Dropping(Versions):
 
     def __init__(self, *names: str) -> None:
         super().__init__(names[0])
-        self.names = list(names)
+        self.succession = list(names)
 
     async def describe(self, version: str) -> VersionInfo | None:
         info = await super().describe(version)
-        if len(self.names) == 1:
+        if len(self.succession) == 1:
             return info
-        self.name = self.names[1]
-        del self.names[0]
+        self.name = self.succession[1]
+        del self.succession[0]
         return None
 
 
