@@ -21,11 +21,14 @@ from freshet.cli import (
     keys,
     lag,
     processes,
+    promote,
     publish,
     reprocess,
+    rollback,
     topics,
     verify,
     version,
+    versions,
 )
 from freshet.cli.exits import DONE, FAILED, INTERRUPTED, USAGE
 from freshet.schemas.errors import FreshetError, SettingsError
@@ -49,6 +52,9 @@ app.command("delete")(delete.delete)
 app.add_typer(topics.app, name="topics")
 app.command("lag")(lag.lag)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(versions.app, name="versions")
+app.command("promote")(promote.promote)
+app.command("rollback")(rollback.rollback)
 app.command("verify")(verify.verify)
 app.command("reprocess")(reprocess.reprocess)
 app.add_typer(keys.app, name="keys")
