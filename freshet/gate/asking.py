@@ -62,7 +62,7 @@ async def ask_both(
 ) -> list[Asked]:
     """All questions to both versions, by meaning and words. Raises what the index and the models raise.
 
-    The times are those of looking up and fusing; vectors are made before. Who is asked first changes with each question.
+    The times are those of looking up and fusing; vectors are made before. Who is asked first changes each time.
     """
     both = await _prepare(live, questions), await _prepare(candidate, questions)
     rounds: list[list[tuple[Answer, Answer]]] = []
@@ -91,9 +91,7 @@ async def _prepare(side: Side, questions: Sequence[Question]) -> _Prepared:
     return _Prepared(side, await side.reader.statistics(), [vectors.get(each.text) for each in questions])
 
 
-async def _ask(
-    prepared: _Prepared, number: int, question: Question, way: Way, clock: Callable[[], float]
-) -> Answer:
+async def _ask(prepared: _Prepared, number: int, question: Question, way: Way, clock: Callable[[], float]) -> Answer:
     """What is too long for the model finds nothing, for a search with it would be refused."""
     side, vector = prepared.side, prepared.vectors[number]
     if vector is None:

@@ -103,7 +103,9 @@ def judged_well(asked: Sequence[Asked], limits: Limits) -> Check:
     live, candidate = (fmean(each) for each in zip(*pairs, strict=True))
     figure = f"{candidate:.3f}, the live version {live:.3f} ({len(pairs):,} judged queries)"
     # Rounded, or a loss of just what is allowed would be refused for its last digit.
-    return Check(name, round(live - candidate, 9) <= limits.ndcg_loss, figure, limit, live - candidate, limits.ndcg_loss)
+    return Check(
+        name, round(live - candidate, 9) <= limits.ndcg_loss, figure, limit, live - candidate, limits.ndcg_loss
+    )
 
 
 def fast(asked: Sequence[Asked], limits: Limits) -> Check:

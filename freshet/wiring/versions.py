@@ -158,9 +158,7 @@ def named(index: str, names: Sequence[str], wanted: str) -> str:
     raise NoSuchVersionError(f"the index {index!r} has no version {wanted!r}; there is {', '.join(names) or 'none'}")
 
 
-async def drop_version(
-    settings: Settings, wanted: str, *, force: bool, say: Say, wait: float = LEAVE_SECONDS
-) -> str:
+async def drop_version(settings: Settings, wanted: str, *, force: bool, say: Say, wait: float = LEAVE_SECONDS) -> str:
     """Drop a version with its consumer groups once nobody follows it any more; returns its name.
 
     What it does first is recorded with the version, and the collection goes last: whoever is interrupted runs it again.

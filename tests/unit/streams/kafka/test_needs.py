@@ -24,6 +24,8 @@ USERS = {
         Process.LETTERS_RETRY,
         Process.VERIFY_HEAL,
         Process.REPROCESS,
+        Process.VERSIONS_DROP,
+        Process.PROMOTE,
     ],
 }
 ALL = frozenset(Operation)
