@@ -95,7 +95,7 @@ async def _ask(prepared: _Prepared, number: int, question: Question, way: Way, c
     """What is too long for the model finds nothing, for a search with it would be refused."""
     side, vector = prepared.side, prepared.vectors[number]
     if vector is None:
-        return Answer((), (), 0.0)
+        return Answer((), 0.0)
     queries: list[Query] = [vector, side.text.query(question.text, prepared.statistics)]
 
     def passes(record: LedgerRecord) -> bool:
@@ -112,5 +112,4 @@ async def _ask(prepared: _Prepared, number: int, question: Question, way: Way, c
     )
     fused = fuse(retrieved, way.fusion)
     took = clock() - began
-    dense = list(dict.fromkeys(retrieved.states[hit.key].id for hit in retrieved.lists[0]))
-    return Answer([each.record.id for each in fused], dense, took)
+    return Answer([each.record.id for each in fused], took)

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Protocol
 
+from freshet.schemas.declared import InvalidFilter, check_filter
 from freshet.schemas.errors import SettingsError
+from freshet.schemas.fields import Kind
 from freshet.schemas.filters import Filter
 from freshet.search.asking import MAX_QUERY_CHARACTERS
 from freshet.search.index.records import LedgerRecord, StoredPassage
@@ -42,10 +44,22 @@ class Documents(Protocol):
         ...
 
 
-def of_people(queries: Sequence[JudgedQuery]) -> list[Question]:
-    """The queries that have something to ask; in whatever mode they were asked, everything of a version is tried."""
-    asked = ((normalise(each.text), each) for each in queries)
+def of_people(queries: Sequence[JudgedQuery], fields: Mapping[str, Kind]) -> list[Question]:
+    """The queries that can be asked still; in whatever mode they were asked, everything of a version is tried.
+
+    One that has nothing to say, or filters by a field that is not declared any more, is left out.
+    """
+    asked = ((normalise(each.text), each) for each in queries if _is_allowed(each.filters, fields))
     return [Question(text, each.tenant, each.filters, each.judgements) for text, each in asked if text]
+
+
+def _is_allowed(filters: Filter | None, fields: Mapping[str, Kind]) -> bool:
+    try:
+        if filters is not None:
+            check_filter(filters, fields)
+    except InvalidFilter:
+        return False
+    return True
 
 
 def of_file(file: Path, *, most: int) -> list[Question]:

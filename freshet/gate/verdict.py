@@ -46,7 +46,6 @@ class Answer:
     """What a version finds for a question: document ids, best first, and the seconds that it took."""
 
     found: Sequence[str]
-    dense: Sequence[str]
     seconds: float
 
 

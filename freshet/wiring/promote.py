@@ -178,10 +178,11 @@ class _Gate:
 
     async def _asked_by_people(self, connection: KafkaConnection, most: int) -> list[Question]:
         try:
-            return of_people(await last_queries(connection, Topics(self._settings.topics.documents), most))
+            queries = await last_queries(connection, Topics(self._settings.topics.documents), most)
         except PermanentError as error:  # a topic that is not there, or a right
             self._given.say(f"no recorded queries: {error}")
             return []
+        return of_people(queries, self._settings.fields)
 
     def _side(self, info: VersionInfo, embedder: Embedder) -> Side:
         return Side(QdrantReader(self._client, collection=info.name), _text(info), embedder)
