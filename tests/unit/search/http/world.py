@@ -27,7 +27,7 @@ from freshet.search.http.serving import serve
 from freshet.search.index.base import Query, VersionInfo
 from freshet.search.index.records import Hit, LedgerRecord, StoredPassage, Vector
 from freshet.search.limits.memory import MemoryLimiter
-from freshet.search.live import LiveIndex
+from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.reranking import Reranking
@@ -148,7 +148,7 @@ class Versions:
 
     async def describe(self, version: str) -> VersionInfo | None:
         self.described.append(version)
-        return VersionInfo(version, DIMENSION, {"topic": "documents"})
+        return VersionInfo(version, DIMENSION, {"topic": "documents", "languages": ["en"], "average_length": 100})
 
     async def create(self, info: VersionInfo) -> None:
         raise NotImplementedError
@@ -219,10 +219,12 @@ class World:
     def __post_init__(self) -> None:
         self.metrics = SearchMetrics(self.registry)
         self.admission = Admission(places=self.places, seconds=5, observer=self.metrics)
-        live = LiveIndex(versions=self.versions, open_reader=lambda _: self.reader)
-        self.watch = IndexWatch(name="documents", index=live)
+        self.index = LiveIndex(
+            versions=self.versions, open_version=lambda info: LiveVersion.of(info, self.reader, self.embedder)
+        )
+        self.watch = IndexWatch(name="documents", index=self.index)
         self.service = SearchService(
-            index=live,
+            index=self.index,
             embedder=self.embedder,
             metrics=self.metrics,
             rules=SearchRules(tenants=self.tenants, fields=self.reader.fields),
