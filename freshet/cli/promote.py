@@ -26,7 +26,9 @@ def promote(
         str | None, typer.Argument(help="Its name or fingerprint, or a beginning; else what the settings describe.")
     ] = None,
     *,
-    force: Annotated[bool, typer.Option("--force", help="Without any check, and without a model.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Without any check; with VERSION also without a model.")
+    ] = False,
     queries: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, metavar="FILE", help="Ask these queries, one a line."),
@@ -65,18 +67,17 @@ def promote(
 
 
 def _forced(given: Settings, version: str | None) -> Promotion:
-    from freshet.wiring import promote as wiring
+    from freshet.wiring.parts import fetch_model
+    from freshet.wiring.promote import force
 
     if version is None:
-        # Which one is meant depends on the model, so that is needed to know it.
-        return _examined(given, None, None, 0, None, json=True)
-    return run_quietly(wiring.force(given, version))
+        fetch_model(given)
+    return run_quietly(force(given, version))
 
 
 def _examined(
-    given: Settings, version: str | None, limits: Limits | None, count: int, file: Path | None, *, json: bool
+    given: Settings, version: str | None, limits: Limits, count: int, file: Path | None, *, json: bool
 ) -> Promotion:
-    from freshet.gate.verdict import Limits
     from freshet.wiring import promote as wiring
     from freshet.wiring.parts import fetch_model
 
@@ -85,8 +86,8 @@ def _examined(
             _print_check(check)
 
     fetch_model(given)
-    examination = wiring.Examination(limits or Limits(), count, file, progress_bar, warn, tell)
-    return run_quietly(wiring.promote(given, version, examination, force=limits is None))
+    examination = wiring.Examination(limits, count, file, progress_bar, warn, tell)
+    return run_quietly(wiring.promote(given, version, examination))
 
 
 def _print_check(check: Check) -> None:

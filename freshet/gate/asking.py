@@ -11,26 +11,16 @@ from freshet.gate.questions import Question
 from freshet.gate.verdict import Answer, Asked
 from freshet.schemas.fields import Kind
 from freshet.schemas.matching import matches
-from freshet.search.bm25 import Bm25
-from freshet.search.embedding.base import Embedder
 from freshet.search.fusion import Fusion, fuse
-from freshet.search.index.base import IndexReader, Query
+from freshet.search.index.base import Query
 from freshet.search.index.records import LedgerRecord, Vector
+from freshet.search.live import LiveVersion
 from freshet.search.query import too_long
 from freshet.search.retrieval import retrieve
 from freshet.search.statistics import TermStatistics
 
 ROUNDS: Final = 2  # each question is asked so often; its faster answer counts
 _EMBED: Final = 64  # queries at once
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """A version as searches see it: how it is read, how words become terms for it, and its model."""
-
-    reader: IndexReader
-    text: Bm25
-    embedder: Embedder
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +34,16 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class _Prepared:
-    """A side with its statistics and the vectors of all questions; None for those that its model cannot take."""
+    """A version with its statistics and the vectors of all questions; None for those that its model cannot take."""
 
-    side: Side
+    version: LiveVersion
     statistics: TermStatistics | None
     vectors: Sequence[Vector | None]
 
 
 async def ask_both(
-    live: Side,
-    candidate: Side,
+    live: LiveVersion,
+    candidate: LiveVersion,
     questions: Sequence[Question],
     way: Way,
     *,
@@ -81,29 +71,29 @@ async def ask_both(
     ]
 
 
-async def _prepare(side: Side, questions: Sequence[Question]) -> _Prepared:
-    model, embedder = side.embedder.model, side.embedder
+async def _prepare(version: LiveVersion, questions: Sequence[Question]) -> _Prepared:
+    model, embedder = version.embedder.model, version.embedder
     texts = [each.text for each in questions if not too_long(each.text, model, embedder.token_ends)]
     vectors: dict[str, Vector] = {}
     for start in range(0, len(texts), _EMBED):
         part = texts[start : start + _EMBED]
         vectors |= zip(part, (await embedder.embed(part, purpose="query")).vectors, strict=True)
-    return _Prepared(side, await side.reader.statistics(), [vectors.get(each.text) for each in questions])
+    return _Prepared(version, await version.snapshots.current(), [vectors.get(each.text) for each in questions])
 
 
 async def _ask(prepared: _Prepared, number: int, question: Question, way: Way, clock: Callable[[], float]) -> Answer:
     """What is too long for the model finds nothing, for a search with it would be refused."""
-    side, vector = prepared.side, prepared.vectors[number]
+    version, vector = prepared.version, prepared.vectors[number]
     if vector is None:
         return Answer((), 0.0)
-    queries: list[Query] = [vector, side.text.query(question.text, prepared.statistics)]
+    queries: list[Query] = [vector, version.text.query(question.text, prepared.statistics)]
 
     def passes(record: LedgerRecord) -> bool:
         return question.filters is None or matches(question.filters, record.metadata, way.fields)
 
     began = clock()
     retrieved = await retrieve(
-        side.reader,
+        version.reader,
         queries,
         length=way.list_length,
         filters=question.filters,

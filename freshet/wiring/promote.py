@@ -12,25 +12,27 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry
 
-from freshet.gate.asking import Side, Way, ask_both
+from freshet.gate.asking import Way, ask_both
 from freshet.gate.questions import ENOUGH, Question, of_documents, of_file, of_people
 from freshet.gate.verdict import Check, Limits, agrees, caught_up, fast, judged_well, refused, true_to_the_log
 from freshet.schemas.errors import MisfitError, PermanentError
 from freshet.schemas.topics import Topics
-from freshet.search.bm25 import Bm25
-from freshet.search.embedding.base import Embedder, Model
+from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.fusion import Fusion
 from freshet.search.index.base import VersionInfo
 from freshet.search.index.facts import built_at
+from freshet.search.index.identity import Identity, is_of_model, refuse_model
 from freshet.search.index.qdrant.audit import QdrantAudit
 from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.search.index.switching import demand, switch
+from freshet.search.live import LiveVersion
 from freshet.settings import Settings
 from freshet.streams.judged_queries import last_queries
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.source import find_source
-from freshet.wiring.parts import identity, kafka_connection, load_model, open_embedder
+from freshet.wiring.models import Models, open_models
+from freshet.wiring.parts import identity, kafka_connection, load_model
 from freshet.wiring.starting import check_fit
 from freshet.wiring.verify import Bar, Parts, hold_against_the_log
 from freshet.wiring.versions import Say, index_versions, lag_of, named
@@ -73,67 +75,77 @@ class Promotion:
         return refused(self.checks)
 
 
-async def force(settings: Settings, wanted: str) -> Promotion:
-    """Put a version live, whatever it is like; no model is needed. Raises NoSuchVersionError and what Qdrant raises."""
-    async with index_versions(settings) as (_, versions):
-        name = named(settings.index, await versions.names(), wanted)
+async def force(settings: Settings, wanted: str | None, *, load: Load = load_model) -> Promotion:
+    """Put a version live, whatever it is like; a model is loaded only to know which one the settings describe.
+
+    Raises NoSuchVersionError, and what Qdrant and the model raise.
+    """
+    async with AsyncExitStack() as stack:
+        _, versions = await stack.enter_async_context(index_versions(settings))
+        if wanted is None:
+            name = (await _described(settings, stack, load))[0].version
+        else:
+            name = named(settings.index, await versions.names(), wanted)
         return Promotion(name, await switch(versions, name))
 
 
 async def promote(
-    settings: Settings, wanted: str | None, examination: Examination, *, load: Load = load_model, force: bool = False
+    settings: Settings, wanted: str | None, examination: Examination, *, load: Load = load_model
 ) -> Promotion:
-    """Put the version that the settings describe live, where it passes every check or is to be `force`d.
+    """Put the version that the settings describe live, where it passes every check.
 
     Raises NoSuchVersionError where it is not there, MisfitError where another one is `wanted` or the settings have no
     model for what is live, and what Kafka, Qdrant and the models raise.
     """
     async with AsyncExitStack() as stack:
         client, versions = await stack.enter_async_context(index_versions(settings))
-        spent, timeout = EmbeddingMetrics(CollectorRegistry()), settings.redis.worker_timeout_seconds
-        embedder = await open_embedder(settings, spent, stack, redis_timeout=timeout, load=load)
-        described = identity(settings, embedder.model)
+        described, models = await _described(settings, stack, load)
         name = described.version
         if wanted is not None and (meant := named(settings.index, await versions.names(), wanted)) != name:
             raise MisfitError(
                 f"the settings describe {name}, not {meant}, whose model the checks need: set what it was made with, "
                 f"or put it live without checks: freshet promote {meant} --force"
             )
-        candidate = await demand(versions, name)
-        live_name = await versions.live()
-        live = None if live_name is None else await versions.describe(live_name)
+        candidate, live_name = await demand(versions, name), await versions.live()
         if live_name == name:
             return Promotion(name, name)
-        if force:
-            return Promotion(name, await switch(versions, name))
-        connection = kafka_connection(settings, "promote")
-        check_fit(
-            described, candidate, settings.topics.documents, await find_source(connection, settings.topics.documents)
-        )
-        parts = Parts(connection, described, embedder, _audit(client, candidate))
-        checks = await _Gate(settings, client, parts, examination).run(candidate, live)
+        live = None if live_name is None else await versions.describe(live_name)
+        connection, topic = kafka_connection(settings, "promote"), settings.topics.documents
+        check_fit(described, candidate, topic, await find_source(connection, topic))
+        parts = Parts(connection, described, models.own, _audit(client, candidate))
+        checks = await _Gate(settings, client, parts, models, examination).run(candidate, live)
         return Promotion(name, live_name if refused(checks) else await switch(versions, name), checks)
+
+
+async def _described(settings: Settings, stack: AsyncExitStack, load: Load) -> tuple[Identity, Models]:
+    """The version that the settings describe, and the models; closed with the stack."""
+    spent, timeout = EmbeddingMetrics(CollectorRegistry()), settings.redis.worker_timeout_seconds
+    models = await open_models(settings, spent, stack, redis_timeout=timeout, load=load)
+    return identity(settings, models.own.model), models
 
 
 class _Gate:
     """One look at a candidate beside the live version."""
 
-    def __init__(self, settings: Settings, client: AsyncQdrantClient, parts: Parts, examination: Examination) -> None:
+    def __init__(
+        self, settings: Settings, client: AsyncQdrantClient, parts: Parts, models: Models, examination: Examination
+    ) -> None:
         self._settings = settings
         self._client = client
         self._parts = parts
+        self._models = models
         self._given = examination
         self._checks: list[Check] = []
 
     async def run(self, candidate: VersionInfo, live: VersionInfo | None) -> list[Check]:
         """All checks, the cheap one first: what has not caught up is not looked at any further."""
-        embedder = None if live is None else _embedder(live, self._parts.embedder)
+        embedder = None if live is None else _embedder(live, self._models)
         self._note(await self._caught_up(candidate))
         if refused(self._checks):
             return self._checks
         self._note(await self._true_to_the_log())
         if live is not None and embedder is not None:
-            await self._compare(self._side(live, embedder), self._side(candidate, self._parts.embedder), live)
+            await self._compare(self._open(live, embedder), self._open(candidate, self._models.own))
         return self._checks
 
     def _note(self, check: Check) -> None:
@@ -156,8 +168,8 @@ class _Gate:
         found = await hold_against_the_log(self._settings, self._parts, sample=SAMPLE, bar=self._given.bar)
         return true_to_the_log(found.differing, documents=found.documents, vectors=found.vectors)
 
-    async def _compare(self, live: Side, candidate: Side, info: VersionInfo) -> None:
-        questions = await self._questions(_audit(self._client, info))
+    async def _compare(self, live: LiveVersion, candidate: LiveVersion) -> None:
+        questions = await self._questions(_audit(self._client, live.info))
         given = self._settings.search
         way = Way(given.list_length, Fusion[given.fusion.upper()], self._settings.fields)
         with self._given.bar("asking both", 2 * len(questions)) as advance:
@@ -184,28 +196,18 @@ class _Gate:
             return []
         return of_people(queries, self._settings.fields)
 
-    def _side(self, info: VersionInfo, embedder: Embedder) -> Side:
-        return Side(QdrantReader(self._client, collection=info.name), _text(info), embedder)
+    def _open(self, info: VersionInfo, embedder: Embedder) -> LiveVersion:
+        return LiveVersion.of(info, QdrantReader(self._client, collection=info.name), embedder)
 
 
 def _audit(client: AsyncQdrantClient, info: VersionInfo) -> QdrantAudit:
     return QdrantAudit(client, collection=info.name, dimension=info.dimension)
 
 
-def _text(info: VersionInfo) -> Bm25:
-    return Bm25(tuple(info.metadata["languages"]), info.metadata["average_length"])
-
-
-def _embedder(live: VersionInfo, own: Embedder) -> Embedder:
-    """The model of the live version. Raises MisfitError where it is none that the settings name."""
-    if _is_of(live, own.model):
-        return own
-    raise MisfitError(
-        f"{live.name}, which is live, was built for {live.metadata.get('model')}, and to compare with it that model is "
-        f"needed: put the version of the settings live without checks, with: freshet promote --force"
-    )
-
-
-def _is_of(info: VersionInfo, model: Model) -> bool:
-    facts = info.metadata
-    return (facts.get("model"), facts.get("variant"), info.dimension) == (model.name, model.variant, model.dimension)
+def _embedder(live: VersionInfo, models: Models) -> Embedder:
+    """The model of the live version. Raises MisfitError where it is not at hand."""
+    every = (models.own, *models.others)
+    for each in every:
+        if is_of_model(live, each.model):
+            return each
+    raise refuse_model(live, [each.model for each in every])

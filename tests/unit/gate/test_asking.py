@@ -5,7 +5,7 @@ from itertools import count
 import numpy as np
 import pytest
 
-from freshet.gate.asking import ROUNDS, Side, Way, ask_both
+from freshet.gate.asking import ROUNDS, Way, ask_both
 from freshet.gate.questions import Question, of_documents
 from freshet.gate.verdict import Limits, agrees
 from freshet.schemas.fields import Kind
@@ -13,7 +13,10 @@ from freshet.schemas.filters import Filter
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedded, Model
 from freshet.search.fusion import Fusion
-from tests.unit.search.http.world import DIMENSION, MemoryReader, WordEmbedder
+from freshet.search.index.base import VersionInfo
+from freshet.search.live import LiveVersion
+from freshet.search.snapshots import Snapshots
+from tests.unit.search.http.world import DIMENSION, VERSION, MemoryReader, WordEmbedder
 
 WAY = Way(100, Fusion.MINMAX, {"lang": Kind.KEYWORD})
 TOPICS = ("penguins", "lenses", "engines", "gardens", "bridges")
@@ -63,7 +66,8 @@ class Documents:
 
 
 def side(found, embedder=None):
-    return Side(found, Bm25(), embedder or WordEmbedder())
+    info = VersionInfo(VERSION, DIMENSION, {})
+    return LiveVersion(info, found, embedder or WordEmbedder(), Bm25(), Snapshots(found))
 
 
 async def test_a_version_with_a_spoilt_model_is_refused_and_an_equal_one_is_not():
