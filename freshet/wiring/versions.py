@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from freshet.schemas.errors import DeniedError, FreshetError, OutsideError, PermanentError
 from freshet.schemas.topics import Topics
@@ -171,7 +171,7 @@ async def drop_version(settings: Settings, wanted: str, *, force: bool, say: Say
         await versions.record(name, {DROPPED: True})
         try:
             for group in (group_of(settings.index, name), agents_group_of(settings.index, name)):
-                await _left(groups, group, name, say=say, wait=wait)
+                await wait_until_left(groups, group, name, say=say, wait=wait)
                 await groups.delete(group)
             await versions.drop(name)
         finally:
@@ -193,8 +193,18 @@ async def _demand_droppable(versions: QdrantVersions, name: str, *, force: bool)
         raise FreshetError(f"{name} is what freshet rollback goes back to; drop it all the same with --force")
 
 
-async def _left(groups: KafkaGroups, group: str, version: str, *, say: Say, wait: float) -> None:
-    """Wait until a group has no members. Raises FreshetError that names them."""
+class Members(Protocol):
+    """What knows the members of a group."""
+
+    async def members(self, group: str, /) -> list[GroupMember]:
+        """As `KafkaGroups.members`."""
+        ...
+
+
+async def wait_until_left(
+    groups: Members, group: str, version: str, *, say: Say, wait: float, poll: float = _POLL_SECONDS
+) -> None:
+    """Wait until a group has no members. Raises FreshetError that names them after `wait` seconds."""
     end, told = time.monotonic() + wait, False
     while members := await groups.members(group):
         if time.monotonic() >= end:
@@ -202,7 +212,7 @@ async def _left(groups: KafkaGroups, group: str, version: str, *, say: Say, wait
         if not told:
             say(f"waiting for those who follow {version} to end: {_names(members)}")
             told = True
-        await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.sleep(poll)
 
 
 def _names(members: Sequence[GroupMember]) -> str:
