@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 
 from freshet.schemas.filters import Filter
-from freshet.schemas.http import Mode
-
-MAX_QUERY_ID_CHARACTERS: Final = 64
+from freshet.schemas.http import Mode, QueryId
 
 
 def _as_asked(filters: Filter | None) -> dict[str, Any] | None:
@@ -28,7 +26,7 @@ class _Record(BaseModel):
 class QueryRecord(_Record):
     """A search that was answered: a record of `search.queries`, under its query id."""
 
-    query_id: str = Field(max_length=MAX_QUERY_ID_CHARACTERS, description="as in the answer")
+    query_id: QueryId = Field(description="as in the answer")
     time: AwareDatetime = Field(description="when it was answered")
     tenant: str | None = Field(None, description="whose documents were searched; null with tenants off")
     index_version: str = Field(description="the collection that answered")
@@ -47,7 +45,7 @@ class QueryRecord(_Record):
 class FeedbackRecord(_Record):
     """What somebody thought of a result: a record of `search.feedback`, under the query's id."""
 
-    query_id: str = Field(max_length=MAX_QUERY_ID_CHARACTERS, description="the search, as its answer named it")
+    query_id: QueryId = Field(description="the search, as its answer named it")
     time: AwareDatetime = Field(description="when it was said")
     tenant: str | None = Field(None, description="whose document it is; null with tenants off")
     id: str = Field(description="the document")

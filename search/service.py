@@ -27,6 +27,7 @@ from freshet.search.index.base import Query
 from freshet.search.index.records import LedgerRecord, ValueCount, Vector
 from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.metrics import SearchMetrics, Stage
+from freshet.search.recording import Recording
 from freshet.search.rerank.base import RerankOff
 from freshet.search.reranking import DEPTH, Reranked, Reranking
 from freshet.search.retrieval import retrieve
@@ -67,6 +68,7 @@ class SearchService:
         metrics: SearchMetrics,
         rules: SearchRules,
         ranking: Ranking = Ranking(),
+        recording: Recording | None = None,
         clock: Callable[[], float] = time.perf_counter,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
@@ -75,6 +77,7 @@ class SearchService:
         self._metrics = metrics
         self._rules = rules
         self._ranking = ranking
+        self._recording = recording
         self._clock = clock
         self._new_id = new_id
         self._tried: set[str] = set()
@@ -84,7 +87,10 @@ class SearchService:
         timer = Timer(self._clock, self._metrics)
         asked = self._rules.check(request)
         with QueryVector(asked, timer).begun(self._likely) as vector:
-            return await self._index.use(partial(self._answer, asked, vector, timer))
+            answer = await self._index.use(partial(self._answer, asked, vector, timer))
+        if self._recording is not None:
+            self._recording.answered(asked, answer)
+        return answer
 
     async def _answer(self, asked: Asked, vector: QueryVector, timer: Timer, live: LiveVersion) -> SearchAnswer:
         """The answer of one version."""

@@ -16,6 +16,7 @@ from freshet.schemas.http import Mode
 from freshet.schemas.keys import canonical_json
 from freshet.schemas.queries import FeedbackRecord, QueryRecord
 from freshet.schemas.topics import Topics
+from freshet.search.index.facts import is_version_of
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.reader import KafkaReader
 
@@ -38,13 +39,16 @@ class JudgedQuery:
     judgements: Mapping[str, float] = field(default_factory=dict)
 
 
-async def last_queries(connection: KafkaConnection, topics: Topics, n: int) -> list[JudgedQuery]:
+async def last_queries(
+    connection: KafkaConnection, topics: Topics, n: int, *, index: str | None = None
+) -> list[JudgedQuery]:
     """At most the `n` queries that were asked last, the newest first; each once, however often it was asked.
 
-    Only those that were recorded with their text. Needs Read on both topics. Raises TransientError where Kafka cannot
-    be reached, DeniedError where it refuses us, PermanentError where a topic is missing.
+    Only those that were recorded with their text and, of an `index`, that its versions answered: all services over one
+    Kafka share the topics. Needs Read on both. Raises TransientError where Kafka cannot be reached, DeniedError where
+    it refuses us, PermanentError where a topic is missing.
     """
-    questions = Questions(n)
+    questions = Questions(n, index=index)
     async with KafkaReader(connection, topics.queries) as reader:
         spans = await reader.spans()
         newest = {number: span[-LOOK_BACK * n :] for number, span in spans.items()}
@@ -86,8 +90,9 @@ class Questions:
     It holds twice as many at most. Records that are not as ours are passed over.
     """
 
-    def __init__(self, n: int) -> None:
+    def __init__(self, n: int, *, index: str | None = None) -> None:
         self._n = n
+        self._index = index
         self._questions: dict[str, _Question] = {}
         self._asked: dict[str, _Question] = {}
 
@@ -95,7 +100,7 @@ class Questions:
         """Take records of `search.queries`; those without text or without a query say nothing."""
         for record in records:
             asked = _parsed(QueryRecord, record)
-            if asked is None or not asked.query:
+            if asked is None or not asked.query or self._is_foreign(asked):
                 continue
             question = self._questions.setdefault(_same(asked), _Question(asked, asked.time))
             question.since = min(question.since, asked.time)
@@ -126,6 +131,9 @@ class Questions:
     def judged(self) -> list[JudgedQuery]:
         """The queries with their judgements, the newest first."""
         return [_told(question) for question in self._newest()]
+
+    def _is_foreign(self, asked: QueryRecord) -> bool:
+        return self._index is not None and not is_version_of(self._index, asked.index_version)
 
     def _newest(self) -> list[_Question]:
         return sorted(self._questions.values(), key=lambda each: each.last.time, reverse=True)[: self._n]

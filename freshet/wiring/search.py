@@ -25,6 +25,7 @@ from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
+from freshet.search.recording import Recording
 from freshet.search.service import SearchService
 from freshet.search.watching import IndexWatch
 from freshet.settings import SEARCH_PROBE_PORT, Settings
@@ -32,8 +33,10 @@ from freshet.status.board import Board
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.demanding import demand_rights
 from freshet.streams.kafka.needs import Process, needs
+from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.lag import Followed
 from freshet.streams.publisher import Publisher
+from freshet.streams.quality import AnswerLog, JudgementLog
 from freshet.wiring.access import check_exposure, http_options, open_limiter
 from freshet.wiring.models import Models, open_models
 from freshet.wiring.parts import (
@@ -50,6 +53,7 @@ from freshet.wiring.rerank import open_rerank, ranking
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
 
+_LAST_SECONDS: Final = 1.0  # for what Kafka has not been told yet, at the end
 _ASK_SECONDS: Final = 3.0  # for each of Kafka and Qdrant, whether they let us in; without them searches start too
 
 
@@ -87,6 +91,8 @@ async def search_process(
         publisher = Publisher.over(connection, topic=topics.documents, rules=settings.rules)
         stack.push_async_callback(publisher.stop)
         metrics = SearchMetrics(registry)
+        producer = KafkaProducer(connection)
+        stack.push_async_callback(producer.stop, within=_LAST_SECONDS)
         live = LiveIndex(versions=versions, open_version=partial(_open, client, models))
         reranker = await open_rerank(settings, stack)
         service = SearchService(
@@ -95,6 +101,7 @@ async def search_process(
             metrics=metrics,
             rules=SearchRules(settings.tenants, settings.fields, settings.search.list_length),
             ranking=ranking(settings, reranker),
+            recording=_recording(settings, AnswerLog(producer, topics, counted=metrics.recorded), stack),
         )
         board = Board(
             "search", settings.index, service.checks(), version=lambda: _name(live.seen), search=metrics.status
@@ -107,6 +114,7 @@ async def search_process(
             admission=admission,
             watch=IndexWatch(name=settings.index, index=live),
             publisher=publisher,
+            feedback=JudgementLog(producer, topics),
             checks=board.checks,
             metrics=metrics,
             options=http_options(settings),
@@ -137,6 +145,21 @@ async def _demand_access(settings: Settings, connection: KafkaConnection, versio
             raise
         except (OutsideError, TimeoutError):
             continue
+
+
+def _recording(settings: Settings, log: AnswerLog, stack: AsyncExitStack) -> Recording | None:
+    """What tells `search.queries` of answers until the stack is closed; None where nothing is to be told."""
+    told = settings.search.record_queries
+    if told == "off":
+        return None
+    stack.push_async_callback(_end, log, asyncio.create_task(log.run()))
+    return Recording(log, with_text=told == "text")
+
+
+async def _end(log: AnswerLog, writing: asyncio.Task[None]) -> None:
+    log.stop()
+    await asyncio.wait({writing}, timeout=_LAST_SECONDS)
+    writing.cancel()
 
 
 def _open(client: AsyncQdrantClient, models: Models, info: VersionInfo) -> LiveVersion:

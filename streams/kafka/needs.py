@@ -87,7 +87,12 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
             _groups(group, READ),
             _groups(agents_prefix(index), READ),
         ],
-        Process.SEARCH: [_topic(topics.documents, READ, WRITE), _topic(topics.again, READ), _groups(group, DESCRIBE)],
+        Process.SEARCH: [
+            _topic(topics.documents, READ, WRITE),
+            _topic(topics.again, READ),
+            *(_topic(name, WRITE) for name in every[4:]),
+            _groups(group, DESCRIBE),
+        ],
         Process.PUBLISHER: [_topic(topics.documents, WRITE)],
         Process.LAG: [*(_topic(name, READ) for name in every[:2]), _groups(group, DESCRIBE)],
         Process.TOPICS_CHECK: [_topic(name, DESCRIBE, DESCRIBE_CONFIGS) for name in every],

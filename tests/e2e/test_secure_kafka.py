@@ -93,6 +93,7 @@ async def test_each_process_does_all_its_work_with_the_documented_rights_alone(r
     await road.found_first("where to send a package back", "parcels")
     async with road.client() as client:
         await client.put("penguins", "Penguins huddle together to survive the antarctic winter.")
+        await client.feedback("q1", "parcels", 1)
     await road.found_first("birds in the cold", "penguins")
 
     await road.produce_broken(b"parcels")  # it hides a document of the index, which is reinstated

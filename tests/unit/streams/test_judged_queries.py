@@ -58,6 +58,14 @@ def test_questions_of_two_tenants_or_with_other_filters_are_different_ones() -> 
     assert found[0].filters is not None
 
 
+def test_queries_of_another_index_are_none_of_ours() -> None:
+    mine, other = "docs__0123456789abcdef", "docs-2__0123456789abcdef"
+    questions = Questions(10, index="docs")
+    questions.add([asked(1, "cats", index_version=mine), asked(2, "dogs", index_version=other)])
+    questions.since()
+    assert [each.text for each in questions.judged()] == ["cats"]
+
+
 def test_judgements_of_every_asking_of_a_query_count_by_their_mean_and_the_last_word_of_each() -> None:
     queries = [asked(1, "cats"), asked(2, "cats")]
     found = judged(queries, [said(1, "a", 0.0), said(1, "a", 1.0, after=9), said(2, "a", 0.5), said(2, "b", 0.25)])
