@@ -190,7 +190,8 @@ class _Gate:
 
     async def _asked_by_people(self, connection: KafkaConnection, most: int) -> list[Question]:
         try:
-            queries = await last_queries(connection, Topics(self._settings.topics.documents), most)
+            topics = Topics(self._settings.topics.documents)
+            queries = await last_queries(connection, topics, most, index=self._settings.index)
         except PermanentError as error:  # a topic that is not there, or a right
             self._given.say(f"no recorded queries: {error}")
             return []
