@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry
 
-from freshet.gate.asking import Way, ask_both
+from freshet.gate.asking import ROUNDS, Way, ask_both
 from freshet.gate.questions import ENOUGH, Question, of_documents, of_file, of_people
 from freshet.gate.verdict import Check, Limits, agrees, caught_up, fast, judged_well, refused, true_to_the_log
 from freshet.schemas.errors import MisfitError, PermanentError
@@ -172,7 +172,7 @@ class _Gate:
         questions = await self._questions(_audit(self._client, live.info))
         given = self._settings.search
         way = Way(given.list_length, Fusion[given.fusion.upper()], self._settings.fields)
-        with self._given.bar("asking both", 2 * len(questions)) as advance:
+        with self._given.bar("asking both", ROUNDS * len(questions)) as advance:
             asked = await ask_both(live, candidate, questions, way, advance=advance)
         for judge in (agrees, judged_well, fast):
             self._note(judge(asked, self._given.limits))
