@@ -139,7 +139,7 @@ class _Gate:
 
     async def run(self, candidate: VersionInfo, live: VersionInfo | None) -> list[Check]:
         """All checks, the cheap one first: what has not caught up is not looked at any further."""
-        embedder = None if live is None else _embedder(live, self._models)
+        embedder = None if live is None else model_of(live, self._models)
         self._note(await self._caught_up(candidate))
         if refused(self._checks):
             return self._checks
@@ -205,7 +205,7 @@ def _audit(client: AsyncQdrantClient, info: VersionInfo) -> QdrantAudit:
     return QdrantAudit(client, collection=info.name, dimension=info.dimension)
 
 
-def _embedder(live: VersionInfo, models: Models) -> Embedder:
+def model_of(live: VersionInfo, models: Models) -> Embedder:
     """The model of the live version. Raises MisfitError where it is not at hand."""
     every = (models.own, *models.others)
     for each in every:
