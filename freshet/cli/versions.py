@@ -52,7 +52,7 @@ def drop(
     Whatever follows it ends by itself; it is waited for. Run it again where it was interrupted. The live version is
     never dropped.
     """
-    from freshet.wiring.versions import drop_version
+    from freshet.wiring.dropping import drop_version
 
     name = run_quietly(drop_version(settings(), version, force=force, say=warn))
     if json:

@@ -1,18 +1,16 @@
-"""What there is of an index: its versions, what each holds, how far it is behind and who follows it; and their end."""
+"""What there is of an index: its versions, what each holds, how far it is behind and who follows it."""
 
 from __future__ import annotations
 
-import asyncio
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
-from freshet.schemas.errors import DeniedError, FreshetError, OutsideError, PermanentError
+from freshet.schemas.errors import DeniedError, OutsideError, PermanentError
 from freshet.schemas.topics import Topics
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.facts import DROPPED, State, agents_group_of, group_of, state_of
+from freshet.search.index.facts import State, group_of, state_of
 from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.search.index.qdrant.sizes import disk_sizes
 from freshet.search.index.qdrant.statistics import QdrantStatistics
@@ -20,7 +18,7 @@ from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.switching import NoSuchVersionError
 from freshet.settings import Settings
 from freshet.streams.kafka.connection import KafkaConnection
-from freshet.streams.kafka.groups import GroupMember, KafkaGroups
+from freshet.streams.kafka.groups import KafkaGroups
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.lag import lag_of_both
 from freshet.wiring.parts import kafka_connection, qdrant_client
@@ -29,8 +27,6 @@ if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
 
 ASK_SECONDS: Final = 5.0  # for each answer of Kafka, without which versions are listed, too
-LEAVE_SECONDS: Final = 60.0  # those who follow a version see within seconds that it is being dropped
-_POLL_SECONDS: Final = 0.5
 
 Say = Callable[[str], None]
 
@@ -156,64 +152,3 @@ def named(index: str, names: Sequence[str], wanted: str) -> str:
     if several:
         raise NoSuchVersionError(f"{wanted!r} may be any of {', '.join(several)}")
     raise NoSuchVersionError(f"the index {index!r} has no version {wanted!r}; there is {', '.join(names) or 'none'}")
-
-
-async def drop_version(settings: Settings, wanted: str, *, force: bool, say: Say, wait: float = LEAVE_SECONDS) -> str:
-    """Drop a version with its consumer groups once nobody follows it any more; returns its name.
-
-    What it does first is recorded with the version, and the collection goes last: whoever is interrupted runs it again.
-    Raises NoSuchVersionError, FreshetError for one that must not be dropped or is still followed after `wait` seconds,
-    and what Kafka and Qdrant raise.
-    """
-    async with index_versions(settings) as (_, versions), KafkaGroups(kafka_connection(settings, "versions")) as groups:
-        name = named(settings.index, await versions.names(), wanted)
-        await _demand_droppable(versions, name, force=force)
-        await versions.record(name, {DROPPED: True})
-        try:
-            for group in (group_of(settings.index, name), agents_group_of(settings.index, name)):
-                await wait_until_left(groups, group, name, say=say, wait=wait)
-                await groups.delete(group)
-            await versions.drop(name)
-        finally:
-            if await versions.live() == name:  # somebody has put it live meanwhile, so whoever follows it must go on
-                await versions.record(name, {DROPPED: None})
-        return name
-
-
-async def _demand_droppable(versions: QdrantVersions, name: str, *, force: bool) -> None:
-    live = await versions.live()
-    info = None if live is None else await versions.describe(live)
-    own = await versions.describe(name)
-    if info is None or own is None:
-        return
-    state = state_of(own, info)
-    if state is State.LIVE:
-        raise FreshetError(f"{name} is live; put another one live before, with: freshet promote, or freshet rollback")
-    if state is State.PREVIOUS and not force:
-        raise FreshetError(f"{name} is what freshet rollback goes back to; drop it all the same with --force")
-
-
-class Members(Protocol):
-    """What knows the members of a group."""
-
-    async def members(self, group: str, /) -> list[GroupMember]:
-        """As `KafkaGroups.members`."""
-        ...
-
-
-async def wait_until_left(
-    groups: Members, group: str, version: str, *, say: Say, wait: float, poll: float = _POLL_SECONDS
-) -> None:
-    """Wait until a group has no members. Raises FreshetError that names them after `wait` seconds."""
-    end, told = time.monotonic() + wait, False
-    while members := await groups.members(group):
-        if time.monotonic() >= end:
-            raise FreshetError(f"{version} is still followed by {_names(members)}: stop that, and run this again")
-        if not told:
-            say(f"waiting for those who follow {version} to end: {_names(members)}")
-            told = True
-        await asyncio.sleep(poll)
-
-
-def _names(members: Sequence[GroupMember]) -> str:
-    return ", ".join(sorted({f"{each.client} at {each.host}" for each in members}))

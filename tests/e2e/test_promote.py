@@ -16,11 +16,12 @@ from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.source import find_source
 from freshet.streams.kafka.topics import create_topics
+from freshet.wiring.dropping import drop_version
 from freshet.wiring.parts import identity, load_model
 from freshet.wiring.promote import force
 from freshet.wiring.rollback import roll_back
 from freshet.wiring.starting import there
-from freshet.wiring.versions import drop_version, index_versions, list_versions
+from freshet.wiring.versions import index_versions, list_versions
 from tests.support.tiny_model import write_tiny_model
 
 DOCUMENTS = 120

@@ -9,6 +9,7 @@ import httpx
 from qdrant_client import AsyncQdrantClient
 
 _SEGMENTS: Final = "10"  # the level of detail at which segments are told
+_SECONDS: Final = 5.0  # a server that must look at very many segments is not waited for
 
 
 async def disk_sizes(client: AsyncQdrantClient) -> dict[str, int]:
@@ -20,7 +21,9 @@ async def disk_sizes(client: AsyncQdrantClient) -> dict[str, int]:
     base = client.http.client.host
     transport: httpx.AsyncClient = client.http.client._async_client  # noqa: SLF001 (its models demand more than we need)
     try:
-        answer = await transport.get(f"{base.rstrip('/')}/telemetry", params={"details_level": _SEGMENTS})
+        answer = await transport.get(
+            f"{base.rstrip('/')}/telemetry", params={"details_level": _SEGMENTS}, timeout=_SECONDS
+        )
         answer.raise_for_status()
         collections = answer.json()["result"]["collections"]["collections"]
         sizes = {str(each["id"]): _size(each) for each in collections}

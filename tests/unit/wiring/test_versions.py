@@ -5,7 +5,8 @@ import pytest
 from freshet.schemas.errors import FreshetError
 from freshet.search.index.switching import NoSuchVersionError
 from freshet.streams.kafka.groups import GroupMember
-from freshet.wiring.versions import LEAVE_SECONDS, named, wait_until_left
+from freshet.wiring.dropping import LEAVE_SECONDS, wait_until_left
+from freshet.wiring.versions import named
 
 NAMES = ["documents__0a1b2c3d4e5f6071", "documents__0a1b2c3d4e5f6071-2", "documents__0affffffffffffff"]
 
