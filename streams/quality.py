@@ -83,10 +83,10 @@ class AnswerLog:
         taken = [self._waiting.popleft() for _ in range(min(AT_ONCE, len(self._waiting)))]
         if not self._waiting and not self._ending:
             self._some.clear()
-        messages = [_message(self._topic, each) for each in taken]
-        fit = [each for each in messages if len(each.value or b"") <= MOST_BYTES]
         written = 0
         try:
+            messages = [_message(self._topic, each) for each in taken]
+            fit = [each for each in messages if len(each.value or b"") <= MOST_BYTES]
             await self._producer.send_all(fit)
             written = len(fit)
         except Exception as error:  # noqa: BLE001 (whatever it is, searches go on, and the next try may go well)

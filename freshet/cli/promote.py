@@ -98,7 +98,7 @@ def _print_check(check: Check) -> None:
 def _tell(done: Promotion) -> None:
     if done.refused:
         names = ", ".join(check.name for check in done.checks if check.passed is False)
-        print_line(f"{done.version} stays as it is, for {names} refused it; live is still {done.left}")
+        print_line(f"{done.version} stays as it is, for {names} refused it; live is still {done.left or 'none'}")
     elif done.left == done.version:
         print_line(f"{done.version} is live already")
     else:
