@@ -77,11 +77,13 @@ def true_to_the_log(differing: int, *, documents: int, vectors: int) -> Check:
 
 
 def agrees(asked: Sequence[Asked], limits: Limits) -> Check:
-    """Whether the candidate finds much of what the live version finds."""
+    """Whether the candidate finds much of what the live version finds; where nothing finds anything nobody knows."""
     name, limit = "overlap", f"at least {limits.overlap:.2f}"
+    if not asked:
+        return Check(name, None, "not measured: the live version holds nothing to ask for", limit, None, limits.overlap)
     shares = [share for each in asked if (share := overlap(each.live.found, each.candidate.found)) is not None]
     if not shares:
-        return Check(name, None, "no query finds anything in either version", limit, None, limits.overlap)
+        return Check(name, False, "no query finds anything in either version", limit, None, limits.overlap)
     mean = fmean(shares)
     figure = f"{mean:.2f} of the first 10 documents ({len(shares):,} queries)"
     return Check(name, mean >= limits.overlap, figure, limit, mean, limits.overlap)

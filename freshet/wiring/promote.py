@@ -114,7 +114,11 @@ async def promote(
         check_fit(described, candidate, topic, await find_source(connection, topic))
         parts = Parts(connection, described, models.own, _audit(client, candidate))
         checks = await _Gate(settings, client, parts, models, examination).run(candidate, live)
-        return Promotion(name, live_name if refused(checks) else await switch(versions, name), checks)
+        if refused(checks):
+            return Promotion(name, live_name, checks)
+        if (now := await versions.live()) not in (live_name, name):
+            raise MisfitError(f"{now} was put live meanwhile, and nothing was compared with it: run this again")
+        return Promotion(name, await switch(versions, name), checks)
 
 
 async def _described(settings: Settings, stack: AsyncExitStack, load: Load) -> tuple[Identity, Models]:

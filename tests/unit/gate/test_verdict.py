@@ -75,7 +75,7 @@ def test_what_nobody_judged_costs_nothing():
         (true_to_the_log(1, documents=9, vectors=9), False),
         (agrees([asked("ab", "ab"), asked("ab", "xy")], LIMITS), True),
         (agrees([asked("ab", "ax"), asked("ab", "xy")], LIMITS), False),
-        (agrees([asked("", "")], LIMITS), None),
+        (agrees([asked("", "")], LIMITS), False),
         (agrees([], LIMITS), None),
         (judged_well([asked("ab", "ab", a=1.0)] * MIN_JUDGED, LIMITS), True),
         (judged_well([asked("ab", "ba", a=1.0, b=0.1)] * MIN_JUDGED, LIMITS), False),
