@@ -235,6 +235,9 @@ class Settings(BaseSettings):
     )
 
     index: str = Field("documents", pattern=r"^[A-Za-z0-9._-]{1,100}$", description="name of the index: a Qdrant alias")
+    generation: int = Field(
+        1, ge=1, le=1_000_000, description="another number makes another version of the index, for the same model"
+    )
     tenants: bool = Field(False, description="whether every event names its tenant")
     order: Order = Field(Order.LOG, description="what is newer: the later offset, or the higher version")
     fields: Fields = Field({}, description='metadata that filters may name, as JSON: {"lang": "keyword"}')

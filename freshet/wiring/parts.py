@@ -100,7 +100,8 @@ def with_cache(
 def identity(settings: Settings, model: Model) -> Identity:
     """What index version the settings describe."""
     recipe = Recipe(window=min(settings.embedding.window, model.max_tokens))
-    return Identity(settings.index, model, recipe, Bm25(settings.sparse.languages, settings.sparse.average_length))
+    text = Bm25(settings.sparse.languages, settings.sparse.average_length)
+    return Identity(settings.index, model, recipe, text, settings.generation)
 
 
 def qdrant_client(settings: Settings, stack: AsyncExitStack) -> AsyncQdrantClient:

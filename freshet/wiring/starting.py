@@ -11,7 +11,8 @@ from functools import partial
 from freshet.schemas.errors import TransientError
 from freshet.schemas.topics import Source, Topics, TopicSpec
 from freshet.search.index.base import IndexVersions, VersionInfo
-from freshet.search.index.identity import TOPIC_ID, Identity, check_begin, check_end, check_fingerprint, check_source
+from freshet.search.index.facts import TOPIC_ID
+from freshet.search.index.identity import Identity, check_begin, check_end, check_fingerprint, check_live, check_source
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.demanding import demand_rights
 from freshet.streams.kafka.needs import Process, needs
@@ -36,11 +37,13 @@ async def check_start(
     specs: tuple[TopicSpec, ...],
     *,
     create: bool,
+    beside: bool = False,
     retry: Retry,
 ) -> None:
     """Raise MisfitError where this worker must not work on what is there. Changes nothing; waits as `retry` does.
 
-    A missing topic is wrong unless `create`; the documents topic also once a version follows it.
+    A missing topic is wrong unless `create`; the documents topic also once a version follows it. Only `beside` a live
+    version may another one be yet to be made.
     """
     topics = Topics(specs[0].name)
     describe = partial(describe_topics, connection, [spec.name for spec in specs])
@@ -48,28 +51,31 @@ async def check_start(
     read = partial(_positions, connection, [name for name in (topics.documents, topics.again) if name in found])
     # Before the index: whoever makes a version commits only after that, so commits seen here are of one to be found.
     positions = await retry("read committed offsets", partial(read, wanted.group), always)
-    live = await retry("look at the index", partial(_known, versions, wanted), always)
-    if live is None:
+    own = await retry("look at the index", partial(_own, versions, wanted, beside=beside), always)
+    if own is None:
         for topic, each in ((topic, each) for topic, known in positions.items() for each in known):
             check_begin(wanted, topic, each.partition, begin=each.begin, committed=each.committed)
     else:
         source = await retry("look at the topic", partial(find_source, connection, topics.documents), always)
-        check_fit(wanted, live, topics.documents, source)
+        check_fit(wanted, own, topics.documents, source)
         for each in positions.get(topics.documents, ()):
-            check_end(wanted, live, each.partition, committed=each.committed, end=each.end)
+            check_end(wanted, own, each.partition, committed=each.committed, end=each.end)
     check_topics(specs, found, create=create)
 
 
-def check_fit(wanted: Identity, live: VersionInfo, topic: str, source: Source | None) -> None:
+def check_fit(wanted: Identity, own: VersionInfo, topic: str, source: Source | None) -> None:
     """Raise MisfitError where the version is not for the model of the settings, or not for this topic."""
-    check_fingerprint(wanted, live)
-    check_source(wanted, live, topic, source)
+    check_fingerprint(wanted, own)
+    check_source(wanted, own, topic, source)
 
 
 async def prepare_index(versions: IndexVersions, wanted: Identity, source: Source) -> None:
-    """Make the version that the settings describe, or bring what is live up to date. Raises MisfitError."""
+    """Make the version that the settings describe, or bring it up to date; live where it is the first.
+
+    Raises MisfitError.
+    """
     live = await versions.live()
-    info = await _known(versions, wanted)
+    info = await _own(versions, wanted)
     if info is None:
         info = wanted.info(topic=source.topic, partitions=source.partitions, topic_id=source.id)
     check_fit(wanted, info, source.topic, source)
@@ -80,9 +86,17 @@ async def prepare_index(versions: IndexVersions, wanted: Identity, source: Sourc
         await versions.make_live(info.name)
 
 
-async def _known(versions: IndexVersions, wanted: Identity) -> VersionInfo | None:
-    """The live version, else one that the settings describe and that is not live yet."""
-    return await versions.describe(await versions.live() or wanted.version)
+async def _own(versions: IndexVersions, wanted: Identity, *, beside: bool = False) -> VersionInfo | None:
+    """The version that the settings describe, None where it is yet to be made.
+
+    Raises MisfitError where another one is live then, unless it may be made `beside` that.
+    """
+    own = await versions.describe(wanted.version)
+    name = None if own is not None or beside else await versions.live()
+    live = None if name is None else await versions.describe(name)
+    if live is not None:
+        check_live(wanted, live)
+    return own
 
 
 async def _positions(connection: KafkaConnection, topics: Sequence[str], group: str) -> dict[str, list[Position]]:

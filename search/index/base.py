@@ -211,6 +211,17 @@ class IndexVersions(Protocol):
         """Record more with a version that exists; what was recorded under other names stays. Idempotent."""
         ...
 
+    async def names(self) -> list[str]:
+        """The names of all versions of this index, in order; those of others that share the server are left out."""
+        ...
+
+    async def drop(self, version: str) -> None:
+        """Delete the collection with all that it holds; one that is not there is dropped already. Idempotent.
+
+        Raises PermanentError where it is live.
+        """
+        ...
+
     async def live(self) -> str | None:
         """The name of the collection behind the alias, or None."""
         ...

@@ -12,19 +12,24 @@ from freshet.schemas.topics import Source
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Model
 from freshet.search.index.base import VersionInfo
+from freshet.search.index.facts import TOPIC_ID, agents_group_of, group_of, version_name
 from freshet.search.passages import Recipe
 
-TOPIC_ID: Final = "topic_id"  # in what is recorded with a version; earlier releases did not
+_BESIDE: Final = "build a version for them beside it with: freshet replay run"
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A model and the recipes that make an index version: equal fingerprints hold interchangeable vectors."""
+    """A model and the recipes that make an index version: equal fingerprints hold interchangeable vectors.
+
+    Versions of another generation are built anew, of the same or of another topic.
+    """
 
     index: str
     model: Model
     recipe: Recipe
     text: Bm25 = field(default_factory=Bm25)
+    generation: int = 1
 
     @property
     def fingerprint(self) -> str:
@@ -33,17 +38,18 @@ class Identity:
     @property
     def version(self) -> str:
         """Name of the physical collection."""
-        return f"{self.index}__{self.fingerprint}"
+        suffix = self.fingerprint if self.generation == 1 else f"{self.fingerprint}-{self.generation}"
+        return version_name(self.index, suffix)
 
     @property
     def group(self) -> str:
         """The consumer group that keeps this version true to the log."""
-        return f"freshet.{self.index}.{self.fingerprint}"
+        return group_of(self.index, self.version)
 
     @property
     def agents_group(self) -> str:
         """The consumer group of the worker's Faust app, which counts dead letters."""
-        return f"freshet-agents.{self.index}.{self.fingerprint}"
+        return agents_group_of(self.index, self.version)
 
     def info(self, *, topic: str, partitions: int, topic_id: str | None = None) -> VersionInfo:
         """What is recorded with the collection when it is made."""
@@ -51,6 +57,7 @@ class Identity:
         metadata = {
             **told,
             "fingerprint": self.fingerprint,
+            "generation": self.generation,
             "model": self.model.name,
             "variant": self.model.variant,
             "window": self.recipe.window,
@@ -74,8 +81,18 @@ def check_fingerprint(identity: Identity, live: VersionInfo) -> None:
     wanted = identity.info(topic="", partitions=0).metadata
     raise MisfitError(
         f"the index {identity.index!r} was built for {_describe(live.metadata)}, but the settings describe "
-        f"{_describe(wanted)}; {_way_back(live.metadata)}{_another(identity)}"
+        f"{_describe(wanted)}; {_way_back(live.metadata)}{_BESIDE}"
     )
+
+
+def check_live(identity: Identity, live: VersionInfo) -> None:
+    """Raise MisfitError unless the live version is the one that the settings describe."""
+    check_fingerprint(identity, live)
+    if live.name != identity.version:
+        raise MisfitError(
+            f"the index {identity.index!r} is served from {live.name}, but the settings describe {identity.version}, "
+            f"which is not there; set FRESHET_GENERATION={live.metadata.get('generation', 1)}, or {_BESIDE}"
+        )
 
 
 def check_source(identity: Identity, live: VersionInfo, topic: str, found: Source | None) -> None:
@@ -119,9 +136,10 @@ def check_begin(identity: Identity, topic: str, partition: int, *, begin: int, c
     """
     if committed is not None and committed > begin:
         raise MisfitError(
-            f"the index {identity.index!r} is gone, but its consumer group has read {topic}/{partition} up to offset "
-            f"{committed}, so a new one would lack what is before; {_another(identity)}, or stop its workers and let "
-            f"them read from the beginning with: kafka-consumer-groups.sh --delete --group {identity.group}"
+            f"the index version {identity.version} is gone, but its consumer group has read {topic}/{partition} up to "
+            f"offset {committed}, so a new one would lack what is before; make another with: {_generation(identity)} "
+            f"freshet worker, or stop its workers and let them read from the beginning with: "
+            f"kafka-consumer-groups.sh --delete --group {identity.group}"
         )
 
 
@@ -130,14 +148,18 @@ def _afresh(identity: Identity, topic: str) -> str:
 
     Under its own name it would not do: what its sister topics hold comes from the old one, and ranks by where it lay.
     """
-    another = f"{topic}-2"
-    create = f"create another topic with: FRESHET_TOPICS__DOCUMENTS={another} freshet topics create"
-    return f"{create}; have everything published to it, and {_another(identity, topic=another)}"
+    another = f"FRESHET_TOPICS__DOCUMENTS={topic}-2"
+    create = f"create another topic with: {another} freshet topics create"
+    return f"{create}; have everything published to it, and {_another(identity, another)}"
 
 
-def _another(identity: Identity, *, topic: str | None = None) -> str:
-    settings = f"FRESHET_INDEX={identity.index}-2" + (f" FRESHET_TOPICS__DOCUMENTS={topic}" if topic else "")
-    return f"build a new index beside it with: {settings} freshet worker (and serve it with: {settings} freshet search)"
+def _another(identity: Identity, *settings: str) -> str:
+    given = " ".join([_generation(identity), *settings])
+    return f"build another version beside it with: {given} freshet replay run (and put it live with: freshet promote)"
+
+
+def _generation(identity: Identity) -> str:
+    return f"FRESHET_GENERATION={identity.generation + 1}"
 
 
 def _describe(metadata: Mapping[str, Any]) -> str:

@@ -173,7 +173,7 @@ async def test_an_index_of_another_model_or_another_topic_which_is_not_even_crea
     model, topic = await asyncio.gather(
         place.refusal(FRESHET_EMBEDDING__WINDOW="16"), place.refusal(FRESHET_TOPICS__DOCUMENTS=other)
     )
-    assert f"FRESHET_INDEX={place.index}-2 freshet worker" in model
+    assert model.endswith("build a version for them beside it with: freshet replay run")
     assert "with a window of 16 tokens" in model
     assert f"set FRESHET_TOPICS__DOCUMENTS={place.road.topic} again" in topic
 
@@ -190,7 +190,7 @@ async def test_a_topic_of_the_same_name_is_not_taken_for_the_one_that_was_follow
     await create_topic_again(place)
     said = await place.refusal()
     assert "was deleted and created again" in said
-    assert f"FRESHET_INDEX={place.index}-2 FRESHET_TOPICS__DOCUMENTS={place.road.topic}-2 freshet worker" in said
+    assert f"FRESHET_GENERATION=2 FRESHET_TOPICS__DOCUMENTS={place.road.topic}-2 freshet replay run" in said
 
 
 async def test_more_partitions(place):
@@ -199,7 +199,7 @@ async def test_more_partitions(place):
     await wait_until(lambda: has_partitions(place, PARTITIONS + 1), "the topic has grown")
     said = await place.refusal()
     assert f"with {PARTITIONS} partitions, but it has {PARTITIONS + 1}" in said
-    assert f"FRESHET_TOPICS__DOCUMENTS={place.road.topic}-2 freshet worker" in said
+    assert f"FRESHET_TOPICS__DOCUMENTS={place.road.topic}-2 freshet replay run" in said
 
 
 async def has_partitions(place, count):
@@ -216,7 +216,7 @@ async def test_an_index_that_is_gone_is_not_made_anew_without_what_was_in_it(pla
     await lose_index(place)
     said = await place.refusal()
     assert f"its consumer group has read {place.road.topic}/0 up to offset {INDEXED}" in said
-    assert f"FRESHET_INDEX={place.index}-2 freshet worker" in said
+    assert "FRESHET_GENERATION=2 freshet worker" in said
     assert said.endswith(f"kafka-consumer-groups.sh --delete --group {place.identity.group}")
 
 

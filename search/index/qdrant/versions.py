@@ -12,6 +12,7 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 from freshet.schemas.errors import PermanentError
 from freshet.schemas.fields import Kind
 from freshet.search.index.base import VersionInfo
+from freshet.search.index.facts import is_version_of
 from freshet.search.index.qdrant.conditions import INDEXES
 from freshet.search.index.qdrant.failures import demand_completed, translated
 from freshet.search.index.qdrant.filters import data_type, declared_indexes
@@ -55,6 +56,17 @@ class QdrantVersions:
     async def record(self, version: str, facts: Mapping[str, Any]) -> None:
         with translated("record with an index version"):
             await self._client.update_collection(version, metadata=dict(facts))
+
+    async def names(self) -> list[str]:
+        with translated("list index versions"):
+            found = (await self._client.get_collections()).collections
+        return sorted(each.name for each in found if is_version_of(self._index, each.name))
+
+    async def drop(self, version: str) -> None:
+        if await self.live() == version:
+            raise PermanentError("drop an index version", f"{version} is live", hint="make another one live before")
+        with translated("drop an index version"):
+            await self._client.delete_collection(version)
 
     async def live(self) -> str | None:
         with translated("read the alias"):

@@ -33,6 +33,8 @@ CALLS: dict[str, Callable[[Index], Awaitable[object]]] = {
     "create": lambda index: index.versions.create(VersionInfo("docs", DIMENSION, {})),
     "live": lambda index: index.versions.live(),
     "make_live": lambda index: index.versions.make_live("docs"),
+    "names": lambda index: index.versions.names(),
+    "drop": lambda index: index.versions.drop("docs"),
 }
 READS = ["nearest", "ledger", "passages", "newest", "count", "facets", "browse"]
 every_call = pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())

@@ -3,6 +3,9 @@
 import asyncio
 import uuid
 
+import pytest
+
+from freshet.schemas.errors import PermanentError
 from freshet.search.index.base import VersionInfo
 from tests.contract.index.making import DIMENSION, LONG_AGO, passage, unit
 from tests.contract.index.under_test import Index
@@ -49,6 +52,37 @@ async def test_processes_that_start_together_may_all_make_the_version(index: Ind
     described = await index.versions.describe(info.name)
     assert described is not None
     assert described.metadata["fingerprint"] == "0a1b"
+
+
+def version_of(index: str, number: int, suffix: str = "") -> VersionInfo:
+    return VersionInfo(f"{index}__{number:016x}{suffix}", DIMENSION, {})
+
+
+async def test_the_versions_of_an_index_are_known_and_those_of_others_are_not_its_own(index: Index):
+    own = [version_of(index.alias, 1), version_of(index.alias, 1, "-2"), version_of(index.alias, 2)]
+    foreign = [version_of(f"{index.alias}__x", 1), VersionInfo(f"{index.alias}__notes", DIMENSION, {})]
+    for info in (*reversed(own), *foreign):
+        await index.versions.create(info)
+    try:
+        assert await index.versions.names() == [info.name for info in own]
+    finally:
+        for info in (*own, *foreign):
+            await index.versions.drop(info.name)
+    assert await index.versions.names() == []
+
+
+async def test_a_version_is_dropped_whole_and_once_and_never_the_live_one(index: Index):
+    second = another(index)
+    await index.versions.create(second)
+    await index.writer_of(second.name).add([passage("in the second")], at_most=LONG_AGO)
+    await index.versions.make_live(second.name)
+    with pytest.raises(PermanentError, match="is live"):
+        await index.versions.drop(second.name)
+    await index.versions.make_live(index.name)
+    for _ in range(2):
+        await index.versions.drop(second.name)
+        assert await index.versions.describe(second.name) is None
+    assert await index.versions.live() == index.name
 
 
 async def test_no_version_is_live_before_one_is_made_so(index: Index):

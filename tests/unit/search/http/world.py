@@ -156,6 +156,12 @@ class Versions:
     async def record(self, version: str, facts: Mapping[str, object]) -> None:
         raise NotImplementedError
 
+    async def names(self) -> list[str]:
+        raise NotImplementedError
+
+    async def drop(self, version: str) -> None:
+        raise NotImplementedError
+
     async def make_live(self, version: str) -> None:
         self.name = version
 

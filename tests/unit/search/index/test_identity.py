@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from freshet.schemas.errors import MisfitError
@@ -5,7 +7,15 @@ from freshet.schemas.topics import Source
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Model
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.identity import Identity, check_begin, check_end, check_fingerprint, check_source, is_group_of
+from freshet.search.index.identity import (
+    Identity,
+    check_begin,
+    check_end,
+    check_fingerprint,
+    check_live,
+    check_source,
+    is_group_of,
+)
 from freshet.search.passages import Recipe
 
 IDENTITY = Identity("docs.v2", Model("openvino", "m", 8, 128), Recipe(window=128))
@@ -19,10 +29,14 @@ def test_a_group_belongs_to_its_index_and_to_none_whose_name_only_begins_like_it
 
 
 FOLLOWED = IDENTITY.info(topic="documents", partitions=4, topic_id="the-first")
-NEW_INDEX = "FRESHET_INDEX=docs.v2-2 "
+NEW_VERSION = "FRESHET_GENERATION=2 "
 # Under the name of the old topic the old `again` records and letters would count, at offsets of a log that is no more.
 NEW_TOPIC = "FRESHET_TOPICS__DOCUMENTS=documents-2 "
-AFRESH = [f"{NEW_TOPIC}freshet topics create", "everything published to it", f"{NEW_INDEX}{NEW_TOPIC}freshet worker"]
+AFRESH = [
+    f"{NEW_TOPIC}freshet topics create",
+    "everything published to it",
+    f"{NEW_VERSION}{NEW_TOPIC}freshet replay run",
+]
 
 
 def test_a_version_may_follow_the_topic_that_it_was_made_for():
@@ -38,7 +52,7 @@ def test_brokers_that_tell_no_ids_and_versions_without_one_are_not_held_against_
 @pytest.mark.parametrize(
     ("topic", "found", "told"),
     [
-        ("other", Source("other", 4, "the-first"), ["FRESHET_TOPICS__DOCUMENTS=documents again", NEW_INDEX]),
+        ("other", Source("other", 4, "the-first"), ["FRESHET_TOPICS__DOCUMENTS=documents again", NEW_VERSION]),
         ("documents", None, ["which is gone", *AFRESH]),
         ("documents", Source("documents", 4, "another"), ["deleted and created again", *AFRESH]),
         ("documents", Source("documents", 8, "another"), ["deleted and created again", *AFRESH]),
@@ -49,7 +63,9 @@ def test_brokers_that_tell_no_ids_and_versions_without_one_are_not_held_against_
 def test_a_version_whose_topic_is_not_the_one_that_it_follows_is_refused_with_what_to_do(topic, found, told):
     with pytest.raises(MisfitError) as error:
         check_source(IDENTITY, FOLLOWED, topic, found)
-    assert all(each in str(error.value) for each in [*told, "freshet worker (and serve it with: "])
+    assert all(
+        each in str(error.value) for each in [*told, "freshet replay run (and put it live with: freshet promote)"]
+    )
     assert len(str(error.value).splitlines()) == 1
 
 
@@ -73,7 +89,7 @@ def test_a_version_that_is_gone_is_not_made_empty_where_its_group_was():
     with pytest.raises(MisfitError, match=r"read documents\.again/2 up to offset 4, so a new one would lack") as error:
         check_begin(IDENTITY, "documents.again", 2, begin=3, committed=4)
     told = str(error.value)
-    assert f"{NEW_INDEX}freshet worker" in told
+    assert f"{NEW_VERSION}freshet worker" in told
     assert told.endswith(f"kafka-consumer-groups.sh --delete --group {IDENTITY.group}")
 
 
@@ -83,13 +99,30 @@ def test_an_index_without_words_is_refused_with_the_command_that_builds_another(
         check_fingerprint(IDENTITY, before)
     told = str(error.value)
     assert "no words" in told
-    assert "FRESHET_INDEX=docs.v2-2 freshet worker" in told
+    assert "build a version for them beside it with: freshet replay run" in told
     assert "back" not in told  # nothing sets an older Freshet back
+
+
+def test_a_version_of_another_generation_is_another_version_of_the_same_vectors():
+    anew = replace(IDENTITY, generation=2)
+    assert anew.fingerprint == IDENTITY.fingerprint
+    assert (anew.version, anew.group) == (f"{IDENTITY.version}-2", f"{IDENTITY.group}-2")
+    assert is_group_of("docs.v2", anew.group)
+    check_live(anew, anew.info(topic="t", partitions=4))
+
+
+def test_settings_of_a_generation_that_is_not_there_are_refused_with_both_ways_out():
+    live = replace(IDENTITY, generation=3).info(topic="t", partitions=4)
+    with pytest.raises(MisfitError) as error:
+        check_live(IDENTITY, live)
+    assert "set FRESHET_GENERATION=3, or build a version for them beside it with: freshet replay run" in str(
+        error.value
+    )
 
 
 def test_an_index_of_other_languages_is_refused_with_both_ways_out():
     german = Identity("docs", IDENTITY.model, IDENTITY.recipe, Bm25(("de",)))
     with pytest.raises(MisfitError, match=r"words in de .* words in en .* FRESHET_SPARSE__… back, or build") as error:
         check_fingerprint(Identity("docs", IDENTITY.model, IDENTITY.recipe), german.info(topic="t", partitions=4))
-    assert "FRESHET_INDEX=docs-2 freshet worker" in str(error.value)
+    assert "freshet replay run" in str(error.value)
     check_fingerprint(german, german.info(topic="t", partitions=4))
