@@ -34,6 +34,7 @@ class Process(Word):
     VERIFY = "verify", "`freshet verify`"
     VERIFY_HEAL = "verify --heal", "`freshet verify --heal`"
     REPROCESS = "reprocess", "`freshet reprocess`"
+    EXPLAIN = "explain", "`freshet explain`"
 
 
 class Resource(StrEnum):
@@ -83,7 +84,11 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
             _groups(group, READ),
             _groups(agents_prefix(index), READ),
         ],
-        Process.SEARCH: [_topic(topics.documents, READ, WRITE), _topic(topics.again, READ), _groups(group, DESCRIBE)],
+        Process.SEARCH: [
+            _topic(topics.documents, READ, WRITE),
+            *(_topic(name, READ) for name in every[1:4]),
+            _groups(group, DESCRIBE),
+        ],
         Process.PUBLISHER: [_topic(topics.documents, WRITE)],
         Process.LAG: [*(_topic(name, READ) for name in every[:2]), _groups(group, DESCRIBE)],
         Process.TOPICS_CHECK: [_topic(name, DESCRIBE, DESCRIBE_CONFIGS) for name in every],
@@ -98,6 +103,7 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
             _topic(topics.dead_letters, READ, DESCRIBE_CONFIGS),
             _groups(group, DESCRIBE),
         ],
+        Process.EXPLAIN: [*(_topic(name, READ) for name in every[:4]), _groups(group, DESCRIBE)],
         Process.REPROCESS: [_topic(topics.documents, READ), _topic(topics.again, WRITE)],
     }
     return table[process]
