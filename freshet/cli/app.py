@@ -18,6 +18,7 @@ from freshet.cli import (
     dev,
     doctor,
     evaluate,
+    explain,
     keys,
     lag,
     processes,
@@ -50,6 +51,7 @@ app.add_typer(topics.app, name="topics")
 app.command("lag")(lag.lag)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("verify")(verify.verify)
+app.command("explain")(explain.explain)
 app.command("reprocess")(reprocess.reprocess)
 app.add_typer(keys.app, name="keys")
 app.command("evaluate")(evaluate.evaluate)

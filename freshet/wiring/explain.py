@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from freshet.schemas.topics import Topics
 from freshet.search.documents.composing import Composer
 from freshet.search.documents.explaining import Explainer
+from freshet.search.embedding.known import known_price
 from freshet.search.index.base import IndexVersions
 from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.settings import Settings
@@ -18,9 +19,17 @@ from freshet.streams.kafka.reader import KafkaReader
 from freshet.streams.tracing import Limits, LogTracer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
     from qdrant_client import AsyncQdrantClient
+
+
+def price(settings: Settings, model: str) -> float | None:
+    """What a million tokens of a version's model cost, as far as the settings tell; None where they do not."""
+    given = settings.embedding
+    if given.provider == "openai" and given.model == model:
+        return known_price(model) if given.usd_per_million_tokens is None else given.usd_per_million_tokens
+    return known_price(model) if given.provider == "openai" or known_price(model) is not None else 0.0
 
 
 def explainer(
@@ -30,9 +39,12 @@ def explainer(
     versions: IndexVersions,
     connection: KafkaConnection,
     limits: Limits,
-    prices: Mapping[str, float],
+    price: Callable[[str], float | None],
 ) -> Explainer:
-    """An explainer of the live version; it connects to Kafka anew for each document."""
+    """An explainer of the live version; it connects to Kafka anew for each document.
+
+    `price` tells what a million tokens of a model cost, by its name.
+    """
     topics = Topics(settings.topics.documents)
     tracer = LogTracer(
         index=settings.index,
@@ -46,5 +58,5 @@ def explainer(
         versions=versions,
         open_reader=lambda info: QdrantReader(client, collection=info.name),
         log=tracer,
-        composer=Composer(rules=settings.rules, topic=topics.documents, prices=prices),
+        composer=Composer(rules=settings.rules, topic=topics.documents, price=price),
     )

@@ -35,7 +35,7 @@ from freshet.streams.kafka.needs import Process, needs
 from freshet.streams.publisher import Publisher
 from freshet.streams.tracing import Limits
 from freshet.wiring.access import check_exposure, http_options, open_limiter
-from freshet.wiring.explain import explainer
+from freshet.wiring.explain import explainer, price
 from freshet.wiring.parts import (
     identity,
     kafka_connection,
@@ -115,7 +115,7 @@ async def search_process(
                 versions=versions,
                 connection=connection,
                 limits=Limits(seconds=min(_LOOK_SECONDS, settings.search.deadline_seconds / 2)),
-                prices={embedder.model.name: embedder.model.usd_per_million_tokens},
+                price=partial(price, settings),
             ),
             checks=board.checks,
             metrics=metrics,

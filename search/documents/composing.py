@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -50,12 +50,12 @@ class Found:
 
 
 class Composer:
-    """Makes answers. `prices` are by model, per million tokens."""
+    """Makes answers. `price` tells what a million tokens of a model cost in US dollars, where that is known."""
 
-    def __init__(self, *, rules: Rules, topic: str, prices: Mapping[str, float]) -> None:
+    def __init__(self, *, rules: Rules, topic: str, price: Callable[[str], float | None]) -> None:
         self._rules = rules
         self._topic = topic
-        self._prices = prices
+        self._price = price
 
     def answer(self, found: Found) -> DocumentFacts:
         """The facts, and what they mean in sentences."""
@@ -101,7 +101,7 @@ class Composer:
         )
 
     def _cost(self, model: str, record: LedgerRecord) -> float | None:
-        price = self._prices.get(model)
+        price = self._price(model)
         return None if price is None or record.work is None else record.work.tokens * price / PER_MILLION
 
     def _newer(self, verdict: Verdict, found: Found) -> NewerFacts | None:

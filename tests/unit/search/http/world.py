@@ -279,7 +279,7 @@ class World:
                 versions=self.versions,
                 open_reader=lambda _: self.reader,
                 log=self.log,
-                composer=Composer(rules=options["rules"], topic="documents", prices={"words": 20.0}),
+                composer=Composer(rules=options["rules"], topic="documents", price={"words": 20.0}.get),
             ),
             checks=self.service.checks(),
             metrics=self.metrics,
