@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from freshet.schemas.decoding import BadEvent, Record
-from freshet.schemas.errors import OutsideError
+from freshet.schemas.errors import OutsideError, TransientError
 from freshet.schemas.positions import Place
 from freshet.schemas.topics import Topics
 from freshet.search.documents.facts import Letter, LogFacts, Looked
@@ -79,7 +79,8 @@ class LogTracer:
         topics = self._topics
         try:
             async with asyncio.timeout(self._limits.seconds), self._room:
-                await search.telling("how far workers are", self._reach(search, version))
+                if not await search.telling("how far workers are", self._reach(search, version)):
+                    return search.facts
                 await asyncio.gather(
                     search.telling(topics.documents, self._events(search)),
                     search.telling(topics.dead_letters, self._letters(search)),
@@ -187,12 +188,14 @@ class _Search:
     facts: LogFacts
     next: dict[str, dict[int, int]] = field(default_factory=dict)
 
-    async def telling(self, what: str, work: Awaitable[None]) -> None:
-        """Do it, or tell why it cannot be told."""
+    async def telling(self, what: str, work: Awaitable[None]) -> bool:
+        """Do it, or tell why it cannot be told; False where Kafka is away, for then nothing else can."""
         try:
             await work
         except OutsideError as error:
             self.facts.untold.append(f"{what}: {error}")
+            return not isinstance(error, TransientError)
+        return True
 
 
 async def _of(pages: AsyncIterator[Sequence[Record]], key: bytes, topics: Topics) -> AsyncIterator[Record]:

@@ -26,7 +26,7 @@ def explain(
     look_back: Annotated[
         int, typer.Option(min=0, max=100_000_000, metavar="EVENTS", help="Look through so many events of each topic.")
     ] = LOOK_BACK,
-    seconds: Annotated[float, typer.Option(min=1, max=3_600, help="Look through the log for so long.")] = 30.0,
+    seconds: Annotated[float, typer.Option(min=1, max=3_600, help="Look through the log for so long.")] = 10.0,
     json: Annotated[bool, typer.Option("--json", help="Print JSON, with the texts of its passages.")] = False,
 ) -> None:
     """Where a document is: since when searches find it and what that took, or why they do not.

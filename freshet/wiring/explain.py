@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,7 @@ def explainer(
     `price` tells what a million tokens of a model cost, by its name.
     """
     topics = Topics(settings.topics.documents)
+    connection = replace(connection, timeout=limits.seconds / 2)  # so that it is told that Kafka is away, not only late
     tracer = LogTracer(
         index=settings.index,
         topics=topics,

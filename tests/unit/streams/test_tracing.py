@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import Record, Rules
-from freshet.schemas.errors import TransientError
+from freshet.schemas.errors import DeniedError, OutsideError, TransientError
 from freshet.schemas.feed import Watermark
 from freshet.schemas.positions import FreshnessToken, Order, Place
 from freshet.search.documents.facts import LogFacts, Looked, Pace
@@ -36,13 +36,14 @@ STANDARD = Limits()
 
 
 class Kafka:
-    """Topics in memory, each of which may be away; `done` is by topic what a group has committed."""
+    """Topics in memory, each of which may fail; `done` is by topic what a group has committed."""
 
     def __init__(self, partitions: int = 1) -> None:
         self.partitions = partitions
         self.topics: dict[str, list[Record]] = {}
         self.done: dict[str, int] = {}
         self.away: set[str] = set()
+        self.failure: type[OutsideError] = DeniedError
         self.read_offsets = 0
         self.slow = False
 
@@ -63,7 +64,7 @@ class Kafka:
     @asynccontextmanager
     async def offsets(self) -> AsyncIterator[Kafka]:
         if "offsets" in self.away:
-            raise TransientError("read committed offsets", "away")
+            raise self.failure("read committed offsets", "away")
         yield self
 
     async def positions(self, topic: str, group: str) -> list[Position]:
@@ -76,7 +77,7 @@ class Kafka:
     @asynccontextmanager
     async def reader(self, topic: str) -> AsyncIterator[Reader]:
         if topic in self.away:
-            raise TransientError(f"read {topic}", "away")
+            raise self.failure(f"read {topic}", "away")
         yield Reader(self, self.topics.get(topic, []))
 
 
@@ -216,7 +217,7 @@ async def test_of_an_unknown_document_every_partition_is_looked_at_that_of_its_k
 
 
 @pytest.mark.parametrize("topic", ["offsets", TOPICS.documents, TOPICS.again, LETTERS, TOPICS.indexed])
-async def test_what_is_away_is_told_and_the_rest_is_looked_at(topic: str) -> None:
+async def test_what_cannot_be_read_is_told_and_the_rest_is_looked_at(topic: str) -> None:
     kafka = Kafka()
     kafka.topics[TOPICS.documents] = [upsert(0), upsert(1)]
     kafka.done[TOPICS.documents] = 1
@@ -225,6 +226,12 @@ async def test_what_is_away_is_told_and_the_rest_is_looked_at(topic: str) -> Non
     assert [text for text in facts.untold if "away" in text] == facts.untold != []
     assert (facts.newest is None) == (topic == TOPICS.documents)
     assert bool(facts.next) == (topic != "offsets")
+
+
+async def test_without_kafka_nothing_more_is_tried() -> None:
+    kafka = Kafka()
+    kafka.failure, kafka.away = TransientError, {"offsets", TOPICS.documents, LETTERS}
+    assert (await kafka.look()).untold == ["how far workers are: read committed offsets: away"]
 
 
 async def test_what_takes_too_long_is_given_up_and_told() -> None:
