@@ -19,7 +19,7 @@ from freshet.schemas.positions import Place
 from freshet.schemas.topics import Topics
 from freshet.search.documents.facts import Letter, LogFacts, Looked
 from freshet.search.index.facts import group_of
-from freshet.streams.again import unwrap
+from freshet.streams.again import own_key, unwrap
 from freshet.streams.lag import Offsets
 from freshet.streams.letters import Fold
 from freshet.streams.pace import Mark, marks, pace
@@ -91,6 +91,28 @@ class LogTracer:
             search.facts.untold.append(f"all of it: looking took longer than {self._limits.seconds:g} s")
         return search.facts
 
+    async def records(self, key: str) -> tuple[dict[str, list[Record]], LogFacts]:
+        """All records of a document, by topic, in their order, as far as it looks; of the facts how far, and what not.
+
+        Raises nothing of Kafka's.
+        """
+        search, found = _Search(key.encode(), None, LogFacts()), dict[str, list[Record]]()
+        topics = self._topics
+        try:
+            async with asyncio.timeout(self._limits.seconds), self._room:
+                for topic in (topics.documents, topics.again, topics.dead_letters, topics.indexed):
+                    if not await search.telling(topic, self._all(search, topic, found.setdefault(topic, []))):
+                        break
+        except TimeoutError:
+            search.facts.untold.append(f"the rest: looking took longer than {self._limits.seconds:g} s")
+        return found, search.facts
+
+    async def _all(self, search: _Search, topic: str, found: list[Record]) -> None:
+        async with self._reader(topic) as reader:
+            async for records in self._backwards(reader, await reader.spans(), search, topic):
+                found += records
+        found.sort(key=lambda record: (record.partition, record.offset))
+
     async def _reach(self, search: _Search, version: str) -> None:
         """Up to where workers are. It is read first: what they have done by then is in the index or refused."""
         group = group_of(self._index, version)
@@ -136,9 +158,10 @@ class LogTracer:
             if not any(waiting.values()):
                 return
             async for records in self._backwards(reader, waiting, search, self._topics.again):
-                if records:
-                    search.facts.again = records[-1]
-                    return
+                for record in reversed(records):
+                    with suppress(BadEvent):
+                        search.facts.again = unwrap(record, self._topics.documents)
+                        return
 
     async def _pace(self, search: _Search, version: str) -> None:
         """How fast the partition gets on in which the document's newest event waits."""
@@ -199,15 +222,11 @@ class _Search:
 
 
 async def _of(pages: AsyncIterator[Sequence[Record]], key: bytes, topics: Topics) -> AsyncIterator[Record]:
-    """The records of a document, those that came again at their origins."""
+    """The records of a document; keys of those that came again have their origin behind it."""
     async for records in pages:
         for record in records:
-            if record.key == key:
+            if record.key == key or (record.topic == topics.again and own_key(record.key or b"") == key):
                 yield record
-            elif record.topic == topics.again and (record.key or b"").startswith(key):
-                with suppress(BadEvent):
-                    if (found := unwrap(record, topics.documents)).key == key:
-                        yield found
 
 
 async def _at(reader: Reader, place: Place, key: bytes) -> Record | None:

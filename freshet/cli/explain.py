@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from freshet.cli.explain_text import print_facts
+from freshet.cli.explain_text import print_facts, print_remains
 from freshet.cli.output import print_json
 from freshet.cli.running import connection, run_quietly, settings
 
@@ -23,6 +23,9 @@ def explain(
     *,
     tenant: Annotated[str | None, typer.Option(help="Its tenant, where there are some.")] = None,
     passages: Annotated[bool, typer.Option("--passages", help="Also print the texts of its passages.")] = False,
+    erasure: Annotated[
+        bool, typer.Option("--erasure", help="Tell what is left of a deleted document, where, and until when.")
+    ] = False,
     look_back: Annotated[
         int, typer.Option(min=0, max=100_000_000, metavar="EVENTS", help="Look through so many events of each topic.")
     ] = LOOK_BACK,
@@ -39,11 +42,27 @@ def explain(
     given = settings()
     _demand_tenant(given, tenant)
     limits = Limits(offsets=look_back, seconds=seconds)
+    if erasure:
+        _tell_what_is_left(given, document_id, tenant, limits, json=json)
+        return
     facts = run_quietly(_explain(given, document_id, tenant, limits, texts=passages or json))
     if json:
         print_json(facts.model_dump(mode="json"))
     else:
         print_facts(facts)
+
+
+def _tell_what_is_left(given: Settings, document_id: str, tenant: str | None, limits: Limits, *, json: bool) -> None:
+    from freshet.wiring.erasure import find_remains
+    from freshet.wiring.parts import fetch_model
+
+    if given.redis.url is not None:  # what lies there is found by the model's way to cut texts
+        fetch_model(given)
+    facts = run_quietly(find_remains(given, connection(given), document_id, tenant, limits=limits))
+    if json:
+        print_json(facts.model_dump(mode="json"))
+    else:
+        print_remains(facts)
 
 
 def _demand_tenant(given: Settings, tenant: str | None) -> None:

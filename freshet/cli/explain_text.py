@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final
 from freshet.cli.output import print_line, printable
 
 if TYPE_CHECKING:
-    from freshet.schemas.explain import DocumentFacts, EventFacts, IndexedFacts, StageTimes, VectorFacts
+    from freshet.schemas.explain import DocumentFacts, ErasureFacts, EventFacts, IndexedFacts, StageTimes, VectorFacts
 
 WIDTH: Final = 110
+MOST_PLACES: Final = 20
 _MILLISECOND: Final = 1e-3
 
 
@@ -21,7 +22,7 @@ def print_facts(facts: DocumentFacts) -> None:
     title = facts.indexed.title if facts.indexed is not None else ""
     print_line(printable(f"{named}: {title}" if title else named))
     for sentence in facts.told:
-        print_line(textwrap.fill(printable(sentence), WIDTH, subsequent_indent="  ", break_long_words=False))
+        _print_wrapped(sentence)
     rows = [*_indexed(facts.indexed), *_newer(facts)]
     if rows:
         print_line("")
@@ -30,6 +31,34 @@ def print_facts(facts: DocumentFacts) -> None:
         print_line(f"{name:<{width}}  {printable(value)}")
     for number, text in enumerate((facts.indexed.texts if facts.indexed is not None else None) or ()):
         print_line(f"\npassage {number}\n{printable(text, kept=chr(10) + chr(9))}")
+
+
+def print_remains(facts: ErasureFacts) -> None:
+    """What is left of a document, place by place."""
+    if not facts.is_deleted:
+        print_line("It is not deleted: delete it first, for what follows is of a document that searches find.")
+    for each in facts.remains:
+        print_line(f"{each.place}: {printable(each.what)}")
+        for where in each.where[:MOST_PLACES]:
+            print_line(f"  {printable(where)}")
+        if len(each.where) > MOST_PLACES:
+            print_line(f"  … and {len(each.where) - MOST_PLACES:,} more; --json tells all")
+        _print_wrapped(f"  gone {each.until}")
+        if each.todo:
+            _print_wrapped(f"  to do: {each.todo}")
+    if not facts.remains:
+        print_line("nothing is left of it where it was looked for")
+    for looked in facts.looked:
+        if looked.offsets < looked.of:
+            part = f"the newest {looked.offsets:,} of {looked.of:,}"
+            print_line(f"of {looked.topic} only {part} offsets were looked through: raise --look-back")
+    for text in facts.untold:
+        _print_wrapped(f"this could not be told: {text}")
+
+
+def _print_wrapped(text: str) -> None:
+    indent = " " * (len(text) - len(text.lstrip()) + 2)
+    print_line(textwrap.fill(printable(text), WIDTH, subsequent_indent=indent, break_long_words=False))
 
 
 def _indexed(indexed: IndexedFacts | None) -> Iterator[tuple[str, str]]:

@@ -46,19 +46,22 @@ def explainer(
 
     `price` tells what a million tokens of a model cost, by its name.
     """
-    topics = Topics(settings.topics.documents)
+    return Explainer(
+        versions=versions,
+        open_reader=lambda info: QdrantReader(client, collection=info.name),
+        log=log_tracer(settings, connection, limits),
+        composer=Composer(rules=settings.rules, topic=settings.topics.documents, price=price),
+    )
+
+
+def log_tracer(settings: Settings, connection: KafkaConnection, limits: Limits) -> LogTracer:
+    """What looks for documents in Kafka."""
     connection = replace(connection, timeout=limits.seconds / 2)  # so that it is told that Kafka is away, not only late
-    tracer = LogTracer(
+    return LogTracer(
         index=settings.index,
-        topics=topics,
+        topics=Topics(settings.topics.documents),
         offsets=partial(KafkaOffsets, connection),
         reader=partial(KafkaReader, connection),
         partition_of=partition_of,
         limits=limits,
-    )
-    return Explainer(
-        versions=versions,
-        open_reader=lambda info: QdrantReader(client, collection=info.name),
-        log=tracer,
-        composer=Composer(rules=settings.rules, topic=topics.documents, price=price),
     )

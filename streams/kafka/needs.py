@@ -35,6 +35,7 @@ class Process(Word):
     VERIFY_HEAL = "verify --heal", "`freshet verify --heal`"
     REPROCESS = "reprocess", "`freshet reprocess`"
     EXPLAIN = "explain", "`freshet explain`"
+    EXPLAIN_ERASURE = "explain --erasure", "`freshet explain --erasure`"
 
 
 class Resource(StrEnum):
@@ -104,6 +105,7 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
             _groups(group, DESCRIBE),
         ],
         Process.EXPLAIN: [*(_topic(name, READ) for name in every[:4]), _groups(group, DESCRIBE)],
+        Process.EXPLAIN_ERASURE: [_topic(name, READ, DESCRIBE_CONFIGS) for name in every[:4]],
         Process.REPROCESS: [_topic(topics.documents, READ), _topic(topics.again, WRITE)],
     }
     return table[process]

@@ -10,13 +10,14 @@ def upsert(document_id, text):
     return json.dumps({"type": "upsert", "id": document_id, "title": "Reset", "text": text}).encode()
 
 
-async def test_a_document_is_told_from_its_event_to_its_end(road, started):
+async def test_a_document_is_told_from_its_event_to_its_end(make_road, started, redis_url):
+    road = make_road(FRESHET_REDIS__URL=redis_url)
     worker = road.worker()
     await started(worker)
     await started(road.search())
     async with AIOKafkaProducer(bootstrap_servers=road.bootstrap) as producer:
         await producer.send_and_wait(road.topic, upsert("a", "Hold it."), b"a", headers=[("ce_source", b"crm")])
-    await road.produce([(b"gone", upsert("gone", "Leaves.")), (b"gone", None)])
+    await road.produce([(b"gone", upsert("gone", "Hold it.")), (b"gone", None)])
     await road.caught_up()
 
     async def told(document_id="a"):
@@ -47,6 +48,17 @@ async def test_a_document_is_told_from_its_event_to_its_end(road, started):
     assert code == 0, output
     for text in ("It is searchable since", "waits: none is before it in its partition", "ce_source", "Hold it."):
         assert text in output
+
+    code, output = await road.command("explain", "gone", "--erasure", "--json")
+    assert code == 0, output
+    left = json.loads(output)
+    assert (left["is_deleted"], left["untold"]) == (True, [])
+    index, older, end, feed, cache = left["remains"]
+    assert index["what"].startswith("its tombstone")
+    assert (older["place"], older["what"]) == (road.topic, "older events, with its text")
+    assert end["what"] == "its end, a null: the key alone"
+    assert feed["place"] == f"{road.topic}.indexed"
+    assert [key.startswith("freshet:embedding:") for key in cache["where"]] == [True]
 
     code, output = await road.command("explain", "nobody")
     assert code == 1

@@ -25,6 +25,7 @@ USERS = {
         Process.VERIFY_HEAL,
         Process.REPROCESS,
         Process.EXPLAIN,
+        Process.EXPLAIN_ERASURE,
     ],
 }
 ALL = frozenset(Operation)
