@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from freshet.schemas.decoding import Record
-from freshet.schemas.explain import RemainFacts
+from freshet.schemas.erasure import RemainFacts
 from freshet.schemas.positions import FreshnessToken
 from freshet.schemas.topics import DELETE_RETENTION, RETENTION, UNLIMITED, Topics, TopicState
 

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final
 from freshet.cli.output import print_line, printable
 
 if TYPE_CHECKING:
-    from freshet.schemas.explain import DocumentFacts, ErasureFacts, EventFacts, IndexedFacts, StageTimes, VectorFacts
+    from freshet.schemas.erasure import ErasureFacts
+    from freshet.schemas.explain import DocumentFacts, EventFacts, IndexedFacts, StageTimes, VectorFacts
 
 WIDTH: Final = 110
 MOST_PLACES: Final = 20

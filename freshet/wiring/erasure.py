@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 from prometheus_client import CollectorRegistry
 
 from freshet.schemas.decoding import BadEvent, Record, decode
+from freshet.schemas.erasure import ErasureFacts, RemainFacts
 from freshet.schemas.errors import FreshetError, OutsideError
 from freshet.schemas.events import Event
-from freshet.schemas.explain import ErasureFacts, LookedFacts, RemainFacts
+from freshet.schemas.explain import LookedFacts
 from freshet.schemas.keys import document_key
 from freshet.schemas.topics import Topics, TopicState
 from freshet.search.embedding.base import Embedder

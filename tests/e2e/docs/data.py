@@ -17,16 +17,22 @@ import yaml
 from pydantic import BaseModel, TypeAdapter
 
 from freshet import settings
-from freshet.schemas import events, feed, filters, http, status
+from freshet.schemas import events, explain, feed, filters, http, status
 from tests.e2e.docs.blocks import Block
 from tests.support.certificates import Authority
 
+_HOMES = (explain, http, status)
 # What stands in a json block is told by the comment above it: an event, or a model of schemas/.
 MODELS: Final[dict[str, Any]] = {
     "event": events.Body,
     "change feed": feed.Change | feed.Watermark,
     "Filter": filters.Filter,
-    **{name: kind for home in (http, status) for name, kind in vars(home).items() if isinstance(kind, type(BaseModel))},
+    **{
+        name: kind
+        for home in (explain, http, status)
+        for name, kind in vars(home).items()
+        if isinstance(kind, type(BaseModel))
+    },
 }
 SECRET: Final = "rediss://a"  # it could be any secret of ours
 FOREIGN: Final = "not ours"  # JSON of other systems: it parses, and nobody here knows more

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from freshet.schemas.decoding import Record
-from freshet.schemas.explain import RemainFacts
+from freshet.schemas.erasure import RemainFacts
 from freshet.schemas.topics import TopicState
 from freshet.streams.erasing import remains
 from tests.unit.streams.test_both_topics import TOPICS
