@@ -23,7 +23,7 @@ class UnknownDocument(FreshetError):  # noqa: N818 (it is no failure of anything
 
     def __init__(self, facts: LogFacts) -> None:
         looked = [
-            f"{'the' if each.is_all else f'the newest {each.offsets:,} of the'} {each.of:,} offsets of {topic}"
+            f"{'the' if each.is_all else f'the newest {each.offsets:,} of the'} {each.of:,} offsets in {topic}"
             for topic, each in facts.looked.items()
         ]
         nowhere = f", nor is it among {' and '.join(looked)}" if looked else ""

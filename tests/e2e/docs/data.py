@@ -21,7 +21,6 @@ from freshet.schemas import events, explain, feed, filters, http, status
 from tests.e2e.docs.blocks import Block
 from tests.support.certificates import Authority
 
-_HOMES = (explain, http, status)
 # What stands in a json block is told by the comment above it: an event, or a model of schemas/.
 MODELS: Final[dict[str, Any]] = {
     "event": events.Body,

@@ -92,7 +92,7 @@ async def test_an_unknown_document_is_a_404_that_tells_where_one_has_looked(worl
         looked={"documents": Looked(10_000, 123_456), "documents.dead-letters": Looked(7, 7)}
     )
     detail = assert_problem(await world.ask("GET", "/documents/lions"), 404, "not-found")["detail"]
-    assert "the newest 10,000 of the 123,456 offsets of documents and the 7 offsets of documents.dead-letters" in detail
+    assert "the newest 10,000 of the 123,456 offsets in documents and the 7 offsets in documents.dead-letters" in detail
 
 
 async def test_without_kafka_it_tells_what_the_index_knows_and_what_could_not_be_told(world: World):
