@@ -8,12 +8,14 @@ import typer
 
 from freshet.cli.output import print_json, print_line, print_table, warn
 from freshet.cli.running import connection, run_quietly, settings
+from freshet.cli.topics_copy import copy
 
 if TYPE_CHECKING:
     from freshet.schemas.topics import TopicState
     from freshet.settings import Settings
 
-app = typer.Typer(help="The Kafka topics: create, check, list.", no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(help="The Kafka topics: create, check, list, copy.", no_args_is_help=True, rich_markup_mode=None)
+app.command()(copy)
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 COLUMNS = ("topic", "partitions", "cleanup", "retention", "compaction lag", "largest batch")

@@ -99,7 +99,7 @@ async def hold_against_the_log(
     topics = Topics(settings.topics.documents)
     connection, wanted, embedder, index = parts.connection, parts.wanted, parts.embedder, parts.index
     reached = await _reached(connection, topics, wanted.group)
-    async with _folded(settings, connection, reached, bar) as log:
+    async with folded(settings, connection, reached, bar) as log:
         healer = AgainHealer(index=index, sink=sink, topics=topics, order=settings.order) if sink else None
         with bar("comparing", len(log)) as advance:
             return await Verifier(
@@ -147,10 +147,10 @@ async def _tombstones_since(settings: Settings, connection: KafkaConnection, top
 
 
 @asynccontextmanager
-async def _folded(
+async def folded(
     settings: Settings, connection: KafkaConnection, reached: Reached, bar: Bar
 ) -> AsyncIterator[FoldedLog]:
-    """The fold of everything that the workers have done, in a file that is gone afterwards."""
+    """The fold of everything up to these positions, in a file that is gone afterwards."""
     topics = Topics(settings.topics.documents)
     letters = Fold()
     async for records in _records(connection, topics.dead_letters, bar):

@@ -28,6 +28,7 @@ class Process(Word):
     LAG = "lag", "`freshet lag`"
     TOPICS_CHECK = "topics check", "`freshet topics check` and `list`"
     TOPICS_CREATE = "topics create", "`freshet topics create`, and a worker that creates missing topics"
+    TOPICS_COPY = "topics copy", "`freshet topics copy documents-2`"
     LETTERS_LIST = "dead-letters list", "`freshet dead-letters list` and `show`"
     LETTERS_RETRY = "dead-letters retry", "`freshet dead-letters retry`"
     LETTERS_DROP = "dead-letters drop", "`freshet dead-letters drop`"
@@ -94,6 +95,10 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
         Process.LAG: [*(_topic(name, READ) for name in every[:2]), _groups(group, DESCRIBE)],
         Process.TOPICS_CHECK: [_topic(name, DESCRIBE, DESCRIBE_CONFIGS) for name in every],
         Process.TOPICS_CREATE: [_topic(name, CREATE, DESCRIBE, DESCRIBE_CONFIGS) for name in every],
+        Process.TOPICS_COPY: [
+            *(_topic(name, READ) for name in every[:3]),
+            _topic(f"{topics.documents}-2", READ, WRITE),
+        ],
         Process.LETTERS_LIST: [_topic(topics.dead_letters, READ)],
         Process.LETTERS_RETRY: [_topic(topics.dead_letters, READ, WRITE), _topic(topics.again, WRITE)],
         Process.LETTERS_DROP: [_topic(topics.dead_letters, READ, WRITE)],

@@ -42,15 +42,18 @@ class Freshet:
         }
 
     async def __call__(self, *arguments: str, stdin: bytes = b"", stderr: int = asyncio.subprocess.PIPE) -> Done:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-W", "error", "-m", "freshet", *arguments,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr,
-            cwd=self.folder, env=os.environ | self._settings,
-        )  # fmt: skip
+        process = await self.start(*arguments, stderr=stderr)
         out, err = await process.communicate(stdin)
         complaints = (err or b"").decode()
         assert "Traceback" not in complaints
         return Done(process.returncode or 0, out.decode("utf-8", "surrogateescape"), complaints)
+
+    async def start(self, *arguments: str, stderr: int = asyncio.subprocess.PIPE) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-W", "error", "-m", "freshet", *arguments,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr,
+            cwd=self.folder, env=os.environ | self._settings,
+        )  # fmt: skip
 
     async def records(self) -> dict[str, dict[str, object]]:
         found = await read_all(self.bootstrap, self.topic, 2)

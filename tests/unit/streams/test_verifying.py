@@ -465,3 +465,33 @@ def test_vectors_that_are_nearly_the_same_are_the_same() -> None:
         noise = np.random.default_rng(1).normal(0, 1e-4, vector.shape).astype(np.float32)
         world.points.passages[point] = replace(passage, vector=passage.vector + noise)
     assert asyncio.run(verify(world)).first == []
+
+
+@pytest.mark.parametrize("order", list(Order))
+@given(log=logs, seed=st.integers(0, 2**32))
+def test_an_index_restored_from_a_backup_of_any_moment_is_brought_to_the_log(
+    order: Order, log: list[Written], seed: int
+) -> None:
+    """The offsets that were committed since the backup stay, so the events since are not delivered again."""
+
+    async def check() -> None:
+        dice = random.Random(seed)
+        records = [record_of(at, each, order) for at, each in enumerate(log)]
+        world = World(order, records, [])
+        world.documents = records[: dice.randint(0, len(records))]
+        await follow(world, dice)
+        backup = dict(world.points.ledger), dict(world.points.passages)
+        world.documents = records
+        while world.left(TOPICS.documents) or world.left(TOPICS.again):
+            await follow(world, dice)
+        wanted, restored = world.shown(), World(order, records, world.again)
+        restored.points.ledger.update(backup[0])
+        restored.points.passages.update(backup[1])
+        restored.at, restored.dead = world.at, world.dead
+        await verify(restored, heal=True)
+        while restored.left(TOPICS.again):
+            await follow(restored, dice)
+        assert (await verify(restored)).first == []
+        assert restored.shown() == wanted
+
+    asyncio.run(check())
