@@ -19,9 +19,9 @@ from freshet.schemas.positions import Place
 from freshet.schemas.topics import Topics
 from freshet.search.documents.facts import Letter, LogFacts, Looked
 from freshet.search.index.facts import group_of
+from freshet.streams import letters
 from freshet.streams.again import own_key, unwrap
 from freshet.streams.lag import Offsets
-from freshet.streams.letters import Fold
 from freshet.streams.pace import Mark, marks, pace
 from freshet.streams.retrying import Source, Spans
 
@@ -109,9 +109,11 @@ class LogTracer:
 
     async def _all(self, search: _Search, topic: str, found: list[Record]) -> None:
         async with self._reader(topic) as reader:
-            async for records in self._backwards(reader, await reader.spans(), search, topic):
-                found += records
-        found.sort(key=lambda record: (record.partition, record.offset))
+            try:
+                async for records in self._backwards(reader, await reader.spans(), search, topic):
+                    found += records
+            finally:  # also of what was found until time was up
+                found.sort(key=lambda record: (record.partition, record.offset))
 
     async def _reach(self, search: _Search, version: str) -> None:
         """Up to where workers are. It is read first: what they have done by then is in the index or refused."""
@@ -134,14 +136,14 @@ class LogTracer:
                     return
 
     async def _letters(self, search: _Search) -> None:
-        fold, messages = Fold(), dict[Place, str]()
+        fold, messages = letters.Fold(), dict[Place, str]()
         async with self._reader(self._topics.dead_letters) as reader:
             async for records in self._backwards(reader, await reader.spans(), search, self._topics.dead_letters):
                 for record in records:
                     fold.add(record)
                     messages[Place(record.partition, record.offset)] = _message(record)
                 search.facts.letters = [
-                    Letter(each.origin, each.reason, messages[each.place], each.attempts, each.time, each.state.value)
+                    _as_fact(each, messages[each.place])
                     for each in fold.letters()
                     if each.origin.topic == self._topics.documents
                 ]
@@ -235,6 +237,18 @@ async def _at(reader: Reader, place: Place, key: bytes) -> Record | None:
         for record in records:
             return record if record.key == key else None
     return None
+
+
+def _as_fact(letter: letters.Letter, message: str) -> Letter:
+    return Letter(
+        origin=letter.origin,
+        reason=letter.reason,
+        message=message,
+        attempts=letter.attempts,
+        time=letter.time,
+        state=letter.state.value,
+        moment=letter.moment,
+    )
 
 
 def _behind(span: range, offset: int) -> range:

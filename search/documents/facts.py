@@ -14,7 +14,8 @@ from freshet.schemas.positions import FreshnessToken
 class Letter:
     """A dead letter of the document; `state` is what was done about it: open, retried or dropped.
 
-    `time` is when it was put there, in seconds since the epoch.
+    `time` is when it was put there, in seconds since the epoch, and `moment` the time of its record in milliseconds,
+    where that is known: a topic that is made anew begins its offsets again.
     """
 
     origin: FreshnessToken
@@ -23,6 +24,7 @@ class Letter:
     attempts: int
     time: float
     state: str
+    moment: int | None = None
 
 
 class Looked(NamedTuple):

@@ -121,8 +121,8 @@ def _is_done(letter: Letter, held: LedgerRecord | None) -> bool:
 
 
 def _letter_of(record: Record, facts: LogFacts) -> Letter | None:
-    place = (record.partition, record.offset)
-    return next((each for each in facts.letters if (each.origin.partition, each.origin.offset) == place), None)
+    place, moments = (record.partition, record.offset), (None, round(record.timestamp * 1_000))
+    return next((each for each in facts.letters if each.origin[1:] == place and each.moment in moments), None)
 
 
 def _says_the_same(event: Event, held: LedgerRecord) -> bool:

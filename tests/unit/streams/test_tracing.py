@@ -276,6 +276,9 @@ async def test_a_retried_letter_waits_again_and_one_that_was_dropped_is_dead() -
     kafka = Kafka()
     kafka.topics[LETTERS] = letter.records
     [found] = (await kafka.look()).letters
+    assert found.moment == 1_000, "it is of a record that lay at this place before the topic was made anew"
+    assert judge(None, replace(facts, letters=[found]), Rules()).letter is None
+    found = replace(found, moment=5_000)
     for state, again, news in [
         ("open", None, News.DEAD),
         ("dropped", None, News.DEAD),
