@@ -121,9 +121,10 @@ class Batch:
 
         Where only the record's position moves, its vectors came as they came before.
         """
-        times = self._times()
-        if times is None or plan.outcome is Outcome.STALE:
+        if plan.outcome is Outcome.STALE:
             return plan.read.work if plan.read is not None else None
+        if (times := self._times()) is None:
+            return None
         if plan.outcome is Outcome.UNCHANGED and plan.read is not None and plan.read.work is not None:
             before = plan.read.work
             return replace(times, **{name: getattr(before, name) for name in _VECTORS})

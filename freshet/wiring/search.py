@@ -16,7 +16,7 @@ from freshet.search.asking import SearchRules
 from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.http.app import create_app
-from freshet.search.http.connections import Limits as ConnectionLimits
+from freshet.search.http.connections import Limits
 from freshet.search.http.serving import serve
 from freshet.search.index.base import IndexReader, IndexVersions, VersionInfo
 from freshet.search.index.identity import Identity, check_fingerprint
@@ -33,7 +33,7 @@ from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.demanding import demand_rights
 from freshet.streams.kafka.needs import Process, needs
 from freshet.streams.publisher import Publisher
-from freshet.streams.tracing import Limits
+from freshet.streams.tracing import Limits as LookLimits
 from freshet.wiring.access import check_exposure, http_options, open_limiter
 from freshet.wiring.explain import explainer, price
 from freshet.wiring.parts import (
@@ -49,8 +49,6 @@ from freshet.wiring.parts import (
 from freshet.wiring.rerank import open_rerank, ranking
 
 _ASK_SECONDS: Final = 3.0  # for each of Kafka and Qdrant, whether they let us in; without them searches start too
-
-
 _LOOK_SECONDS: Final = 5.0  # for one document in the log
 
 
@@ -114,7 +112,7 @@ async def search_process(
                 client=client,
                 versions=versions,
                 connection=connection,
-                limits=Limits(seconds=min(_LOOK_SECONDS, settings.search.deadline_seconds / 2)),
+                limits=LookLimits(seconds=min(_LOOK_SECONDS, settings.search.deadline_seconds / 2)),
                 price=partial(price, settings),
             ),
             checks=board.checks,
@@ -126,7 +124,7 @@ async def search_process(
         port = SEARCH_PROBE_PORT if settings.probes.port is None else settings.probes.port
         probe_port = await stack.enter_async_context(serve(probes, host=settings.probes.host, port=port))
         board.lag = watch_lag(connection, topics, wanted, registry, stack).status
-        limits = ConnectionLimits(settings.search.max_connections, settings.search.head_seconds)
+        limits = Limits(settings.search.max_connections, settings.search.head_seconds)
         serving = serve(app, host=settings.search.host, port=settings.search.port, limits=limits)
         yield SearchProcess(await stack.enter_async_context(serving), probe_port)
 
