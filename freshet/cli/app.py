@@ -23,6 +23,7 @@ from freshet.cli import (
     lag,
     processes,
     publish,
+    replay,
     reprocess,
     topics,
     verify,
@@ -50,6 +51,7 @@ app.command("delete")(delete.delete)
 app.add_typer(topics.app, name="topics")
 app.command("lag")(lag.lag)
 app.add_typer(dead_letters.app, name="dead-letters")
+app.add_typer(replay.app, name="replay")
 app.command("verify")(verify.verify)
 app.command("explain")(explain.explain)
 app.command("reprocess")(reprocess.reprocess)

@@ -42,6 +42,7 @@ from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.kafka.reading import KafkaLog
 from freshet.streams.kafka.source import find_source
 from freshet.streams.kafka.topics import prepare_topics
+from freshet.streams.lag import Followed
 from freshet.streams.metrics import WorkerMetrics
 from freshet.streams.reinstating import Reinstater
 from freshet.streams.retry import Retry, Weather, always
@@ -172,7 +173,7 @@ async def worker_process(
         start = partial(_start, new_app, worker, topics.dead_letters, metrics)
         app, documents = await at_start("start Faust", start, always)
         stack.push_async_callback(app.stop)
-        watcher = watch_lag(connection, topics, version, registry, stack)
+        watcher = watch_lag(connection, Followed(topics, version.group).always, registry, stack)
         look = partial(see, worker, metrics, spent, watcher, weather)
         lives["work"] = watch_standing(look, settings.worker.standstill_seconds, stack).check
         board.version, board.lag = lambda: version.version, watcher.status

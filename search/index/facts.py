@@ -14,6 +14,7 @@ from typing import Any, Final
 from freshet.search.index.base import VersionInfo
 
 TOPIC_ID: Final = "topic_id"  # earlier releases did not record it
+MODEL_FINGERPRINT: Final = "model_fingerprint"  # nor that
 BUILT_TO: Final = "built_to"  # by partition of the topic, its end when the build began; not of an index's first version
 BUILT_AT: Final = "built_at"  # when it had caught up for the first time, in ISO 8601
 PREVIOUS: Final = "previous"  # of the live version: the one that was live before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -12,7 +12,7 @@ from freshet.schemas.topics import Source
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Model
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.facts import TOPIC_ID, agents_group_of, group_of, version_name
+from freshet.search.index.facts import MODEL_FINGERPRINT, TOPIC_ID, agents_group_of, group_of, version_name
 from freshet.search.passages import Recipe
 
 _BESIDE: Final = "build a version for them beside it with: freshet replay run"
@@ -58,7 +58,9 @@ class Identity:
             **told,
             "fingerprint": self.fingerprint,
             "generation": self.generation,
+            "provider": self.model.provider,
             "model": self.model.name,
+            MODEL_FINGERPRINT: self.model.fingerprint,
             "variant": self.model.variant,
             "window": self.recipe.window,
             "languages": list(self.text.languages),
@@ -72,6 +74,37 @@ class Identity:
 def is_group_of(index: str, group: str) -> bool:
     """Whether a consumer group is that of a version of this index, whose name may hold dots, as fingerprints do not."""
     return group.rpartition(".")[0] == f"freshet.{index}"
+
+
+def recorded_text(version: VersionInfo) -> Bm25:
+    """How the words of a version were weighed. Raises MisfitError where it was made before there were any."""
+    languages, length = (version.metadata.get(name) for name in ("languages", "average_length"))
+    if not languages or not length:
+        raise MisfitError(f"the index version {version.name} has no words: an older Freshet made it; build another one")
+    return Bm25(tuple(languages), int(length))
+
+
+def is_of_model(version: VersionInfo, model: Model) -> bool:
+    """Whether vectors of this model can be compared with those of a version."""
+    if version.dimension != model.dimension:
+        return False
+    recorded = version.metadata.get(MODEL_FINGERPRINT)
+    if recorded is not None:
+        return bool(recorded == model.fingerprint)
+    # The version's fingerprint is a digest of the model's and of what was recorded always.
+    window = version.metadata.get("window")
+    if not window:
+        return False
+    supposed = Identity("", model, Recipe(int(window)), recorded_text(version))
+    return version.metadata.get("fingerprint") == supposed.fingerprint
+
+
+def refuse_model(version: VersionInfo, models: Collection[Model]) -> MisfitError:
+    """What to say of a version that was built with none of these models."""
+    return MisfitError(
+        f"the index version {version.name} was built for {_describe(version.metadata)}, a model that is not at hand; "
+        f"name it in FRESHET_SEARCH__OTHER_MODELS beside {', '.join(model.name for model in models)}"
+    )
 
 
 def check_fingerprint(identity: Identity, live: VersionInfo) -> None:

@@ -37,6 +37,7 @@ class Process(Word):
     REPROCESS = "reprocess", "`freshet reprocess`"
     EXPLAIN = "explain", "`freshet explain`"
     EXPLAIN_ERASURE = "explain --erasure", "`freshet explain --erasure`"
+    REPLAY_PLAN = "replay plan", "`freshet replay plan`"
 
 
 class Resource(StrEnum):
@@ -89,6 +90,7 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
         Process.SEARCH: [
             _topic(topics.documents, READ, WRITE),
             *(_topic(name, READ) for name in every[1:4]),
+            *(_topic(name, WRITE) for name in every[4:]),
             _groups(group, DESCRIBE),
         ],
         Process.PUBLISHER: [_topic(topics.documents, WRITE)],
@@ -112,6 +114,7 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
         Process.EXPLAIN: [*(_topic(name, READ) for name in every[:4]), _groups(group, DESCRIBE)],
         Process.EXPLAIN_ERASURE: [_topic(name, READ, DESCRIBE_CONFIGS) for name in every[:4]],
         Process.REPROCESS: [_topic(topics.documents, READ), _topic(topics.again, WRITE)],
+        Process.REPLAY_PLAN: [_topic(name, READ) for name in every[:2]],
     }
     return table[process]
 

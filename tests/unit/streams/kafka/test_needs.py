@@ -26,6 +26,7 @@ USERS = {
         Process.REPROCESS,
         Process.EXPLAIN,
         Process.EXPLAIN_ERASURE,
+        Process.REPLAY_PLAN,
     ],
 }
 ALL = frozenset(Operation)
