@@ -60,9 +60,6 @@ async def test_a_document_is_told_from_its_event_to_its_end(make_road, started, 
     assert feed["place"] == f"{road.topic}.indexed"
     assert [key.startswith("freshet:embedding:") for key in cache["where"]] == [True]
 
-    code, output = await road.command("explain", "nobody")
-    assert code == 1
-    assert "nothing is known of this document" in output
     without = {"FRESHET_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"}
     code, output = await road.command("explain", "gone", "--json", environment=without)
     assert code == 0, output

@@ -10,6 +10,8 @@ from freshet.cli.app import run
 from freshet.cli.explain_text import MOST_PLACES, print_facts, print_remains
 from freshet.schemas.erasure import ErasureFacts, RemainFacts
 from freshet.schemas.explain import DocumentFacts, EventFacts, IndexedFacts, LookedFacts, StageTimes, VectorFacts
+from freshet.search.documents.explaining import Explainer, UnknownDocument
+from freshet.search.documents.facts import LogFacts, Looked
 
 EVIL = "a\x1b[2Jb\r\u202ec"
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -76,3 +78,15 @@ def test_a_tenant_is_named_where_there_are_some_and_only_there(
     monkeypatch.setenv("FRESHET_TENANTS", tenants)
     assert run(["explain", "a", *given]) == 2
     assert "--tenant" in capsys.readouterr().err
+
+
+def test_what_is_unknown_is_one_line_and_exit_code_1(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def explain(*_: object, **__: object) -> DocumentFacts:
+        raise UnknownDocument(LogFacts(looked={"documents": Looked(10, 2_000)}))
+
+    monkeypatch.setattr(Explainer, "explain", explain)
+    assert run(["explain", "nobody"]) == 1
+    told = "the index holds nothing of it, nor is it among the newest 10 of the 2,000 offsets in documents"
+    assert capsys.readouterr().err == f"freshet: nothing is known of this document: {told}\n"
