@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -104,7 +105,13 @@ class Stages:
 
 
 class World:
-    def __init__(self, gate: Callable[[str], Awaitable[None]] | None = None, *, drain_seconds: float = 5) -> None:
+    def __init__(
+        self,
+        gate: Callable[[str], Awaitable[None]] | None = None,
+        *,
+        drain_seconds: float = 5,
+        clock: Callable[[], float] = lambda: 1.0,
+    ) -> None:
         self.points = Points()
         topics = Topics()
         index = MemoryIndex(self.points, gate) if gate else MemoryIndex(self.points)
@@ -154,7 +161,7 @@ class World:
             topics=topics,
             reinstater=Reinstater(index=index, log=MemoryLog([]), topics=topics, order=Order.LOG),
             retry=retry,
-            clock=lambda: 1.0,
+            clock=clock,
             sweep=sweep,
             keep_statistics=keep_statistics,
             keep_checking=keep_statistics,
@@ -340,3 +347,18 @@ async def test_ends_of_documents_are_forgotten_by_whoever_has_their_partitions()
     consuming.cancel()
     await asyncio.wait([consuming])
     assert world.purging == frozenset()
+
+
+async def test_a_record_tells_how_long_its_event_was_in_each_stage() -> None:
+    """From the end of the one before: with what its batch waited for a stage, so that all of them add up."""
+    moments = itertools.count(100)
+    world = World(clock=lambda: float(next(moments)))
+    consuming = asyncio.create_task(world.worker.consume(world.stages))
+    await wait_until(lambda: world.worker.joined, "the worker has joined")
+    world.log.append("a", "one")
+    await world.until_committed(1)
+    work = world.points.ledger["a"].work
+    assert work is not None
+    assert (work.fetched_at, work.decode, work.plan, work.embed) == (100, 1, 1, 1)
+    consuming.cancel()
+    await asyncio.wait([consuming])
