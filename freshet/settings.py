@@ -32,6 +32,7 @@ from freshet.schemas.topics import TopicSpec, topic_specs
 from freshet.search.languages import STEMMERS
 from freshet.settings_groups import Group
 from freshet.settings_groups.kafka import Kafka
+from freshet.settings_groups.replay import Replay
 
 PREFIX: Final = "FRESHET_"
 WORKER_PROBE_PORT: Final = 9108
@@ -252,6 +253,7 @@ class Settings(BaseSettings):
     sparse: Sparse = Sparse()
     rerank: Rerank = Rerank()
     worker: Worker = Worker()
+    replay: Replay = Replay()
     search: Search = Search()
     probes: Probes = Probes()
 

@@ -22,6 +22,7 @@ from freshet.cli import (
     lag,
     processes,
     publish,
+    replay,
     reprocess,
     topics,
     verify,
@@ -50,6 +51,7 @@ app.add_typer(topics.app, name="topics")
 app.command("lag")(lag.lag)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.command("verify")(verify.verify)
+app.add_typer(replay.app, name="replay")
 app.command("reprocess")(reprocess.reprocess)
 app.add_typer(keys.app, name="keys")
 app.command("evaluate")(evaluate.evaluate)
