@@ -136,6 +136,7 @@ async def test_a_version_is_built_beside_the_live_one_through_a_kill_a_pause_and
                     "20",
                     FRESHET_WORKER__BATCH_EVENTS="10",
                     FRESHET_WORKER__SESSION_SECONDS=SESSION,
+                    FRESHET_REPLAY__NICE="0",  # beside other tests it would wait for them all
                     **WINDOWS["new"],
                 )
             )
@@ -187,5 +188,21 @@ async def test_a_version_is_built_beside_the_live_one_through_a_kill_a_pause_and
 
         await world.versions.record(built.name, {DROPPED: True})
         await wait_until(lambda: not build.alive, "it ends, for there is nothing to be built any more")
+        await build.kill()  # closes what a process leaves open here that ends by itself
         assert (build.exit_code, [each["event"] for each in told(build, "dropped")]) == (0, ["dropped"])
         assert live.alive
+
+
+async def test_another_generation_embeds_nothing_that_the_live_version_has(road, started):
+    async with rebuild(road) as world:
+        live: Process = await started(road.worker(**WINDOWS["live"]))
+        await world.publish(*(document(number) for number in range(DOCUMENTS)))
+        await road.all_indexed(live, DOCUMENTS)
+
+        anew = {**WINDOWS["live"], "FRESHET_GENERATION": "2"}
+        code, output = await road.command("replay", "run", "--until-caught-up", environment=anew)
+        assert code == 0, output
+        assert "has caught up with the log; make it live with: freshet promote" in output
+        took = (await world.info("new")).metadata["build"]
+        assert (took["documents"], took["events"], took["tokens"]) == (DOCUMENTS, DOCUMENTS, 0)
+        assert await world.built() == DOCUMENTS
