@@ -22,12 +22,12 @@ def shown(value: Any) -> Any:
     if isinstance(value, SecretStr):
         secret = value.get_secret_value()
         return _address(secret, secret=True) if "://" in secret else MASK
-    if isinstance(value, Enum):
-        return value.value
     if isinstance(value, tuple):
         return [shown(each) for each in value]
-    if isinstance(value, Path | BaseModel):
-        return str(value) if isinstance(value, Path) else value.model_dump(mode="json")
+    if isinstance(value, BaseModel):
+        return {name: shown(getattr(value, name)) for name in type(value).model_fields}
+    if isinstance(value, Enum | Path):
+        return value.value if isinstance(value, Enum) else str(value)
     if isinstance(value, str) and "://" in value and any(sign in value for sign in "@?#"):
         return _address(value, secret=False)
     return value
@@ -60,13 +60,19 @@ def _address(address: str, *, secret: bool) -> str:
 
 def _secrets(settings: BaseModel) -> Iterator[str]:
     for name in type(settings).model_fields:
-        value = getattr(settings, name)
-        if isinstance(value, BaseModel):
-            yield from _secrets(value)
-        elif isinstance(value, SecretStr):
-            yield from _parts(value.get_secret_value(), secret=True)
-        elif isinstance(value, str):
-            yield from _parts(value, secret=False)
+        yield from _secrets_of(getattr(settings, name))
+
+
+def _secrets_of(value: Any) -> Iterator[str]:
+    if isinstance(value, BaseModel):
+        yield from _secrets(value)
+    elif isinstance(value, tuple):
+        for each in value:
+            yield from _secrets_of(each)
+    elif isinstance(value, SecretStr):
+        yield from _parts(value.get_secret_value(), secret=True)
+    elif isinstance(value, str):
+        yield from _parts(value, secret=False)
 
 
 def _parts(value: str, *, secret: bool) -> Iterator[str]:

@@ -30,14 +30,14 @@ from freshet.schemas.positions import Order
 from freshet.schemas.topics import Topics as TopicNames
 from freshet.schemas.topics import TopicSpec, topic_specs
 from freshet.search.languages import STEMMERS
-from freshet.settings_groups import Group
+from freshet.settings_groups import HTTP_ADDRESS, Group
+from freshet.settings_groups.embedding import Embedding, NamedModel
 from freshet.settings_groups.kafka import Kafka
 from freshet.settings_groups.replay import Replay
 
 PREFIX: Final = "FRESHET_"
 WORKER_PROBE_PORT: Final = 9108
 SEARCH_PROBE_PORT: Final = 9109
-_HTTP: Final = r"^https?://[^/\s]+"
 _ORIGIN: Final = r"^https?://([a-z0-9_.-]+|\[[0-9a-f:.]+\])(:[0-9]{1,5})?$"
 _TOPIC_NAME: Final = r"^[A-Za-z0-9._-]{1,200}$"
 
@@ -57,7 +57,7 @@ class Topics(Group):
 class Qdrant(Group):
     """Where Qdrant is."""
 
-    url: str = Field("http://127.0.0.1:6333", pattern=_HTTP, description="REST address of Qdrant")
+    url: str = Field("http://127.0.0.1:6333", pattern=HTTP_ADDRESS, description="REST address of Qdrant")
     ca_file: Path | None = Field(None, description="certificates (PEM) that the server is checked against")
     api_key: SecretStr | None = Field(None, description="key; search is content with a read-only one")
     timeout_seconds: float = Field(30, gt=0, le=600, description="longest wait for one request")
@@ -76,26 +76,6 @@ class Redis(Group):
     def encrypted(self) -> bool:
         """Whether it is TLS."""
         return self.url is not None and self.url.get_secret_value().startswith("rediss://")
-
-
-class Embedding(Group):
-    """The model that turns passages and queries into vectors."""
-
-    provider: Literal["openvino", "sentence-transformers", "openai"] = Field("openvino", description="what runs it")
-    model: str = Field("all-MiniLM-L6-v2", min_length=1, description="a known name, a folder, or an id of a model hub")
-    name: str | None = Field(None, description="what a folder's model is called; equal names promise equal vectors")
-    window: int = Field(256, ge=16, le=8192, description="tokens of a passage, at most what the model takes")
-    revision: str | None = Field(None, description="commit or tag of the model on its hub")
-    threads: int = Field(0, ge=0, le=256, description="threads of the model; 0 for one per core")
-    precision: Literal["auto", "f32", "bf16"] = Field("auto", description="arithmetic; auto takes bf16 where fast")
-    device: str | None = Field(None, description="device of sentence-transformers, such as cuda")
-    base_url: str | None = Field(None, pattern=_HTTP, description="address of a server that speaks OpenAI's API")
-    api_key: SecretStr | None = Field(None, description="key of that server")
-    dimensions: int | None = Field(None, ge=1, le=65536, description="shorter vectors, where the model offers them")
-    batch_inputs: int = Field(2048, ge=1, le=2048, description="most texts in one request to such a server")
-    usd_per_million_tokens: float | None = Field(None, ge=0, description="price; known for OpenAI's own models")
-    cache_bytes: int = Field(64_000_000, ge=0, description="memory for vectors kept in the process")
-    cache_seconds: int = Field(30 * 86_400, ge=1, description="how long Redis keeps a vector")
 
 
 class Sparse(Group):
@@ -127,7 +107,7 @@ class Rerank(Group):
     precision: Literal["auto", "f32", "bf16"] = Field("auto", description="arithmetic; auto takes bf16 where fast")
     device: str | None = Field(None, description="device of sentence-transformers, such as cuda")
     base_url: str | None = Field(
-        None, pattern=_HTTP, validate_default=True, description="address of a server, before `/rerank`"
+        None, pattern=HTTP_ADDRESS, validate_default=True, description="address of a server, before `/rerank`"
     )
     api: Literal["tei", "cohere"] = Field("tei", description="what that server speaks")
     api_key: SecretStr | None = Field(None, description="key of that server")
@@ -206,6 +186,15 @@ class Search(Group):
     log_queries: bool = Field(False, description="a line in the log for each search, with its query")
     list_length: int = Field(100, ge=10, le=1_000, description="passages that are looked at by meaning, and by words")
     fusion: Literal["minmax", "rrf"] = Field("minmax", description="how the two lists become one")
+    other_models: tuple[NamedModel, ...] = Field(
+        (),
+        max_length=4,
+        description="models beside that of FRESHET_EMBEDDING__…, for versions of the index that were built with them, "
+        'as JSON: [{"provider": "openvino", "model": "/models/next"}]',
+    )
+    record_queries: Literal["off", "answers", "text"] = Field(
+        "answers", description="what of each search is put into `search.queries`; text: what was asked, too"
+    )
 
     @field_validator("keys")
     @classmethod
@@ -268,6 +257,11 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments before the environment before `.env`; secrets come by `*_FILE`, not by a folder."""
         return init_settings, env_settings, dotenv_settings
+
+    def with_model(self, model: NamedModel) -> Settings:
+        """The same with another model, which gets a cache as large."""
+        named = {name: getattr(model, name) for name in NamedModel.model_fields}
+        return self.model_copy(update={"embedding": self.embedding.model_copy(update=named)})
 
     @property
     def rules(self) -> Rules:

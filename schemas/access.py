@@ -35,7 +35,7 @@ Burst = Annotated[int, Field(ge=1, le=1_000_000)]
 class Scope(Word):
     """What a key is good for."""
 
-    SEARCH = "search", "search, and ask what the index holds"
+    SEARCH = "search", "search, say what results were worth, and ask what the index holds"
     PUBLISH = "publish", "publish documents and their ends"
     ADMIN = "admin", "everything, and what is wrong with which part"
 

@@ -18,6 +18,7 @@ MAX_WAIT_MS: Final = 30_000
 MAX_FACETS: Final = 10
 
 Mode = Literal["hybrid", "dense", "sparse"]
+QueryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
 ListName = Literal["dense", "sparse"]
 
 
@@ -187,7 +188,7 @@ class IndexState(_Answer):
 class SearchAnswer(_Answer):
     """What a search answers. `took_ms` and `stages` are in milliseconds; `degraded` names what had to be left out."""
 
-    query_id: str = Field(description="names this search in logs")
+    query_id: str = Field(description="names this search, for feedback on it and in `search.queries`")
     query: QueryExplanation | None = Field(
         default=None, exclude_if=_absent, description="what was asked for in the end, where `explain` asked for that"
     )
@@ -241,6 +242,21 @@ class BulkPublished(_Answer):
     upserts: int = Field(description="those of them that are states of documents")
     deletes: int = Field(description="those of them that are ends of documents")
     tokens: list[str] = Field(description="the highest position of each partition that took events")
+
+
+class FeedbackBody(_Request):
+    """What `POST /feedback` takes: what somebody thought of one result of a search."""
+
+    query_id: QueryId = Field(description="the search, as its answer names it")
+    id: DocumentId = Field(description="the document")
+    score: float = Field(ge=0, le=1, description="0 for useless, 1 for just what was looked for")
+    tenant: Tenant | None = Field(None, description="required with tenants on but for a tenant's key, else refused")
+
+
+class FeedbackTaken(_Answer):
+    """What was said is kept."""
+
+    query_id: str = Field(description="the search that it is about")
 
 
 class FieldError(_Answer):

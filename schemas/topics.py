@@ -127,8 +127,8 @@ def topic_specs(
         spec(topics.again, compact, kept | copies, "events to be processed again", follows=first),
         spec(topics.dead_letters, delete, {RETENTION: 30 * DAY_MS} | copies, "what can never be indexed, as it came"),
         spec(topics.indexed, delete, {RETENTION: 7 * DAY_MS}, "the change feed, under document keys", follows=first),
-        spec(topics.queries, delete, {RETENTION: 7 * DAY_MS}, "nothing in this version"),
-        spec(topics.feedback, delete, {RETENTION: 90 * DAY_MS}, "nothing in this version"),
+        spec(topics.queries, delete, {RETENTION: 7 * DAY_MS}, "what was asked and answered, under query ids"),
+        spec(topics.feedback, delete, {RETENTION: 90 * DAY_MS}, "what people thought of results, under query ids"),
     )
 
 

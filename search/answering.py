@@ -30,7 +30,6 @@ class Telling:
 
     asked: Asked
     live: LiveVersion
-    languages: Sequence[str]
     stems: frozenset[str]
     statistics: TermStatistics | None = None
     reranked: Mapping[str, float] = field(default_factory=dict)
@@ -59,7 +58,7 @@ class Telling:
             score=self.reranked.get(candidate.key, candidate.score),
             title=record.title,
             text=text,
-            highlights=highlights(self.stems, text, language_of(record.metadata, self.languages)),
+            highlights=highlights(self.stems, text, language_of(record.metadata, self.live.text.languages)),
             metadata=dict(record.metadata),
             explanation=self._explained(candidate) if self.asked.request.explain else None,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -10,8 +10,7 @@ from freshet.schemas.declared import InvalidFilter, check_facets, check_filter
 from freshet.schemas.errors import FreshetError
 from freshet.schemas.fields import Kind
 from freshet.schemas.http import ListName, Mode, SearchRequest
-from freshet.search.embedding.base import Model
-from freshet.search.query import Query, read_query, too_long
+from freshet.search.query import Query, read_query
 
 MAX_QUERY_CHARACTERS: Final = 8_000
 LISTS: Final[Mapping[Mode, tuple[ListName, ...]]] = {
@@ -56,8 +55,8 @@ class SearchRules:
     fields: Mapping[str, Kind] = field(default_factory=dict)
     list_length: int = 100
 
-    def check(self, request: SearchRequest, model: Model, token_ends: Callable[[str], Sequence[int]]) -> Asked:
-        """The request, where it can be answered by this model. Raises InvalidSearch."""
+    def check(self, request: SearchRequest) -> Asked:
+        """The request, where it can be answered, by a model that takes so long a query. Raises InvalidSearch."""
         self._check_tenant(request)
         if request.offset >= self.list_length:
             told = f"must be below {self.list_length}, the length of a list, which FRESHET_SEARCH__LIST_LENGTH sets"
@@ -69,8 +68,6 @@ class SearchRules:
         if asked.query.is_empty and request.filters is None:
             message = "is empty: ask with at least one visible character, or give filters to list what passes them"
             raise InvalidSearch("query", message)
-        if "dense" in asked.lists and (mistake := too_long(asked.query.text, model, token_ends)):
-            raise InvalidSearch("query", mistake)
         return asked
 
     def _check_tenant(self, request: SearchRequest) -> None:

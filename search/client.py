@@ -18,7 +18,7 @@ from yarl import URL
 from freshet.schemas.errors import OverloadedError, PermanentError, SettingsError, TransientError
 from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.filters import Filter
-from freshet.schemas.http import BulkPublished, Health, IndexFacts, Mode, Published, SearchAnswer
+from freshet.schemas.http import BulkPublished, FeedbackTaken, Health, IndexFacts, Mode, Published, SearchAnswer
 from freshet.search.client_errors import Reply, error_of
 
 _JSON: Final = "application/json"
@@ -129,6 +129,18 @@ class SearchClient:
         return await self._ask(
             "publish events", "POST", "documents", BulkPublished, body=body, media=_LINES, again=False
         )
+
+    async def feedback(
+        self,
+        query_id: str,
+        id: str,  # noqa: A002
+        score: float,
+        *,
+        tenant: str | None = None,
+    ) -> FeedbackTaken:
+        """Say what a result of a search was worth, 0 to 1; what is said again of it counts instead."""
+        body = _json({"query_id": query_id, "id": id, "score": score, "tenant": tenant})
+        return await self._ask("give feedback", "POST", "feedback", FeedbackTaken, body=body)
 
     async def health(self) -> Health:
         """What the checks of the service found; that one fails is an answer, not an error."""

@@ -3,57 +3,112 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from typing import Final, TypeVar
 
-from freshet.schemas.errors import TransientError
+from freshet.schemas.errors import FreshetError, PermanentError, TransientError
+from freshet.search.bm25 import Bm25
+from freshet.search.embedding.base import Embedder
 from freshet.search.index.base import IndexReader, IndexVersions, VersionInfo
+from freshet.search.index.identity import recorded_text
 from freshet.search.snapshots import Snapshots
 
-_OPERATION = "find the live index version"
+_OPERATION: Final = "find the live index version"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class LiveVersion:
-    """An index version by its name, how to read it, the topic that it follows, and its term statistics."""
+    """An index version and all that it is searched with: its reader, its model, its words, its term statistics."""
 
-    name: str
+    info: VersionInfo
     reader: IndexReader
-    topic: str
+    embedder: Embedder
+    text: Bm25
     snapshots: Snapshots
+
+    @classmethod
+    def of(cls, info: VersionInfo, reader: IndexReader, embedder: Embedder) -> LiveVersion:
+        """A version by what was recorded with it. Raises MisfitError where that says too little to search it."""
+        return cls(info, reader, embedder, recorded_text(info), Snapshots(reader))
+
+    @property
+    def name(self) -> str:
+        return self.info.name
+
+    @property
+    def topic(self) -> str:
+        """The topic that it follows."""
+        return str(self.info.metadata.get("topic", ""))
 
 
 class LiveIndex:
     """What the alias points at when a request asks, or after; the request uses that version in all its calls.
 
-    `open_reader` is asked once for each version that comes to life, and may refuse one that it cannot serve.
+    `open_version` is asked once for each version that comes to life, and may refuse one that it cannot serve.
     """
 
-    def __init__(self, *, versions: IndexVersions, open_reader: Callable[[VersionInfo], IndexReader]) -> None:
+    def __init__(self, *, versions: IndexVersions, open_version: Callable[[VersionInfo], LiveVersion]) -> None:
         self._versions = versions
-        self._open_reader = open_reader
+        self._open_version = open_version
         self._last: LiveVersion | None = None
+        self._seen: VersionInfo | None = None
         self._looking: asyncio.Task[str | None] | None = None
 
     @property
-    def name(self) -> str | None:
-        """The version that was live when it was last asked for."""
-        return None if self._last is None else self._last.name
+    def last(self) -> LiveVersion | None:
+        """The version that was opened last; None before the first."""
+        return self._last
+
+    @property
+    def seen(self) -> VersionInfo | None:
+        """The version that was live when it was last asked for, also one that was refused; None before the first."""
+        return self._seen
 
     async def current(self) -> LiveVersion:
-        """The live version. Raises TransientError when there is none, and what the index and `open_reader` raise."""
+        """The live version. Raises TransientError when there is none, and what the index and `open_version` raise."""
+        name = await self._name()
+        if self._last is not None and self._last.name == name:
+            self._seen = self._last.info
+            return self._last
+        info = await self._versions.describe(name)
+        if info is None:  # it was dropped since, as soon as another was live
+            name = await self._name()
+            info = await self._versions.describe(name)
+        if info is None:
+            raise TransientError(_OPERATION, f"the version {name} went away while it was being opened")
+        self._seen = info
+        self._last = self._open_version(info)
+        return self._last
+
+    async def use(self, work: Callable[[LiveVersion], Awaitable[T]], *, of: LiveVersion | None = None) -> T:
+        """What `work` makes of a version, by default the live one; of the next, where it fails and that is live since.
+
+        A version may be dropped as soon as another is live, and who is reading it must not be the worse for it.
+        """
+        live = await self.current() if of is None else of
+        try:
+            return await work(live)
+        except (TransientError, PermanentError):
+            successor = await self._successor(live)
+            if successor is None:
+                raise
+        return await work(successor)
+
+    async def _successor(self, before: LiveVersion) -> LiveVersion | None:
+        try:
+            live = await self.current()
+        except FreshetError:  # what is told is what failed first
+            return None
+        return None if live.name == before.name else live
+
+    async def _name(self) -> str:
         name = await self._look()
         if name is None:
             hint = "a worker makes the first version when it starts"
             raise TransientError(_OPERATION, "no index version is live yet", hint=hint)
-        if self._last is not None and self._last.name == name:
-            return self._last
-        info = await self._versions.describe(name)
-        if info is None:
-            raise TransientError(_OPERATION, f"the version {name} went away while it was being opened")
-        reader = self._open_reader(info)
-        self._last = LiveVersion(name, reader, str(info.metadata.get("topic", "")), Snapshots(reader))
-        return self._last
+        return name
 
     async def _look(self) -> str | None:
         """The alias. Who comes while a question is under way waits for the next one, which all who wait share."""

@@ -14,6 +14,8 @@ from freshet.search.recent import Rate, Spread, counted, level
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 
+_SCORES: Final = (0, 0.25, 0.5, 0.75, 1)  # thumbs are 0 and 1, so each has a bucket of its own
+
 
 class Outcome(Word):
     """How a search ended."""
@@ -53,6 +55,13 @@ class Degraded(Word):
     RERANK_FAILED = "rerank_failed", "the reranker was away, had too much to do, or refused"
 
 
+class Recorded(Word):
+    """What became of the record of an answer."""
+
+    WRITTEN = "written", "it is in `search.queries`"
+    DROPPED = "dropped", "Kafka was away, or took records more slowly than searches were answered"
+
+
 class SearchMetrics:
     """The counters and histograms of one process, in the registry that it is given."""
 
@@ -79,6 +88,16 @@ class SearchMetrics:
         told = "Requests turned away before anything was done for them"
         refusals = Counter("freshet_http_refusals_total", told, ["reason"], registry=registry)
         self._refusals: Mapping[Refusal, Counter] = {reason: refusals.labels(reason) for reason in Refusal}
+        told = "Records of answers for the topic `search.queries`, by what became of them"
+        records = Counter("freshet_query_records_total", told, ["outcome"], registry=registry)
+        self._records: Mapping[Recorded, Counter] = {outcome: records.labels(outcome) for outcome in Recorded}
+        # Without labels: a judgement knows its search by the id alone, and tenants are many; the topics tell the rest.
+        self._quality = Histogram(
+            "search_quality_score",
+            "What people thought of results, 0 for useless to 1 for just what was looked for",
+            buckets=_SCORES,
+            registry=registry,
+        )
         self._rate, self._spread = Rate(), Spread()
 
     def searched(self, outcome: Outcome, seconds: float) -> None:
@@ -109,6 +128,14 @@ class SearchMetrics:
     def degraded(self, reason: Degraded) -> None:
         """An answer had to do without something."""
         self._degraded[reason].inc()
+
+    def recorded(self, outcome: Recorded, count: int) -> None:
+        """So many records of answers were written, or dropped."""
+        self._records[outcome].inc(count)
+
+    def judged(self, score: float) -> None:
+        """Somebody has said what a result was worth."""
+        self._quality.observe(score)
 
     def stage(self, stage: Stage, seconds: float) -> None:
         """Time one stage of a search."""

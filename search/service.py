@@ -10,15 +10,16 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 
 from freshet.schemas.fields import Kind
 from freshet.schemas.http import IndexState, SearchAnswer, SearchRequest
 from freshet.schemas.matching import matches
 from freshet.search.answering import Telling, facet_counts
 from freshet.search.asking import Asked, SearchRules
-from freshet.search.bm25 import Bm25
 from freshet.search.browsing import newest
+from freshet.search.early import QueryVector
 from freshet.search.embedding.base import Embedder
 from freshet.search.fusion import Candidate, Fusion, fuse
 from freshet.search.health import Check
@@ -26,6 +27,7 @@ from freshet.search.index.base import Query
 from freshet.search.index.records import LedgerRecord, ValueCount, Vector
 from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.metrics import SearchMetrics, Stage
+from freshet.search.recording import Recording
 from freshet.search.rerank.base import RerankOff
 from freshet.search.reranking import DEPTH, Reranked, Reranking
 from freshet.search.retrieval import retrieve
@@ -38,9 +40,8 @@ NO_RERANKING = Reranking(RerankOff("there is none", wanted=False), seconds=0)
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """How documents are put in order: the weights of terms, how lists are fused, and what reranks the best."""
+    """How documents are put in order: how lists are fused, and what reranks the best."""
 
-    text: Bm25 = field(default_factory=Bm25)
     fusion: Fusion = Fusion.MINMAX
     reranking: Reranking = NO_RERANKING
 
@@ -54,7 +55,10 @@ class Offer:
 
 
 class SearchService:
-    """Answers searches. Safe to call from several tasks at once."""
+    """Answers searches. Safe to call from several tasks at once.
+
+    `embedder` is the model that a version is supposed to have while none was live yet.
+    """
 
     def __init__(
         self,
@@ -64,6 +68,7 @@ class SearchService:
         metrics: SearchMetrics,
         rules: SearchRules,
         ranking: Ranking = Ranking(),
+        recording: Recording | None = None,
         clock: Callable[[], float] = time.perf_counter,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
@@ -72,25 +77,34 @@ class SearchService:
         self._metrics = metrics
         self._rules = rules
         self._ranking = ranking
+        self._recording = recording
         self._clock = clock
         self._new_id = new_id
-        self._model_answered = False
+        self._tried: set[str] = set()
 
     async def search(self, request: SearchRequest) -> SearchAnswer:
         """Answer a request. Raises InvalidSearch, and what the index and the model raise (schemas/errors.py)."""
         timer = Timer(self._clock, self._metrics)
-        asked = self._rules.check(request, self._embedder.model, self._embedder.token_ends)
-        (live, statistics), vector = await asyncio.gather(self._resolve(timer), self._vector(asked, timer))
-        found, facets = await asyncio.gather(
-            self._find(asked, live, self._queries(asked, vector, statistics), timer), self._facets(asked, live, timer)
-        )
+        asked = self._rules.check(request)
+        with QueryVector(asked, timer).begun(self._likely) as vector:
+            answer = await self._index.use(partial(self._answer, asked, vector, timer))
+        if self._recording is not None:
+            self._recording.answered(asked, answer)
+        return answer
+
+    async def _answer(self, asked: Asked, vector: QueryVector, timer: Timer, live: LiveVersion) -> SearchAnswer:
+        """The answer of one version."""
+        statistics = await live.snapshots.current()
+        timer.ended(Stage.RESOLVE)
+        queries = _queries(asked, live, await vector.by(live.embedder), statistics)
+        found, facets = await asyncio.gather(self._find(asked, live, queries, timer), self._facets(asked, live, timer))
         ranked = await self._rerank(asked, found, timer)
-        languages = self._ranking.text.languages
-        telling = Telling(asked, live, languages, asked_terms(asked.query.text, languages), statistics, ranked.scores)
+        stems = asked_terms(asked.query.text, live.text.languages)
+        telling = Telling(asked, live, stems, statistics, ranked.scores)
         return SearchAnswer(
             query_id=self._new_id(),
             query=telling.query(self._ranking.reranking.model),
-            results=telling.results(ranked.candidates[request.offset : asked.end]),
+            results=telling.results(ranked.candidates[asked.request.offset : asked.end]),
             facets=facet_counts(facets),
             reranked=bool(ranked.scores),
             took_ms=timer.took_ms(),
@@ -107,13 +121,6 @@ class SearchService:
     def checks(self) -> Mapping[str, Check]:
         """What must work before searches are sent here: a live version that can be reached, and the model."""
         return {"index": self._index.current, "embedder": self._try_model}
-
-    def _queries(self, asked: Asked, vector: Vector | None, statistics: TermStatistics | None) -> list[Query]:
-        """A vector for each list."""
-        queries: list[Query] = [] if vector is None else [vector]
-        if "sparse" in asked.lists:
-            queries.append(self._ranking.text.query(asked.query.text, statistics))
-        return queries
 
     async def _find(self, asked: Asked, live: LiveVersion, queries: list[Query], timer: Timer) -> Sequence[Candidate]:
         request = asked.request
@@ -154,24 +161,22 @@ class SearchService:
             self._metrics.degraded(ranked.degraded)
         return ranked
 
-    async def _resolve(self, timer: Timer) -> tuple[LiveVersion, TermStatistics | None]:
-        with timer.stage(Stage.RESOLVE):
-            live = await self._index.current()
-            return live, await live.snapshots.current()
-
-    async def _vector(self, asked: Asked, timer: Timer) -> Vector | None:
-        if "dense" not in asked.lists:
-            return None
-        with timer.stage(Stage.EMBED):
-            return await self._embed(asked.query.text)
-
-    async def _embed(self, query: str) -> Vector:
-        embedded = await self._embedder.embed([query], purpose="query")
-        self._model_answered = True
-        vector: Vector = embedded.vectors[0]
-        return vector
+    @property
+    def _likely(self) -> Embedder:
+        """The model of the version that was live last; another one is live once in a long while."""
+        return self._embedder if self._index.last is None else self._index.last.embedder
 
     async def _try_model(self) -> None:
-        # Once: a remote model is paid for, so probes must not ask it again and again.
-        if not self._model_answered:
-            await self._embed("ready")
+        # Once each: a remote model is paid for, so probes must not ask it again and again.
+        embedder = self._likely
+        if embedder.model.fingerprint not in self._tried:
+            await embedder.embed(["ready"], purpose="query")
+            self._tried.add(embedder.model.fingerprint)
+
+
+def _queries(asked: Asked, live: LiveVersion, vector: Vector | None, statistics: TermStatistics | None) -> list[Query]:
+    """A vector for each list."""
+    queries: list[Query] = [] if vector is None else [vector]
+    if "sparse" in asked.lists:
+        queries.append(live.text.query(asked.query.text, statistics))
+    return queries

@@ -21,12 +21,18 @@ class Timer:
     def stage(self, stage: Stage) -> Iterator[None]:
         start = self._clock()
         yield
-        seconds = self._clock() - start
-        self._metrics.stage(stage, seconds)
-        self.stages[stage] = _milliseconds(seconds)
+        self._took(stage, self._clock() - start)
+
+    def ended(self, stage: Stage) -> None:
+        """A stage that began with the search is over."""
+        self._took(stage, self._clock() - self._start)
 
     def took_ms(self) -> float:
         return _milliseconds(self._clock() - self._start)
+
+    def _took(self, stage: Stage, seconds: float) -> None:
+        self._metrics.stage(stage, seconds)
+        self.stages[stage] = _milliseconds(seconds)
 
 
 def _milliseconds(seconds: float) -> float:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final
 
 from freshet.schemas.errors import DeniedError, PermanentError
@@ -68,12 +69,17 @@ class IndexWatch:
             before, whole = whole, await self._next_look()
             if not whole.same_as(before):  # else nobody's documents have changed, and no tenant's need be looked at
                 seen = await _part(whole, tenant)
-        documents = await seen.live.reader.count(tenant=tenant)
-        return Facts(self._name, seen.live.name, documents, seen.newest_event_at, seen.changed_at)
+        return await self._index.use(partial(self._told, seen, tenant), of=seen.live)
 
     def end(self) -> None:
         """Let everybody who waits have what the next look sees; from now on nobody waits."""
         self._ended = True
+
+    async def _told(self, seen: _Sight, tenant: str | None, live: LiveVersion) -> Facts:
+        if live is not seen.live:
+            seen = _Sight(live, await _newest(live.reader, tenant))
+        documents = await live.reader.count(tenant=tenant)
+        return Facts(self._name, live.name, documents, seen.newest_event_at, seen.changed_at)
 
     async def _next_look(self) -> _Sight:
         if self._next is None or self._next.done():
@@ -92,8 +98,7 @@ class IndexWatch:
         return await self._look()
 
     async def _look(self) -> _Sight:
-        live = await self._index.current()
-        return _Sight(live, await _newest(live.reader))
+        return await self._index.use(_sight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +118,10 @@ class _Sight:
 
     def same_as(self, other: _Sight) -> bool:
         return (self.live.name, self.changed_at) == (other.live.name, other.changed_at)
+
+
+async def _sight(live: LiveVersion) -> _Sight:
+    return _Sight(live, await _newest(live.reader))
 
 
 async def _part(whole: _Sight, tenant: str | None) -> _Sight:

@@ -110,8 +110,20 @@ async def waiting(
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A group, and the topics that it reads."""
+
+    topics: Topics
+    group: str
+
+    async def always(self) -> Followed:
+        """This one, whenever it is asked for: what a LagWatcher takes that follows no other."""
+        return self
+
+
 class LagWatcher:
-    """Keeps the gauges of one group's lag up to date.
+    """Keeps the gauges of a group's lag up to date: of the one that is `followed` each time.
 
     While Kafka is away there are no figures rather than old ones.
     """
@@ -120,8 +132,7 @@ class LagWatcher:
         self,
         connect: Callable[[], AbstractAsyncContextManager[Offsets]],
         *,
-        topics: Topics,
-        group: str,
+        followed: Callable[[], Awaitable[Followed]],
         registry: CollectorRegistry,
         every: float = REFRESH_SECONDS,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -134,8 +145,7 @@ class LagWatcher:
             "freshet_consumer_lag_seconds", "Age of the oldest event that is not yet indexed", labels, registry=registry
         )
         self._connect = connect
-        self._topics = topics
-        self._group = group
+        self._followed = followed
         self._every = every
         self._sleep = sleep
         self._failing = False
@@ -158,7 +168,8 @@ class LagWatcher:
             try:
                 async with self._connect() as offsets:
                     while True:
-                        self._show(await lag_of_both(offsets, topics=self._topics, group=self._group))
+                        followed = await self._followed()
+                        self._show(await lag_of_both(offsets, topics=followed.topics, group=followed.group))
                         await self._sleep(self._every)
             except Exception as error:  # noqa: BLE001 (whatever it is, the next try may go well)
                 self._lost(error)
@@ -168,9 +179,11 @@ class LagWatcher:
         if self._failing:
             log.warning("the consumer lag can be measured again")
             self._failing = False
+        if {_gauged(each) for each in self._last or []} - {_gauged(each) for each in lags}:
+            self._clear()  # another group is followed now
         self._last = lags
         for each in lags:
-            labels = (each.topic, str(each.partition), each.group)
+            labels = _gauged(each)
             self._events.labels(*labels).set(each.events)
             self._seconds.labels(*labels).set(each.seconds)
 
@@ -179,5 +192,13 @@ class LagWatcher:
             log.warning("the consumer lag cannot be measured: %s", error, exc_info=not isinstance(error, OutsideError))
             self._failing = True
         self._last = None
+        self._clear()
+
+    def _clear(self) -> None:
         self._events.clear()
         self._seconds.clear()
+
+
+def _gauged(each: PartitionLag) -> tuple[str, str, str]:
+    """The values of the labels."""
+    return each.topic, str(each.partition), each.group

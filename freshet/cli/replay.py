@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from freshet.cli import processes
+from freshet.cli import processes, replay_plan
 from freshet.cli.output import print_line
 from freshet.cli.replay_view import View, keep_showing, open_view
 from freshet.cli.running import run_quietly, settings
@@ -20,7 +20,12 @@ Version = Annotated[
     str | None, typer.Argument(help="Its name, or what follows the index in it; else the only one that is built.")
 ]
 
-app = typer.Typer(no_args_is_help=True, help="Build an index version from the log beside the live one.")
+app = typer.Typer(
+    help="Build a new version of the index from the log, beside the one that searches use.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+app.command("plan")(replay_plan.plan)
 
 
 @app.command("run")

@@ -26,7 +26,7 @@ from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.search.index.qdrant.statistics import QdrantStatistics
 from freshet.search.index.qdrant.writer import QdrantWriter
-from freshet.search.live import LiveIndex
+from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.metrics import SearchMetrics
 from freshet.search.rerank.base import RerankOff, TimedReranker
 from freshet.search.service import SearchService
@@ -67,7 +67,7 @@ async def evaluate(judged: Judged, runs: Sequence[Run], parts: Parts, *, keep: b
         statistics = QdrantStatistics(parts.client, collection=info.name)
         await renew_statistics(statistics, always=True)
         passages = await statistics.count_passages()
-        service = _service(wanted, info, parts)
+        service = _service(info, parts)
         with parts.bar("asking", len(runs) * len(judged.queries)) as advance:
             asked = [(run, await ask_all(service, run, judged, advance=advance)) for run in runs]
     results = [_result(run, judged, each) for run, each in asked]
@@ -103,17 +103,19 @@ def rules(settings: Settings) -> Rules:
     return Rules(max_bytes=settings.max_event_bytes)
 
 
-def _service(wanted: Identity, info: VersionInfo, parts: Parts) -> SearchService:
+def _service(info: VersionInfo, parts: Parts) -> SearchService:
     given = parts.settings.search
     return SearchService(
         index=LiveIndex(
             versions=OneVersion(parts.client, name=info.name),
-            open_reader=lambda found: QdrantReader(parts.client, collection=found.name),
+            open_version=lambda found: LiveVersion.of(
+                found, QdrantReader(parts.client, collection=found.name), parts.queries
+            ),
         ),
         embedder=parts.queries,
         metrics=SearchMetrics(CollectorRegistry()),
         rules=SearchRules(list_length=given.list_length),
-        ranking=ranking(parts.settings, wanted, parts.reranker),
+        ranking=ranking(parts.settings, parts.reranker),
     )
 
 

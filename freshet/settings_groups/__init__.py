@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict
+
+HTTP_ADDRESS: Final = r"^https?://[^/\s]+"
 
 
 class Group(BaseModel):

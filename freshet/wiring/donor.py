@@ -16,7 +16,7 @@ from freshet.search.index.records import Vector
 from freshet.search.passages import TITLE_SHARE
 from freshet.streams.donor import Donor, Nobody
 from freshet.streams.plan import NewPassage
-from freshet.wiring.followed import Followed
+from freshet.wiring.followed import FollowedVersion
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
@@ -25,7 +25,11 @@ logger = logging.getLogger(__name__)
 
 
 async def find_donor(
-    versions: IndexVersions, client: AsyncQdrantClient, followed: Followed, wanted: Identity, embedder: CachedEmbedder
+    versions: IndexVersions,
+    client: AsyncQdrantClient,
+    followed: FollowedVersion,
+    wanted: Identity,
+    embedder: CachedEmbedder,
 ) -> Donor:
     """Who has vectors for the version that is followed: the live one, where that is another one of the same model.
 

@@ -20,14 +20,14 @@ LOOK_SECONDS: Final = 2.0
 
 async def follow(
     connection: KafkaConnection, versions: IndexVersions, wanted: Identity, source: Source, *, beside: bool
-) -> Followed:
+) -> FollowedVersion:
     """Make or meet the version that the settings describe. Raises as `prepare_index` and `build_facts`."""
     facts = await build_facts(connection, source.topic, wanted.group, datetime.now(UTC)) if beside else None
     info = await prepare_index(versions, wanted, source, beside=facts)
-    return Followed(versions, info, await versions.live())
+    return FollowedVersion(versions, info, await versions.live())
 
 
-class Followed:
+class FollowedVersion:
     """A version as it was seen last (`info`), and the name of the one that is live."""
 
     def __init__(self, versions: IndexVersions, info: VersionInfo, live: str | None) -> None:

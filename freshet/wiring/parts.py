@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, GCCollector, Info, PlatformCollector, ProcessCollector
 
-from freshet.schemas.topics import Topics
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedder, Model
 from freshet.search.embedding.cached import CachedEmbedder
@@ -22,7 +21,7 @@ from freshet.search.passages import Recipe
 from freshet.settings import Settings
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.offsets import KafkaOffsets
-from freshet.streams.lag import LagWatcher
+from freshet.streams.lag import Followed, LagWatcher
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,10 +62,13 @@ def warn_of_exposure(connection: KafkaConnection) -> None:
 
 
 def watch_lag(
-    connection: KafkaConnection, topics: Topics, version: Identity, registry: CollectorRegistry, stack: AsyncExitStack
+    connection: KafkaConnection,
+    followed: Callable[[], Awaitable[Followed]],
+    registry: CollectorRegistry,
+    stack: AsyncExitStack,
 ) -> LagWatcher:
-    """Measure the lag of a version's group every few seconds until the stack is closed."""
-    watcher = LagWatcher(partial(KafkaOffsets, connection), topics=topics, group=version.group, registry=registry)
+    """Measure the lag of the group that is `followed` then, every few seconds until the stack is closed."""
+    watcher = LagWatcher(partial(KafkaOffsets, connection), followed=followed, registry=registry)
     task = asyncio.create_task(watcher.run())
     stack.callback(task.cancel)
     return watcher
@@ -134,8 +136,8 @@ async def demand_redis(settings: Settings) -> None:
 
 
 def fetch_model(settings: Settings) -> None:
-    """Download the default model where it is the one and is missing; for before the event loop, which it would hold."""
-    if _is_local(settings):
+    """Download the default model where it is one and is missing; for before the event loop, which it would hold."""
+    if any(_is_local(each) for each in (settings, *map(settings.with_model, settings.search.other_models))):
         _local_model()
 
 

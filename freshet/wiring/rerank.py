@@ -8,7 +8,6 @@ from contextlib import AsyncExitStack
 
 from freshet.schemas.errors import DeniedError, SettingsError, TransientError
 from freshet.search.fusion import Fusion
-from freshet.search.index.identity import Identity
 from freshet.search.rerank.base import RerankOff, TimedReranker
 from freshet.search.reranking import Reranking
 from freshet.search.service import Ranking
@@ -58,7 +57,7 @@ def load_rerank(settings: Settings) -> TimedReranker:
         raise SettingsError(f"{variable(('rerank', culprit))}: {error}") from error
 
 
-def ranking(settings: Settings, version: Identity, reranker: TimedReranker | RerankOff) -> Ranking:
+def ranking(settings: Settings, reranker: TimedReranker | RerankOff) -> Ranking:
     """How the searches of these settings put documents in order."""
     fusion = Fusion[settings.search.fusion.upper()]
-    return Ranking(version.text, fusion, Reranking(reranker, seconds=settings.rerank.budget_ms / 1_000))
+    return Ranking(fusion, Reranking(reranker, seconds=settings.rerank.budget_ms / 1_000))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from freshet.probes import create_probe_app
-from freshet.schemas.errors import DeniedError, MisfitError, OutsideError, TransientError
+from freshet.schemas.errors import DeniedError, FreshetError, OutsideError
 from freshet.schemas.topics import Topics
 from freshet.search.asking import SearchRules
 from freshet.search.embedding.base import Embedder
@@ -18,13 +18,14 @@ from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.http.app import create_app
 from freshet.search.http.connections import Limits
 from freshet.search.http.serving import serve
-from freshet.search.index.base import IndexReader, IndexVersions, VersionInfo
-from freshet.search.index.identity import Identity, check_fingerprint
+from freshet.search.index.base import IndexVersions, VersionInfo
+from freshet.search.index.facts import group_of
 from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.search.index.qdrant.versions import QdrantVersions
-from freshet.search.live import LiveIndex
+from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
+from freshet.search.recording import Recording
 from freshet.search.service import SearchService
 from freshet.search.watching import IndexWatch
 from freshet.settings import SEARCH_PROBE_PORT, Settings
@@ -32,20 +33,27 @@ from freshet.status.board import Board
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.demanding import demand_rights
 from freshet.streams.kafka.needs import Process, needs
+from freshet.streams.kafka.producer import KafkaProducer
+from freshet.streams.lag import Followed
 from freshet.streams.publisher import Publisher
+from freshet.streams.quality import AnswerLog, JudgementLog
 from freshet.wiring.access import check_exposure, http_options, open_limiter
+from freshet.wiring.models import Models, open_models
 from freshet.wiring.parts import (
     identity,
     kafka_connection,
     load_model,
     new_registry,
-    open_embedder,
     qdrant_client,
     warn_of_exposure,
     watch_lag,
 )
 from freshet.wiring.rerank import open_rerank, ranking
 
+if TYPE_CHECKING:
+    from qdrant_client import AsyncQdrantClient
+
+_LAST_SECONDS: Final = 1.0  # for what Kafka has not been told yet, at the end
 _ASK_SECONDS: Final = 3.0  # for each of Kafka and Qdrant, whether they let us in; without them searches start too
 
 
@@ -69,10 +77,10 @@ async def search_process(
     check_exposure(settings)
     registry = new_registry()
     async with AsyncExitStack() as stack:
-        embedder = await open_embedder(
+        models = await open_models(
             settings, EmbeddingMetrics(registry), stack, redis_timeout=settings.redis.timeout_seconds, load=load
         )
-        wanted = identity(settings, embedder.model)
+        wanted = identity(settings, models.own.model)
         client = qdrant_client(settings, stack)
         # Half of what a request may take, so that an absent Kafka is told before the request's own deadline.
         connection = kafka_connection(settings, "search", timeout=settings.search.deadline_seconds / 2)
@@ -83,19 +91,21 @@ async def search_process(
         publisher = Publisher.over(connection, topic=topics.documents, rules=settings.rules)
         stack.push_async_callback(publisher.stop)
         metrics = SearchMetrics(registry)
-        live = LiveIndex(
-            versions=versions,
-            open_reader=lambda info: _open(wanted, info, QdrantReader(client, collection=info.name)),
-        )
+        producer = KafkaProducer(connection)
+        stack.push_async_callback(producer.stop, within=_LAST_SECONDS)
+        live = LiveIndex(versions=versions, open_version=partial(_open, client, models))
         reranker = await open_rerank(settings, stack)
         service = SearchService(
             index=live,
-            embedder=embedder,
+            embedder=models.own,
             metrics=metrics,
             rules=SearchRules(settings.tenants, settings.fields, settings.search.list_length),
-            ranking=ranking(settings, wanted, reranker),
+            ranking=ranking(settings, reranker),
+            recording=_recording(settings, AnswerLog(producer, topics, counted=metrics.recorded), stack),
         )
-        board = Board("search", settings.index, service.checks(), version=lambda: live.name, search=metrics.status)
+        board = Board(
+            "search", settings.index, service.checks(), version=lambda: _name(live.seen), search=metrics.status
+        )
         admission = Admission(
             places=settings.search.max_in_flight, seconds=settings.search.max_wait_seconds, observer=metrics
         )
@@ -104,6 +114,7 @@ async def search_process(
             admission=admission,
             watch=IndexWatch(name=settings.index, index=live),
             publisher=publisher,
+            feedback=JudgementLog(producer, topics),
             checks=board.checks,
             metrics=metrics,
             options=http_options(settings),
@@ -112,7 +123,8 @@ async def search_process(
         probes = create_probe_app(registry=registry, board=board)
         port = SEARCH_PROBE_PORT if settings.probes.port is None else settings.probes.port
         probe_port = await stack.enter_async_context(serve(probes, host=settings.probes.host, port=port))
-        board.lag = watch_lag(connection, topics, wanted, registry, stack).status
+        supposed = Followed(topics, wanted.group)
+        board.lag = watch_lag(connection, partial(_followed, live, settings.index, supposed), registry, stack).status
         limits = Limits(settings.search.max_connections, settings.search.head_seconds)
         serving = serve(app, host=settings.search.host, port=settings.search.port, limits=limits)
         yield SearchProcess(await stack.enter_async_context(serving), probe_port)
@@ -135,9 +147,35 @@ async def _demand_access(settings: Settings, connection: KafkaConnection, versio
             continue
 
 
-def _open(wanted: Identity, info: VersionInfo, reader: IndexReader) -> IndexReader:
-    try:
-        check_fingerprint(wanted, info)
-    except MisfitError as error:  # the service stays up: the next version may be the one that it is set for
-        raise TransientError("open the live version", str(error)) from error
-    return reader
+def _recording(settings: Settings, log: AnswerLog, stack: AsyncExitStack) -> Recording | None:
+    """What tells `search.queries` of answers until the stack is closed; None where nothing is to be told."""
+    told = settings.search.record_queries
+    if told == "off":
+        return None
+    stack.push_async_callback(_end, log, asyncio.create_task(log.run()))
+    return Recording(log, with_text=told == "text")
+
+
+async def _end(log: AnswerLog, writing: asyncio.Task[None]) -> None:
+    log.stop()
+    await asyncio.wait({writing}, timeout=_LAST_SECONDS)
+    writing.cancel()
+
+
+def _open(client: AsyncQdrantClient, models: Models, info: VersionInfo) -> LiveVersion:
+    return LiveVersion.of(info, QdrantReader(client, collection=info.name), models.of(info))
+
+
+def _name(info: VersionInfo | None) -> str | None:
+    return None if info is None else info.name
+
+
+async def _followed(live: LiveIndex, index: str, supposed: Followed) -> Followed:
+    """What keeps the live version true to the log; until one was seen, what would keep that of the settings."""
+    with suppress(FreshetError):  # the checks tell it
+        await live.current()
+    info = live.seen
+    if info is None:
+        return supposed
+    topic = info.metadata.get("topic")
+    return Followed(Topics(topic) if topic else supposed.topics, group_of(index, info.name))

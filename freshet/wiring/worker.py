@@ -43,6 +43,7 @@ from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.kafka.reading import KafkaLog
 from freshet.streams.kafka.source import find_source
 from freshet.streams.kafka.topics import prepare_topics
+from freshet.streams.lag import Followed
 from freshet.streams.metrics import WorkerMetrics
 from freshet.streams.reinstating import Reinstater
 from freshet.streams.retry import Retry, Weather, always
@@ -50,7 +51,7 @@ from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
 from freshet.wiring.donor import find_donor
-from freshet.wiring.followed import Followed, follow
+from freshet.wiring.followed import FollowedVersion, follow
 from freshet.wiring.living import Following, Replaced, keep_looking, see, watch_standing
 from freshet.wiring.mode import Mode, following
 from freshet.wiring.parts import (
@@ -82,7 +83,7 @@ class WorkerProcess:
     probe_port: int
     guards: Guards  # each ends only with what ends the worker
     parts: Parts
-    followed: Followed
+    followed: FollowedVersion
     spent: EmbeddingMetrics
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -190,7 +191,7 @@ async def worker_process(
         start = partial(_start, new_app, worker, topics.dead_letters, metrics)
         app, documents = await at_start("start Faust", start, always)
         stack.push_async_callback(app.stop)
-        watcher = watch_lag(connection, topics, version, registry, stack)
+        watcher = watch_lag(connection, Followed(topics, version.group).always, registry, stack)
         lives["work"] = watch_standing(
             partial(see, worker, metrics, spent, watcher, weather), settings.worker.standstill_seconds, stack
         ).check

@@ -13,6 +13,7 @@ from freshet.search.http.callers import Keyring
 from freshet.search.http.cors import Cors
 from freshet.search.http.docs import DocsRoutes
 from freshet.search.http.edge import edge
+from freshet.search.http.feedback import FeedbackRoutes
 from freshet.search.http.guards import Guard
 from freshet.search.http.health import HealthRoutes
 from freshet.search.http.index_facts import IndexRoutes
@@ -24,7 +25,7 @@ from freshet.search.http.searching import SearchRoutes
 from freshet.search.limits.base import Limiter
 from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
-from freshet.search.ports import DocumentPublisher
+from freshet.search.ports import DocumentPublisher, FeedbackLog
 from freshet.search.service import SearchService
 from freshet.search.watching import IndexWatch
 
@@ -35,12 +36,13 @@ def create_app(
     admission: Admission,
     watch: IndexWatch,
     publisher: DocumentPublisher | None,
+    feedback: FeedbackLog | None,
     checks: Mapping[str, Check],
     metrics: SearchMetrics,
     options: HttpOptions,
     limiter: Limiter,
 ) -> web.Application:
-    """The application; without a publisher it only searches, and the routes that publish answer 503.
+    """The application; without a publisher or a log of feedback, the routes that need one answer 503.
 
     Searches need admission; nothing else is ever sent away.
     """
@@ -63,6 +65,7 @@ def create_app(
         *SearchRoutes(service=service, admission=admission, metrics=metrics).operations(),
         *index.operations(),
         *PublishRoutes(publisher=publisher, options=options).operations(),
+        *FeedbackRoutes(log=feedback, metrics=metrics, tenants=options.rules.tenants).operations(),
         *HealthRoutes(checks, tells=lambda request: caller_of(request).may(Scope.ADMIN)).operations(),
     ]
     add_operations(app, [*operations, *DocsRoutes(operations).operations()])

@@ -24,6 +24,7 @@ SEARCH_PAGE: Final = (
     "freshness.js",
     "icon.svg",
     "keys.js",
+    "opinion.js",
     "publish.js",
     "question.js",
     "ranges.js",

@@ -15,7 +15,7 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from freshet.schemas.decoding import BadEvent
-from freshet.schemas.errors import FreshetError, OverloadedError, PermanentError, TransientError
+from freshet.schemas.errors import FreshetError, MisfitError, OverloadedError, PermanentError, TransientError
 from freshet.schemas.filters import place
 from freshet.schemas.http import FieldError, ProblemBody
 from freshet.search.asking import InvalidSearch
@@ -25,6 +25,7 @@ from freshet.search.load import ShedError
 MAX_ERRORS: Final = 20
 _MAX_FIELD_CHARACTERS: Final = 200
 _RETRY_SECONDS: Final = 1
+_MISFIT_SECONDS: Final = 10  # somebody has to do something first
 
 logger = logging.getLogger(__name__)
 
@@ -135,6 +136,9 @@ def explain(
             problem = Problem(Kind.REFUSED, detail)
         case TransientError() | OverloadedError():
             problem = _later(error)
+        case MisfitError():
+            detail = "the live version of the index is one that this service is not set up for; /readyz tells more"
+            problem = Problem(Kind.UNAVAILABLE, detail, headers={"Retry-After": str(_MISFIT_SECONDS)})
         case web.RequestPayloadError():
             problem = Problem(Kind.BAD_REQUEST, "the body ended early, or is not encoded as its headers say")
         case TimeoutError() if late and unread:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from freshet.schemas.errors import MisfitError
@@ -12,7 +12,15 @@ from freshet.schemas.topics import Source
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Model
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.facts import DROPPED, TOPIC_ID, agents_group_of, group_of, version_name
+from freshet.search.index.facts import (
+    DROPPED,
+    MODEL_FINGERPRINT,
+    RECIPE_FINGERPRINT,
+    TOPIC_ID,
+    agents_group_of,
+    group_of,
+    version_name,
+)
 from freshet.search.passages import Recipe
 
 _BESIDE: Final = "build a version for them beside it with: freshet replay run"
@@ -58,11 +66,12 @@ class Identity:
             **told,
             "fingerprint": self.fingerprint,
             "generation": self.generation,
+            "provider": self.model.provider,
             "model": self.model.name,
-            "model_fingerprint": self.model.fingerprint,
+            MODEL_FINGERPRINT: self.model.fingerprint,
             "variant": self.model.variant,
             "window": self.recipe.window,
-            "recipe_fingerprint": self.recipe.fingerprint,
+            RECIPE_FINGERPRINT: self.recipe.fingerprint,
             "languages": list(self.text.languages),
             "average_length": self.text.average_length,
             "topic": topic,
@@ -74,6 +83,37 @@ class Identity:
 def is_group_of(index: str, group: str) -> bool:
     """Whether a consumer group is that of a version of this index, whose name may hold dots, as fingerprints do not."""
     return group.rpartition(".")[0] == f"freshet.{index}"
+
+
+def recorded_text(version: VersionInfo) -> Bm25:
+    """How the words of a version were weighed. Raises MisfitError where it was made before there were any."""
+    languages, length = (version.metadata.get(name) for name in ("languages", "average_length"))
+    if not languages or not length:
+        raise MisfitError(f"the index version {version.name} has no words: an older Freshet made it; build another one")
+    return Bm25(tuple(languages), int(length))
+
+
+def is_of_model(version: VersionInfo, model: Model) -> bool:
+    """Whether vectors of this model can be compared with those of a version."""
+    if version.dimension != model.dimension:
+        return False
+    recorded = version.metadata.get(MODEL_FINGERPRINT)
+    if recorded is not None:
+        return bool(recorded == model.fingerprint)
+    # The version's fingerprint is a digest of the model's and of what was recorded always.
+    window = version.metadata.get("window")
+    if not window:
+        return False
+    supposed = Identity("", model, Recipe(int(window)), recorded_text(version))
+    return version.metadata.get("fingerprint") == supposed.fingerprint
+
+
+def refuse_model(version: VersionInfo, models: Collection[Model]) -> MisfitError:
+    """What to say of a version that was built with none of these models."""
+    return MisfitError(
+        f"the index version {version.name} was built for {_describe(version.metadata)}, a model that is not at hand; "
+        f"name it in FRESHET_SEARCH__OTHER_MODELS beside {', '.join(model.name for model in models)}"
+    )
 
 
 def check_fingerprint(identity: Identity, live: VersionInfo) -> None:
@@ -119,18 +159,13 @@ def check_kept(own: VersionInfo) -> None:
 def lends_vectors(lender: VersionInfo, wanted: Identity) -> bool:
     """Whether passages of a version have the vectors that they have in the wanted one, if they have titles as long.
 
-    Earlier releases did not record the fingerprints; then the parts of the model's are compared, and there was one
-    recipe.
+    Earlier releases did not record how passages are given to the model: there was one way.
     """
     facts = lender.metadata
-    model = replace(
-        wanted.model, name=str(facts.get("model")), variant=str(facts.get("variant")), dimension=lender.dimension
-    ).fingerprint
-    recipe = Recipe(window=int(facts.get("window", 0))).fingerprint
-    return "window" in facts and (
-        facts.get("model_fingerprint", model) == wanted.model.fingerprint
-        and facts.get("recipe_fingerprint", recipe) == recipe
-    )
+    if "window" not in facts or not is_of_model(lender, wanted.model):
+        return False
+    recipe = Recipe(window=int(facts["window"])).fingerprint
+    return bool(facts.get(RECIPE_FINGERPRINT, recipe) == recipe)
 
 
 def check_source(identity: Identity, live: VersionInfo, topic: str, found: Source | None) -> None:

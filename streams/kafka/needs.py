@@ -35,6 +35,7 @@ class Process(Word):
     VERIFY = "verify", "`freshet verify`"
     VERIFY_HEAL = "verify --heal", "`freshet verify --heal`"
     REPROCESS = "reprocess", "`freshet reprocess`"
+    REPLAY_PLAN = "replay plan", "`freshet replay plan`"
 
 
 class Resource(StrEnum):
@@ -84,7 +85,12 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
             _groups(group, READ),
             _groups(agents_prefix(index), READ),
         ],
-        Process.SEARCH: [_topic(topics.documents, READ, WRITE), _topic(topics.again, READ), _groups(group, DESCRIBE)],
+        Process.SEARCH: [
+            _topic(topics.documents, READ, WRITE),
+            _topic(topics.again, READ),
+            *(_topic(name, WRITE) for name in every[4:]),
+            _groups(group, DESCRIBE),
+        ],
         Process.PUBLISHER: [_topic(topics.documents, WRITE)],
         Process.LAG: [*(_topic(name, READ) for name in every[:2]), _groups(group, DESCRIBE)],
         Process.TOPICS_CHECK: [_topic(name, DESCRIBE, DESCRIBE_CONFIGS) for name in every],
@@ -104,6 +110,7 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
             _groups(group, DESCRIBE),
         ],
         Process.REPROCESS: [_topic(topics.documents, READ), _topic(topics.again, WRITE)],
+        Process.REPLAY_PLAN: [_topic(name, READ) for name in every[:2]],
     }
     return table[process]
 

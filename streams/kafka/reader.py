@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
@@ -21,6 +21,7 @@ from freshet.streams.retrying import Spans
 
 POLL_MS: Final = 500
 MOST_RECORDS: Final = 500  # at a time; what is fetched for them is bounded by aiokafka, about 1 MB a partition
+FETCH_OPTIONS: Final = ("fetch_max_bytes", "max_partition_fetch_bytes")
 
 
 class KafkaReader:
@@ -29,7 +30,12 @@ class KafkaReader:
     It raises PermanentError that names the command to create topics where there is no such topic.
     """
 
-    def __init__(self, connection: KafkaConnection, topic: str) -> None:
+    def __init__(
+        self, connection: KafkaConnection, topic: str, *, most: int = MOST_RECORDS, fetch_bytes: int | None = None
+    ) -> None:
+        """`most` records come at a time; `fetch_bytes` are asked for at once, else 1 MB of each partition."""
+        self._most = most
+        self._limits: dict[str, Any] = {} if fetch_bytes is None else dict.fromkeys(FETCH_OPTIONS, fetch_bytes)
         self._connection = connection
         self._topic = topic
         self._operation = f"read {topic}"
@@ -46,6 +52,7 @@ class KafkaReader:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",  # as the worker reads
+            **self._limits,
         )
         try:
             async with connecting(self._connection):
@@ -95,5 +102,5 @@ class KafkaReader:
 
     async def _fetch(self, waiting: Collection[TopicPartition]) -> list[Record]:
         with kafka_errors(self._operation):
-            found = await self._consumer.getmany(*waiting, timeout_ms=POLL_MS, max_records=MOST_RECORDS)
+            found = await self._consumer.getmany(*waiting, timeout_ms=POLL_MS, max_records=self._most)
         return [record_of(each) for several in found.values() for each in several]

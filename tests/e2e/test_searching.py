@@ -1,7 +1,11 @@
 """Searches by meaning and by words, on a worker and a service that run as users run them."""
 
 import json
+from functools import partial
 
+from freshet.schemas.topics import Topics
+from freshet.streams.judged_queries import last_queries
+from freshet.streams.kafka.connection import KafkaConnection
 from tests.support.waiting import wait_until
 
 TOPICS = ["reset the router", "expenses of a journey", "soup of carrots", "a lease of a flat", "repair a bicycle"]
@@ -18,7 +22,7 @@ DOCUMENTS = [
 
 
 async def test_words_find_what_meaning_cannot_and_both_together_find_either(make_road, started):
-    road = make_road(FRESHET_FIELDS=json.dumps({"team": "keyword"}))
+    road = make_road(FRESHET_FIELDS=json.dumps({"team": "keyword"}), FRESHET_SEARCH__RECORD_QUERIES="text")
     await started(road.search())
     await started(road.worker())
     async with road.publisher() as publisher, road.client() as client:
@@ -46,3 +50,15 @@ async def test_words_find_what_meaning_cannot_and_both_together_find_either(make
         assert answer.results[0].id == "17"
         assert {result.metadata["team"] for result in answer.results} == {"team-2"}
         assert [(each.value, each.count) for each in answer.facets["metadata.team"]] == [("team-2", 20)]
+
+        await client.feedback(answer.query_id, answer.results[0].id, 1)
+        last = await wait_until(partial(recorded, road), "what was asked and said of it can be read back")
+        assert (last.text, last.mode, last.limit) == ("QX17Z", "hybrid", 60)
+        assert last.filters.model_dump(mode="json", by_alias=True, exclude_unset=True) == only
+        assert last.judgements == {"17": 1.0}
+
+
+async def recorded(road):
+    """The query that was asked last, once it was recorded and is judged."""
+    queries = await last_queries(KafkaConnection(road.bootstrap), Topics(), 5, index=road.environment["FRESHET_INDEX"])
+    return queries[0] if queries and queries[0].judgements else None

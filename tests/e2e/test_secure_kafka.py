@@ -26,6 +26,7 @@ ROLES = {
     "lag": Role.LAG,
     "verifier": Role.VERIFY_HEAL,
     "again": Role.REPROCESS,
+    "planner": Role.REPLAY_PLAN,
     "topics": Role.TOPICS_CREATE,
     "letters": Role.LETTERS_RETRY,
 }
@@ -93,6 +94,7 @@ async def test_each_process_does_all_its_work_with_the_documented_rights_alone(r
     await road.found_first("where to send a package back", "parcels")
     async with road.client() as client:
         await client.put("penguins", "Penguins huddle together to survive the antarctic winter.")
+        await client.feedback("q1", "parcels", 1)
     await road.found_first("birds in the cold", "penguins")
 
     await road.produce_broken(b"parcels")  # it hides a document of the index, which is reinstated
@@ -104,6 +106,7 @@ async def test_each_process_does_all_its_work_with_the_documented_rights_alone(r
     await wait_until(lambda: caught_up(road), "the user of `freshet lag` sees that all is done")
     assert json.loads(await road.as_user("verifier", "verify", "--heal", "--json"))["differences"] == {}
     assert json.loads(await road.as_user("again", "reprocess", "1h", "--json"))["documents"] == 2
+    assert json.loads(await road.as_user("planner", "replay", "plan", "--json"))["state"] == "live"
 
 
 async def open_letter(road: GuardedRoad, *, attempts: int) -> dict[str, Any] | None:

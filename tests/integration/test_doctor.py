@@ -269,7 +269,7 @@ async def test_a_live_version_whose_topic_was_created_again_is_told(
         await client.close()
     assert finding.mark == Mark.FAIL
     assert "was deleted and created again" in finding.found
-    assert "freshet worker" in finding.hint
+    assert "freshet replay run" in finding.hint
 
 
 async def test_without_redis_nothing_is_missing(installation: Installation):

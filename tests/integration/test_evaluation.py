@@ -21,7 +21,8 @@ from freshet.schemas.decoding import Rules
 from freshet.schemas.errors import SettingsError
 from freshet.search.index.qdrant.client import connect
 from freshet.search.rerank.base import RerankOff
-from freshet.settings import Embedding, Qdrant, Settings
+from freshet.settings import Qdrant, Settings
+from freshet.settings_groups.embedding import Embedding
 from tests.support.embedder import CountingEmbedder
 from tests.support.judged import write_judged
 from tests.support.servers import QdrantServer

@@ -27,7 +27,7 @@ MECHANISMS = ("SCRAM-SHA-256", "SCRAM-SHA-512", "PLAIN", "OAUTHBEARER")
 PROTOCOLS = {"login": "SASL_SSL", "clear": "SASL_PLAINTEXT", "mutual": "SSL"}
 
 
-NAMES = ("worker", "search", "shop", "lag", "topics", "letters", "verifier", "again", "nobody")
+NAMES = ("worker", "search", "shop", "lag", "topics", "letters", "verifier", "again", "planner", "nobody")
 
 
 @dataclass(frozen=True)

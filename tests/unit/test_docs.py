@@ -15,7 +15,7 @@ from freshet.schemas.topics import Topics
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.http.problems import Kind
 from freshet.search.metrics import SearchMetrics
-from freshet.streams.lag import LagWatcher
+from freshet.streams.lag import Followed, LagWatcher
 from freshet.streams.metrics import WorkerMetrics
 from freshet.wiring.parts import new_registry
 from tools import contracts, reference
@@ -90,7 +90,7 @@ def test_every_metric_is_in_the_reference_and_every_metric_that_the_documentatio
     WorkerMetrics(registry)
     SearchMetrics(registry)
     EmbeddingMetrics(registry)
-    LagWatcher(lambda: pytest.fail("not now"), topics=Topics(), group="g", registry=registry)
+    LagWatcher(lambda: pytest.fail("not now"), followed=Followed(Topics(), "g").always, registry=registry)
     ours = {exposed(each) for each in registry.collect() if not each.name.startswith(("process_", "python_"))}
     page = (reference.FOLDER / "metrics.md").read_text()
     assert {name for name in ours if f"\n| `{name}` |" not in page} == set()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from freshet.search.http.openapi import openapi
-from tools.contracts.topics import asyncapi, change_feed_schema, event_schema
+from tools.contracts.topics import asyncapi, change_feed_schema, event_schema, feedback_schema, query_schema
 from tools.reference.operations import service_operations
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "contracts"
@@ -19,7 +19,9 @@ def documents() -> dict[str, dict[str, Any]]:
         "asyncapi.json": asyncapi(),
         "change-feed.schema.json": change_feed_schema(),
         "event.schema.json": event_schema(),
+        "feedback.schema.json": feedback_schema(),
         "openapi.json": openapi(service_operations()),
+        "query.schema.json": query_schema(),
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.feed import Change, Watermark
+from freshet.schemas.queries import FeedbackRecord, QueryRecord
 from freshet.schemas.topics import Topics, TopicSpec, topic_specs
 from freshet.search.http.openapi import schemas
 from freshet.search.http.operations import Model
@@ -25,6 +26,9 @@ _COPIES: Final = {
     "DeadLetterMark": "Nothing, under the key of a dead letter; the header `state` tells what was done about it.",
 }
 _CHANGES: Final[tuple[Model, ...]] = (Change, Watermark)
+_QUALITY: Final[tuple[Model, ...]] = (QueryRecord, FeedbackRecord)
+_RECORDS: Final = _EVENTS + _CHANGES + _QUALITY
+_KEYS: Final = dict.fromkeys(_QUALITY, "the query's id")
 
 
 def event_schema() -> Json:
@@ -35,6 +39,16 @@ def event_schema() -> Json:
 def change_feed_schema() -> Json:
     """JSON Schema of a record's value in the change feed."""
     return _union("A record of the change feed", _CHANGES)
+
+
+def query_schema() -> Json:
+    """JSON Schema of a record's value in `search.queries`."""
+    return _union("A search that was answered", (QueryRecord,))
+
+
+def feedback_schema() -> Json:
+    """JSON Schema of a record's value in `search.feedback`."""
+    return _union("What somebody thought of a result", (FeedbackRecord,))
 
 
 def _union(title: str, models: tuple[Model, ...]) -> Json:
@@ -54,6 +68,8 @@ def asyncapi() -> Json:
         names.again: ["Again"],
         names.dead_letters: ["DeadLetter", "DeadLetterMark"],
         names.indexed: _names(_CHANGES),
+        names.queries: [QueryRecord.__name__],
+        names.feedback: [FeedbackRecord.__name__],
     }
     specs = [each for each in topic_specs(names, partitions=TopicSettings().partitions) if each.name in held]
     return {
@@ -73,8 +89,10 @@ def asyncapi() -> Json:
             "bury": _operation("send", names.dead_letters, "The worker keeps events that can never be indexed."),
             "mark": _operation("send", names.dead_letters, "`freshet dead-letters` notes what was done about them."),
             "announce": _operation("send", names.indexed, "The worker tells what it has changed in the index."),
+            "record": _operation("send", names.queries, "The search service tells what was asked and answered."),
+            "judge": _operation("send", names.feedback, "The search service keeps what people thought of results."),
         },
-        "components": {"messages": _messages(), "schemas": _definitions(_EVENTS + _CHANGES, _COMPONENT)},
+        "components": {"messages": _messages(), "schemas": _definitions(_RECORDS, _COMPONENT)},
     }
 
 
@@ -101,7 +119,7 @@ def _operation(action: str, topic: str, summary: str) -> Json:
 
 
 def _messages() -> Json:
-    found = {model.__name__: _message(model) for model in _EVENTS + _CHANGES}
+    found = {model.__name__: _message(model) for model in _RECORDS}
     return {**found, **{name: _as_it_came(name, about) for name, about in _COPIES.items()}}
 
 
@@ -115,5 +133,5 @@ def _message(model: Model) -> Json:
         "summary": " ".join((model.__doc__ or "").split("\n\n", maxsplit=1)[0].split()),
         "contentType": "application/json",
         "payload": {"$ref": f"{_COMPONENT}{model.__name__}"},
-        "bindings": {"kafka": {"key": {"type": "string", "description": "the document key"}}},
+        "bindings": {"kafka": {"key": {"type": "string", "description": _KEYS.get(model, "the document key")}}},
     }

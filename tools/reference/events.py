@@ -10,6 +10,7 @@ from freshet.schemas.again import Why
 from freshet.schemas.decoding import Reason
 from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.feed import Change, Watermark
+from freshet.schemas.queries import FeedbackRecord, QueryRecord
 from freshet.schemas.topics import DAY_MS, Topics, TopicSpec, topic_specs
 from freshet.schemas.words import Word
 from freshet.settings import Topics as TopicSettings
@@ -44,6 +45,9 @@ def events_page() -> str:
         *(_model(model, always="kind") for model in (Change, Watermark)),
         "### Outcomes",
         _words("outcome", Outcome),
+        "## Searches and feedback",
+        "[Quality](../quality.md#what-people-ask-and-think) tells how these are used.",
+        *(_model(model, always="query_id") for model in (QueryRecord, FeedbackRecord)),
     )
 
 

@@ -14,7 +14,7 @@ from freshet.schemas.topics import Topics
 from freshet.schemas.words import Word
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.metrics import SearchMetrics
-from freshet.streams.lag import LagWatcher
+from freshet.streams.lag import Followed, LagWatcher
 from freshet.streams.metrics import WorkerMetrics
 from freshet.wiring.parts import new_registry
 from tools.reference.markdown import page, table
@@ -44,7 +44,7 @@ def metrics() -> dict[str, tuple[Any, list[str]]]:
         registry = new_registry()
         own(registry)
         EmbeddingMetrics(registry)
-        LagWatcher(_never, topics=Topics(), group="", registry=registry)
+        LagWatcher(_never, followed=Followed(Topics(), "").always, registry=registry)
         for metric in _collectors(registry):
             name = metric._name + _SUFFIXES.get(metric._type, "")
             found.setdefault(name, (metric, []))[1].append(process)

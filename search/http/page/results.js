@@ -1,14 +1,15 @@
 // The list of documents. What has not changed stays as it is, so that a new answer disturbs nobody who reads.
 
 import { brief, byId, element } from "./elements.js";
+import { opinion } from "./opinion.js";
 import { reasons } from "./reasons.js";
 
 const list = byId("results");
 const MOST_FIELDS = 8;
 
-// `query` is what the service made of the question; `isNews` marks what the index has changed under one that stayed the
-// same.
-export function show(results, { query, isNews }) {
+// `query` is what the service made of the question, `search` names it and its tenant; `isNews` marks what the index has
+// changed under one that stayed the same.
+export function show(results, { query, search, isNews }) {
   const before = new Map([...list.children].map((item) => [item.dataset.id, item]));
   const focused = document.activeElement;
   const focusedId = focused.closest("#results > li")?.dataset.id ?? "";
@@ -21,6 +22,8 @@ export function show(results, { query, isNews }) {
       if (isNews) item.className = "news";
     }
     item.querySelector(".reasons").replaceChildren(...reasons(result, query));
+    item.about = { ...search, id: result.id };
+    offerOpinion(item, query.text);
     if (before.get(result.id) !== item) before.get(result.id)?.remove();
     if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
   });
@@ -45,6 +48,13 @@ function renewed(before, result) {
   return item;
 }
 
+// What was said of one question is not said of the next.
+function offerOpinion(item, question) {
+  if (item.question === question) return;
+  item.question = question;
+  item.querySelector(".opinion").replaceChildren(...(question ? opinion(() => item.about) : []));
+}
+
 function made(result) {
   const text = element("p", { class: "text" }, ...marked(result));
   return element(
@@ -55,6 +65,7 @@ function made(result) {
     text,
     metadata(result.metadata),
     element("details", { class: "why" }, element("summary", {}, "Why this result"), element("div", { class: "reasons" })),
+    element("p", { class: "opinion" }),
   );
 }
 

@@ -48,7 +48,7 @@ async function send(asked, { isNews, isCounting }) {
   try {
     const answer = await search(isCounting ? { ...asked, filters: {}, limit: 1 } : asked, signal);
     filters.count(known, asked, answer);
-    if (!isCounting) answered(answer, isNews);
+    if (!isCounting) answered(answer, asked, isNews);
   } catch (error) {
     if (error.name !== "AbortError") failed(error, asked, known);
   } finally {
@@ -76,8 +76,9 @@ function idle(text) {
   if (facts) telling.notice("");
 }
 
-function answered(answer, isNews) {
-  results.show(answer.results, { query: answer.query, isNews });
+function answered(answer, { tenant }, isNews) {
+  const search = { query_id: answer.query_id, tenant };
+  results.show(answer.results, { query: answer.query, search, isNews });
   telling.answered(answer);
 }
 

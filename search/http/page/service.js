@@ -57,6 +57,14 @@ export function search(asked, signal) {
   });
 }
 
+export function judge(said) {
+  return ask("/feedback", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify(said),
+  });
+}
+
 // With `wait` it answers when something has changed since `after`, or when the service has waited long enough.
 export function index({ after, wait }, signal) {
   const parameters = new URLSearchParams({ ...(after && { after }), ...(wait && { wait_ms: wait }) });

@@ -46,12 +46,28 @@ class QdrantVersions:
             if not await self._client.collection_exists(info.name):
                 await self._create_collection(info)
             # Whoever made the collection may have died before its payload indexes; fields may be declared since.
-            present = (await self._client.get_collection(info.name)).payload_schema
-            for field, schema in (INDEXES | declared_indexes(self._fields)).items():
-                if field not in present or present[field].data_type != data_type(schema):
-                    # Over an index of another kind it replaces that one, in one step.
-                    result = await self._client.create_payload_index(info.name, field, schema, wait=True)
-                    demand_completed("create a payload index", result)
+            for field, schema in (await self._lacking(info.name, INDEXES | declared_indexes(self._fields))).items():
+                # Over an index of another kind it replaces that one, in one step.
+                result = await self._client.create_payload_index(info.name, field, schema, wait=True)
+                demand_completed("create a payload index", result)
+
+    async def undeclared(self, version: str) -> list[str]:
+        """The declared fields that this version has no payload index of the right kind for, in their order."""
+        with translated("look at payload indexes"):
+            lacking = await self._lacking(version, declared_indexes(self._fields))
+        return [
+            name for name, index in zip(self._fields, declared_indexes(self._fields), strict=True) if index in lacking
+        ]
+
+    async def _lacking(
+        self, version: str, wanted: Mapping[str, models.PayloadFieldSchema]
+    ) -> dict[str, models.PayloadFieldSchema]:
+        present = (await self._client.get_collection(version)).payload_schema
+        return {
+            field: schema
+            for field, schema in wanted.items()
+            if field not in present or present[field].data_type != data_type(schema)
+        }
 
     async def record(self, version: str, facts: Mapping[str, Any]) -> None:
         with translated("record with an index version"):

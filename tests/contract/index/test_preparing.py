@@ -118,6 +118,16 @@ async def prepare_with(index: Index, fields: dict[str, Kind]) -> None:
     await prepare_index(QdrantVersions(index.client, index=index.alias, fields=fields), identity(index), SOURCE)
 
 
+async def test_fields_that_are_declared_since_are_told_until_a_worker_has_started(index: Index):
+    name = identity(index).version
+    await prepare_with(index, {"lang": Kind.KEYWORD, "size": Kind.INTEGER})
+    fields = {"price": Kind.FLOAT, "lang": Kind.TEXT, "size": Kind.INTEGER, "colour": Kind.KEYWORD}
+    versions = QdrantVersions(index.client, index=index.alias, fields=fields)
+    assert await versions.undeclared(name) == ["price", "lang", "colour"]
+    await prepare_with(index, fields)
+    assert await versions.undeclared(name) == []
+
+
 async def test_a_field_that_is_declared_later_is_counted_once_a_worker_has_started(index: Index):
     await prepare(index)
     name, reader = identity(index).version, index.reader_of(identity(index).version)

@@ -186,3 +186,25 @@ async def test_everything_can_be_done_with_the_keyboard(page: Page):
     await page.keyboard.type("parcel")
     await expect(page.locator(QUERY)).to_have_value("parcel")
     await expect(page.locator("h2").first).to_have_text("Return a parcel")
+
+
+async def test_one_says_of_a_result_whether_it_was_useful_and_of_the_next_question_anew(page: Page, world):
+    await page.goto("/?q=router")
+    first = page.locator(RESULTS).first
+    useful, not_useful = (first.get_by_role("button", name=name, exact=True) for name in ("Useful", "Not useful"))
+    await useful.click()
+    await expect(first.locator("[role=status]")).to_have_text("Thank you.")
+    await expect(useful).to_have_attribute("aria-pressed", "true")
+    await not_useful.click()
+    await expect(useful).to_have_attribute("aria-pressed", "false")
+    await wait_until(lambda: len(world.quality.judgements) == 2, "both were said")
+    asked = {each.query_id: each.query for each in world.quality.answers}
+    assert {(asked[each.query_id], each.id) for each in world.quality.judgements} == {("router", "kb-17")}
+    assert [each.score for each in world.quality.judgements] == [1, 0]
+
+    await page.locator(QUERY).fill("light router")
+    await expect(not_useful).to_have_attribute("aria-pressed", "false")
+    world.quality.failure = TransientError("write to Kafka", "no broker answers")
+    await useful.click()
+    await expect(first.locator("[role=status]")).to_contain_text("could not write to Kafka")
+    await expect(useful).to_have_attribute("aria-pressed", "false")

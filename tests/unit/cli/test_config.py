@@ -9,6 +9,7 @@ from io import StringIO
 from pathlib import Path
 from shutil import rmtree
 from tempfile import mkdtemp
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -93,6 +94,34 @@ def test_an_error_message_that_quotes_a_secret_is_shown_without_it(secret, shape
         loaded = load_settings()
     for value in environment.values():
         assert MARK not in masked(f"cannot use {value}, alas", loaded)
+
+
+def test_other_models_are_shown_without_their_secrets(monkeypatch):
+    models = [{"provider": "openai", "model": "m", "api_key": "pa55word", "base_url": "http://me:pa66word@host/v1"}]
+    monkeypatch.setenv("FRESHET_SEARCH__OTHER_MODELS", json.dumps(models))
+    value: Any = rows()["FRESHET_SEARCH__OTHER_MODELS"]["value"]
+    (shown,) = value
+    assert (shown["model"], shown["api_key"]) == ("m", "********")
+    assert shown["base_url"] == "http://********@host/v1"
+    told = masked("the server refused pa55word and pa66word", load_settings())
+    assert told == "the server refused ******** and ********"
+
+
+@pytest.mark.parametrize(
+    ("models", "told"),
+    [
+        ([{"provider": "openvino"}], "entry 1, model, Field required"),
+        ([{"model": "a"}, {"model": "b", "provider": "magic"}], "entry 2, provider, Input should be"),
+        ([{"model": "a", "window": 64}], "entry 1, window, Extra inputs are not permitted"),
+        ([{"model": "a"}] * 5, "should have at most 4 items"),
+    ],
+)
+def test_a_mistake_in_another_model_names_its_entry(monkeypatch, capsys, models, told):
+    monkeypatch.setenv("FRESHET_SEARCH__OTHER_MODELS", json.dumps(models))
+    assert run(["config"]) == 2
+    error = capsys.readouterr().err
+    assert "FRESHET_SEARCH__OTHER_MODELS: " in error
+    assert told in error
 
 
 @pytest.mark.parametrize(

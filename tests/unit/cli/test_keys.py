@@ -148,7 +148,7 @@ def test_on_loopback_it_starts_without(host):
 def test_the_search_process_refuses_before_it_loads_anything(monkeypatch, capsys):
     monkeypatch.setenv("FRESHET_SEARCH__HOST", "0.0.0.0")
     monkeypatch.setattr("freshet.wiring.parts.fetch_model", lambda _: None)
-    monkeypatch.setattr("freshet.wiring.search.open_embedder", lambda *_, **__: pytest.fail("it loads its model"))
+    monkeypatch.setattr("freshet.wiring.search.open_models", lambda *_, **__: pytest.fail("it loads its model"))
     assert run(["search"]) == 2
     assert "FRESHET_SEARCH__KEYS" in capsys.readouterr().err
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,8 +13,10 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from freshet.schemas.decoding import BadEvent, Rules, decode_body
 from freshet.schemas.feed import Change, Watermark
+from freshet.schemas.filters import Filter
+from freshet.schemas.queries import FeedbackRecord, QueryRecord
 from tools.contracts import documents
-from tools.contracts.topics import asyncapi, change_feed_schema, event_schema
+from tools.contracts.topics import asyncapi, change_feed_schema, event_schema, feedback_schema, query_schema
 
 EVENT = Draft202012Validator(event_schema(), format_checker=FormatChecker())
 names = st.sampled_from(["type", "id", "text", "title", "metadata", "version", "occurred_at", "tenant", "more"])
@@ -22,7 +25,7 @@ values: st.SearchStrategy[Any] = st.sampled_from(
 )
 
 
-@pytest.mark.parametrize("schema", [event_schema(), change_feed_schema()], ids=["event", "change feed"])
+@pytest.mark.parametrize("schema", [event_schema(), change_feed_schema(), query_schema(), feedback_schema()])
 def test_the_schemas_are_valid_json_schema(schema):
     Draft202012Validator.check_schema(schema)
     assert schema["$schema"].endswith("2020-12/schema")
@@ -49,6 +52,26 @@ def test_what_the_worker_announces_is_what_the_schema_says(record):
     Draft202012Validator(change_feed_schema()).validate(json.loads(record.model_dump_json()))
 
 
+@pytest.mark.parametrize("filters", [None, {"must": [{"key": "metadata.lang", "match": {"any": ["en", "de"]}}]}])
+def test_what_search_records_is_what_the_schemas_say(filters):
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    asked = QueryRecord(
+        query_id="q1",
+        time=now,
+        index_version="documents__a",
+        mode="hybrid",
+        limit=5,
+        filters=None if filters is None else Filter.model_validate_json(json.dumps(filters)),
+        results=[("kb-17", 0.5)],
+        took_ms=7.5,
+    )
+    told = json.loads(asked.model_dump_json())
+    Draft202012Validator(query_schema(), format_checker=FormatChecker()).validate(told)
+    assert told["filters"] == filters
+    said = FeedbackRecord(query_id="q1", time=now, id="kb-17", score=1)
+    Draft202012Validator(feedback_schema()).validate(json.loads(said.model_dump_json()))
+
+
 def test_asyncapi_names_the_topics_that_hold_something_and_every_reference_in_it_leads_somewhere():
     document = asyncapi()
     assert [each["address"] for each in document["channels"].values()] == [
@@ -56,6 +79,8 @@ def test_asyncapi_names_the_topics_that_hold_something_and_every_reference_in_it
         "documents.again",
         "documents.dead-letters",
         "documents.indexed",
+        "search.queries",
+        "search.feedback",
     ]
     for reference in references(document):
         found: Any = document

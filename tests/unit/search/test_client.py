@@ -323,6 +323,17 @@ async def test_it_is_used_in_a_context():
         await SearchClient().search("a")
 
 
+async def test_feedback_is_given_for_a_result_of_a_search(world, client):
+    answer = await client.search("cat")
+    first = answer.results[0]
+    assert (await client.feedback(answer.query_id, first.id, 1)).query_id == answer.query_id
+    assert [(each.query_id, each.id, each.score) for each in world.quality.judgements] == [
+        (answer.query_id, first.id, 1.0)
+    ]
+    with pytest.raises(PermanentError, match="score"):
+        await client.feedback(answer.query_id, first.id, 2)
+
+
 @pytest.mark.parametrize(
     ("options", "model", "besides"),
     [
@@ -346,6 +357,7 @@ def test_every_route_that_answers_with_a_model_has_its_method():
         "GET /health": "health",
         "GET /livez": "health",
         "GET /readyz": "health",
+        "POST /feedback": "feedback",
     }
     assert {each.name for each in service_operations() if each.answer} == known.keys()
     assert all(callable(getattr(SearchClient, name)) for name in known.values())

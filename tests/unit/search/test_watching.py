@@ -8,10 +8,10 @@ import pytest
 
 from freshet.schemas.errors import DeniedError, PermanentError, TransientError
 from freshet.search.index.records import LedgerRecord
-from freshet.search.live import LiveIndex
+from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.watching import LOOK_SECONDS, Facts, IndexWatch
 from tests.support.waiting import wait_until
-from tests.unit.search.http.world import VERSION, MemoryReader, Versions
+from tests.unit.search.http.world import VERSION, MemoryReader, Versions, WordEmbedder
 
 
 def moment(seconds: float) -> datetime:
@@ -59,7 +59,9 @@ class Watched:
     def __init__(self) -> None:
         self.time, self.reader, self.versions = Time(), CountingReader(), Versions()
         self.reader.put("a", "text", searchable_at=10.5, event_time=10.0)
-        live = LiveIndex(versions=self.versions, open_reader=lambda _: self.reader)
+        live = LiveIndex(
+            versions=self.versions, open_version=lambda info: LiveVersion.of(info, self.reader, WordEmbedder())
+        )
         self.watch = IndexWatch(name="documents", index=live, clock=lambda: self.time.now, sleep=self.time.sleep)
 
     def wait(

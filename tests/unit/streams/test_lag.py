@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 
 from freshet.schemas.errors import DeniedError, PermanentError, TransientError
 from freshet.schemas.topics import Topics
-from freshet.streams.lag import LagWatcher, Position, lag, lag_of_both, waiting
+from freshet.streams.lag import Followed, LagWatcher, Position, lag, lag_of_both, waiting
 from tests.support.waiting import wait_until
 
 NOW = 1_000.0
@@ -143,9 +143,13 @@ class Weather:
         yield self.log
 
 
+def watching(weather: Weather, registry: CollectorRegistry) -> contextlib.AbstractAsyncContextManager[None]:
+    followed = Followed(Topics("documents"), "g")
+    return running(LagWatcher(weather.connect, followed=followed.always, registry=registry, every=0.01))
+
+
 @contextlib.asynccontextmanager
-async def watching(weather: Weather, registry: CollectorRegistry) -> AsyncIterator[None]:
-    watcher = LagWatcher(weather.connect, topics=Topics("documents"), group="g", registry=registry, every=0.01)
+async def running(watcher: LagWatcher) -> AsyncIterator[None]:
     task = asyncio.create_task(watcher.run())
     yield
     assert not task.done()
@@ -165,6 +169,24 @@ async def test_the_gauges_follow_the_lag():
         log.now = [Position(3, 0, 100, 100)]
         await wait_until(lambda: registry.get_sample_value("freshet_consumer_lag_events", labels) == 0)
         await wait_until(lambda: registry.get_sample_value("freshet_consumer_lag_seconds", labels) == 0)
+
+
+async def test_when_another_group_is_followed_the_figures_of_the_one_before_are_gone():
+    registry = CollectorRegistry()
+    of = {name: {"topic": "documents", "partition": "3", "group": name} for name in ("before", "after")}
+    followed = Followed(Topics("documents"), "before")
+
+    async def now() -> Followed:
+        return followed
+
+    def events(group: str) -> float | None:
+        return registry.get_sample_value("freshet_consumer_lag_events", of[group])
+
+    weather = Weather(Log(Position(3, 0, 100, 90)))
+    async with running(LagWatcher(weather.connect, followed=now, registry=registry, every=0.01)):
+        await wait_until(lambda: events("before") == 10)
+        followed = Followed(Topics("documents"), "after")
+        await wait_until(lambda: (events("before"), events("after")) == (None, 10))
 
 
 async def test_while_kafka_is_away_there_are_no_figures_and_then_there_are_again(caplog: pytest.LogCaptureFixture):

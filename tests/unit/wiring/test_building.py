@@ -11,7 +11,7 @@ from freshet.streams.lag import Position
 from freshet.streams.pace import Orders
 from freshet.wiring import building
 from freshet.wiring.building import Build
-from freshet.wiring.followed import Followed
+from freshet.wiring.followed import FollowedVersion
 
 GROUPS = {"own": "freshet.docs.1111111111111111", "live": "freshet.docs.0000000000000000"}
 NAMES = {which: f"docs__{group[-16:]}" for which, group in GROUPS.items()}
@@ -28,7 +28,7 @@ class World:
         self.recorded: list[dict[str, Any]] = []
         self.worker = SimpleNamespace(partitions=frozenset({0}), held=None)
         own = VersionInfo(NAMES["own"], 8, self.facts)
-        self.followed = Followed(self, own, self.live)  # type: ignore[arg-type]
+        self.followed = FollowedVersion(self, own, self.live)  # type: ignore[arg-type]
         parts = SimpleNamespace(wanted=SimpleNamespace(group=GROUPS["own"]), connection=None)
         process: Any = SimpleNamespace(
             worker=self.worker, followed=self.followed, parts=parts, spent=SimpleNamespace(given=7)
@@ -80,11 +80,11 @@ class World:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     made = World(monkeypatch)
-    monkeypatch.setattr(Followed, "look", _nothing)
+    monkeypatch.setattr(FollowedVersion, "look", _nothing)
     return made
 
 
-async def _nothing(_self: Followed) -> None:
+async def _nothing(_self: FollowedVersion) -> None:
     return
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from freshet.schemas.errors import DroppedError, TransientError
 from freshet.search.index.base import VersionInfo
-from freshet.wiring.followed import Followed
+from freshet.wiring.followed import FollowedVersion
 
 OWN = VersionInfo("docs__1", 8, {"topic": "documents"})
 
@@ -35,7 +35,7 @@ async def no_time(_seconds: float) -> None:
 
 async def test_what_was_recorded_since_and_which_one_is_live_is_known():
     paused = replace(OWN, metadata={**OWN.metadata, "paused": True})
-    followed = Followed(Versions(paused, live=OWN.name), OWN, "docs__0")  # type: ignore[arg-type]
+    followed = FollowedVersion(Versions(paused, live=OWN.name), OWN, "docs__0")  # type: ignore[arg-type]
     assert not followed.is_live
     await followed.look()
     assert followed.is_live
@@ -45,6 +45,6 @@ async def test_what_was_recorded_since_and_which_one_is_live_is_known():
 @pytest.mark.parametrize("last", [None, replace(OWN, metadata={"dropped": True})], ids=["gone", "being dropped"])
 async def test_who_follows_a_version_that_is_dropped_ends_and_an_outage_ends_nobody(last):
     away = TransientError("describe an index version", "connection refused")
-    followed = Followed(Versions(OWN, away, away, OWN, last), OWN, "docs__0")  # type: ignore[arg-type]
+    followed = FollowedVersion(Versions(OWN, away, away, OWN, last), OWN, "docs__0")  # type: ignore[arg-type]
     with pytest.raises(DroppedError, match="docs__1 was dropped"):
         await followed.keep_looking(sleep=no_time)

@@ -29,6 +29,7 @@ GIVEN: dict[str, dict[str, Any]] = {
     "POST /search": {"json": {"query": "cat"}},
     "PUT /documents/{id}": {"json": {"text": "t"}},
     "POST /documents": {"data": b'{"type":"delete","id":"kb-17"}', "headers": LINES},
+    "POST /feedback": {"json": {"query_id": "q1", "id": "kb-17", "score": 1}},
 }
 PARAMETERS = {"GET /search": "?q=cat"}
 BY_SCOPE = {Scope.SEARCH: SEARCHER, Scope.PUBLISH: PUBLISHER, Scope.ADMIN: ADMIN}

@@ -35,11 +35,12 @@ ROUTES = [
     ("PUT", "/documents/a", {"json": {"text": "t"}}),
     ("DELETE", "/documents/a", {}),
     ("POST", "/documents", {"data": b'{"type":"delete","id":"a"}', "headers": LINES}),
+    ("POST", "/feedback", {"json": {"query_id": "q1", "id": "a", "score": 1}}),
     ("GET", "/livez", {}),
     ("GET", "/readyz", {}),
     ("GET", "/health", {}),
 ]
-WORKING = ROUTES[:5]  # those that need other parts to answer
+WORKING = ROUTES[:6]  # those that need other parts to answer
 
 
 @pytest.mark.parametrize(("method", "path", "given"), ROUTES)
@@ -73,7 +74,7 @@ async def test_every_route_refuses_a_foreign_host_and_a_foreign_origin(world, me
 async def test_every_route_tells_apart_how_others_fail_and_tells_no_secrets(  # noqa: PLR0917
     world, method, path, given, failure, answered
 ):
-    world.reader.failure = world.publisher.failure = failure
+    world.reader.failure = world.publisher.failure = world.quality.failure = failure
     answer = await world.ask(method, path, **given)
     status, type_, retry = answered
     assert_problem(answer, status, type_)
@@ -89,6 +90,7 @@ async def test_every_route_ends_at_the_deadline(method, path, given):
         await asyncio.Event().wait()
 
     world.reader.nearest = world.publisher.publish = world.publisher.publish_many = never  # type: ignore[method-assign]
+    world.quality.judge = never  # type: ignore[method-assign]
     async with world.serving(deadline_seconds=0.05):
         assert_problem(await world.ask(method, path, **given), 504, "deadline")
 

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from freshet.schemas.errors import TransientError
+from freshet.schemas.errors import MisfitError, TransientError
+from freshet.search.index.base import VersionInfo
+from freshet.search.live import LiveVersion
 from tests.unit.search.http.world import World
 
 HEALTHY = {"status": "healthy", "checks": {"index": {"ok": True}, "embedder": {"ok": True}}}
@@ -39,3 +41,21 @@ async def test_a_model_that_does_not_answer_is_named_and_asked_until_it_does_and
         for _ in range(3):
             assert (await world.ask("GET", "/readyz")).status == 200
         assert len(world.embedder.asked) == 1
+
+
+async def test_while_the_live_version_is_of_a_model_that_is_not_at_hand_searches_and_checks_say_so(monkeypatch):
+    world = World()
+
+    def refuse(info: VersionInfo) -> LiveVersion:
+        raise MisfitError(f"{info.name} was built for m; name it in FRESHET_SEARCH__OTHER_MODELS")
+
+    monkeypatch.setattr(world.index, "_open_version", refuse)
+    async with world.serving():
+        for _ in range(2):
+            answer = await world.search("cat")
+            assert (answer.status, answer.json["type"]) == (503, "/problems/unavailable")
+            assert "not set up for; /readyz tells more" in answer.json["detail"]
+            assert int(answer.headers["Retry-After"]) > 0
+            ready = await world.ask("GET", "/readyz")
+            assert ready.status == 503
+            assert ready.json["checks"]["index"]["error"].endswith("FRESHET_SEARCH__OTHER_MODELS")

@@ -24,6 +24,7 @@ NAMING: dict[str, dict[str, Any]] = {
     "PUT /documents/{id}": {"json": {"text": "t", "tenant": "{}"}},
     "DELETE /documents/{id}": {"query": "?tenant={}"},
     "POST /documents": {"data": '{"type":"delete","id":"a","tenant":"{}"}', "headers": LINES},
+    "POST /feedback": {"json": {"query_id": "q1", "id": "a", "score": 1, "tenant": "{}"}},
 }
 CANNOT_NAME = {"GET /index"}
 

@@ -17,6 +17,7 @@ from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.filters import Filter
 from freshet.schemas.keys import digest, document_key, passage_id
 from freshet.schemas.positions import FreshnessToken, Rank
+from freshet.schemas.queries import FeedbackRecord, QueryRecord
 from freshet.search.asking import SearchRules
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedded, Model, Purpose
@@ -27,9 +28,10 @@ from freshet.search.http.serving import serve
 from freshet.search.index.base import Query, VersionInfo
 from freshet.search.index.records import Hit, LedgerRecord, StoredPassage, Vector
 from freshet.search.limits.memory import MemoryLimiter
-from freshet.search.live import LiveIndex
+from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
+from freshet.search.recording import Recording
 from freshet.search.reranking import Reranking
 from freshet.search.service import NO_RERANKING, Ranking, SearchService
 from freshet.search.sparse import SparseVector
@@ -148,7 +150,7 @@ class Versions:
 
     async def describe(self, version: str) -> VersionInfo | None:
         self.described.append(version)
-        return VersionInfo(version, DIMENSION, {"topic": "documents"})
+        return VersionInfo(version, DIMENSION, {"topic": "documents", "languages": ["en"], "average_length": 100})
 
     async def create(self, info: VersionInfo) -> None:
         raise NotImplementedError
@@ -184,6 +186,23 @@ class ListPublisher:
         return [FreshnessToken("documents", 0, start + number) for number in range(len(events))]
 
 
+class ListLog:
+    """What was answered and what was said of it, in lists."""
+
+    def __init__(self) -> None:
+        self.answers: list[QueryRecord] = []
+        self.judgements: list[FeedbackRecord] = []
+        self.failure: Exception | None = None
+
+    def put(self, record: QueryRecord) -> None:
+        self.answers.append(record)
+
+    async def judge(self, record: FeedbackRecord) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.judgements.append(record)
+
+
 @dataclass
 class Answer:
     """An answer, read to its end."""
@@ -208,6 +227,8 @@ class World:
     embedder: WordEmbedder = field(default_factory=WordEmbedder)
     versions: Versions = field(default_factory=Versions)
     publisher: ListPublisher = field(default_factory=ListPublisher)
+    quality: ListLog = field(default_factory=ListLog)
+    with_text: bool = True
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     tenants: bool = False
     now: int = 0  # in microseconds, for what counts requests
@@ -219,14 +240,17 @@ class World:
     def __post_init__(self) -> None:
         self.metrics = SearchMetrics(self.registry)
         self.admission = Admission(places=self.places, seconds=5, observer=self.metrics)
-        live = LiveIndex(versions=self.versions, open_reader=lambda _: self.reader)
-        self.watch = IndexWatch(name="documents", index=live)
+        self.index = LiveIndex(
+            versions=self.versions, open_version=lambda info: LiveVersion.of(info, self.reader, self.embedder)
+        )
+        self.watch = IndexWatch(name="documents", index=self.index)
         self.service = SearchService(
-            index=live,
+            index=self.index,
             embedder=self.embedder,
             metrics=self.metrics,
             rules=SearchRules(tenants=self.tenants, fields=self.reader.fields),
             ranking=Ranking(reranking=self.reranking),
+            recording=Recording(self.quality, with_text=self.with_text),
         )
 
     async def ask(self, method: str, path: str, **given: Any) -> Answer:
@@ -251,6 +275,7 @@ class World:
             admission=self.admission,
             watch=self.watch,
             publisher=self.publisher if publishes else None,
+            feedback=self.quality if publishes else None,
             checks=self.service.checks(),
             metrics=self.metrics,
             options=HttpOptions(**options),

@@ -7,6 +7,7 @@ from freshet.schemas.topics import Source
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Model
 from freshet.search.index.base import VersionInfo
+from freshet.search.index.facts import MODEL_FINGERPRINT
 from freshet.search.index.identity import (
     Identity,
     check_begin,
@@ -17,7 +18,10 @@ from freshet.search.index.identity import (
     check_live,
     check_source,
     is_group_of,
+    is_of_model,
     lends_vectors,
+    recorded_text,
+    refuse_model,
 )
 from freshet.search.passages import Recipe
 
@@ -29,6 +33,36 @@ def test_a_group_belongs_to_its_index_and_to_none_whose_name_only_begins_like_it
     assert not is_group_of("docs", IDENTITY.group)
     assert not is_group_of("docs.v", IDENTITY.group)
     assert not is_group_of("docs.v2", "freshet.docs.v2.extra.0123")
+
+
+def made(identity: Identity, *, before: bool) -> VersionInfo:
+    """A version as it is recorded now, or as an earlier release did, without the fingerprint of its model."""
+    info = identity.info(topic="t", partitions=4)
+    kept = {name: value for name, value in info.metadata.items() if name != MODEL_FINGERPRINT or not before}
+    return VersionInfo(info.name, info.dimension, kept)
+
+
+@pytest.mark.parametrize("before", [False, True], ids=["made now", "made by an earlier release"])
+def test_a_version_is_searched_with_the_model_that_it_was_built_with_and_no_other(before):
+    identity = Identity("docs", IDENTITY.model, Recipe(window=64), Bm25(("de", "en"), 70))
+    version = made(identity, before=before)
+    assert is_of_model(version, identity.model)
+    assert is_of_model(version, Model("another provider", "m", 8, 128))
+    for other in (("n", 8, 128), ("m", 9, 128), ("m", 8, 128, "int8")):
+        assert not is_of_model(version, Model("openvino", *other))
+    assert recorded_text(version) == identity.text
+
+
+def test_a_version_without_words_cannot_be_searched_and_says_so():
+    before = VersionInfo("docs__0123", 8, {"fingerprint": "0123", "model": "m", "window": 128})
+    with pytest.raises(MisfitError, match="docs__0123 has no words"):
+        recorded_text(before)
+
+
+def test_a_model_that_is_not_at_hand_is_told_with_the_setting_that_names_others():
+    told = str(refuse_model(made(IDENTITY, before=False), [Model("openvino", "mine", 8, 128)]))
+    assert "was built for m with a window of 128 tokens" in told
+    assert told.endswith("name it in FRESHET_SEARCH__OTHER_MODELS beside mine")
 
 
 FOLLOWED = IDENTITY.info(topic="documents", partitions=4, topic_id="the-first")

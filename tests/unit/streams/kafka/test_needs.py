@@ -24,6 +24,7 @@ USERS = {
         Process.LETTERS_RETRY,
         Process.VERIFY_HEAL,
         Process.REPROCESS,
+        Process.REPLAY_PLAN,
     ],
 }
 ALL = frozenset(Operation)
