@@ -21,12 +21,15 @@ from freshet.cli import (
     keys,
     lag,
     processes,
+    promote,
     publish,
     replay,
     reprocess,
+    rollback,
     topics,
     verify,
     version,
+    versions,
 )
 from freshet.cli.exits import DONE, FAILED, INTERRUPTED, USAGE
 from freshet.schemas.errors import FreshetError, SettingsError
@@ -51,6 +54,9 @@ app.add_typer(topics.app, name="topics")
 app.command("lag")(lag.lag)
 app.add_typer(dead_letters.app, name="dead-letters")
 app.add_typer(replay.app, name="replay")
+app.add_typer(versions.app, name="versions")
+app.command("promote")(promote.promote)
+app.command("rollback")(rollback.rollback)
 app.command("verify")(verify.verify)
 app.add_typer(replay.app, name="replay")
 app.command("reprocess")(reprocess.reprocess)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from freshet.settings import Settings
 
 Version = Annotated[
-    str | None, typer.Argument(help="Its name, or what follows the index in it; else the only one that is built.")
+    str | None,
+    typer.Argument(help="Its name or fingerprint, or a beginning that no other one has; else the only one built now."),
 ]
 
 app = typer.Typer(

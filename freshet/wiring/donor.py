@@ -40,10 +40,10 @@ async def find_donor(
         return Nobody()
     windows = (int(live.metadata["window"]), wanted.recipe.window)
     reader = QdrantReader(client, collection=live.name)
-    return LiveVersion(reader, embedder, windows=windows, wanted=lambda: not followed.is_live)
+    return LiveVectors(reader, embedder, windows=windows, wanted=lambda: not followed.is_live)
 
 
-class LiveVersion:
+class LiveVectors:
     """A `Donor`: vectors of passages that stand in another version under the same ids.
 
     What the cache knows is left to it, and it gets to know what was found here. The id of a passage tells its text and

@@ -12,7 +12,7 @@ from freshet.schemas.errors import MisfitError
 from freshet.schemas.topics import Topics
 from freshet.search.embedding.base import Embedder
 from freshet.search.index.base import IndexVersions, VersionInfo
-from freshet.search.index.facts import LIMIT, State, state_of, version_name
+from freshet.search.index.facts import LIMIT, State, state_of
 from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.settings import Settings
@@ -20,6 +20,7 @@ from freshet.streams.pace import Throttle
 from freshet.wiring.building import Build
 from freshet.wiring.mode import building
 from freshet.wiring.parts import load_model, qdrant_client
+from freshet.wiring.versions import index_versions, named
 from freshet.wiring.worker import WorkerProcess, worker_process
 
 
@@ -64,12 +65,12 @@ async def replay_process(
 
 
 async def order(settings: Settings, version: str | None, facts: Mapping[str, Any]) -> str:
-    """Record orders with a version that is built, by its name or the end of it; its name.
+    """Record orders with a version that is built, by its name or fingerprint; its name.
 
-    Without one it is the only one that is built. Raises MisfitError where there is none, or not only one.
+    Without one it is the only one that is built. Raises MisfitError where there is none, or not only one, or it is
+    live, and NoSuchVersionError.
     """
-    async with AsyncExitStack() as stack:
-        versions = QdrantVersions(qdrant_client(settings, stack), index=settings.index)
+    async with index_versions(settings) as (_, versions):
         name = await _chosen(versions, settings.index, version)
         await versions.record(name, facts)
         return name
@@ -79,9 +80,7 @@ async def _chosen(versions: IndexVersions, index: str, given: str | None) -> str
     names, live = await versions.names(), await versions.live()
     if given is None:
         return await _only_one(versions, index, names, live)
-    name = given if given in names else version_name(index, given)
-    if name not in names:
-        raise MisfitError(f"the index {index!r} has no version {given}; it has {', '.join(names) or 'none'}")
+    name = named(index, names, given)
     if name == live:
         raise MisfitError(f"{name} is live, and that is never held back")
     return name

@@ -15,7 +15,7 @@ from freshet.schemas.topics import Topics
 from freshet.schemas.words import Word
 from freshet.streams.kafka.rights import Operation, Rights
 
-READ, WRITE, CREATE = Operation.READ, Operation.WRITE, Operation.CREATE
+READ, WRITE, CREATE, DELETE = Operation.READ, Operation.WRITE, Operation.CREATE, Operation.DELETE
 DESCRIBE, DESCRIBE_CONFIGS = Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS
 
 
@@ -36,6 +36,9 @@ class Process(Word):
     VERIFY_HEAL = "verify --heal", "`freshet verify --heal`"
     REPROCESS = "reprocess", "`freshet reprocess`"
     REPLAY_PLAN = "replay plan", "`freshet replay plan`"
+    VERSIONS = "versions", "`freshet versions`, `freshet rollback`"
+    VERSIONS_DROP = "versions drop", "`freshet versions drop`"
+    PROMOTE = "promote", "`freshet promote`"
 
 
 class Resource(StrEnum):
@@ -111,6 +114,13 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
         ],
         Process.REPROCESS: [_topic(topics.documents, READ), _topic(topics.again, WRITE)],
         Process.REPLAY_PLAN: [_topic(name, READ) for name in every[:2]],
+        Process.VERSIONS: [*(_topic(name, READ) for name in every[:2]), _groups(group, DESCRIBE)],
+        Process.VERSIONS_DROP: [_groups(group, DESCRIBE, DELETE), _groups(agents_prefix(index), DESCRIBE, DELETE)],
+        Process.PROMOTE: [
+            *(_topic(name, READ, DESCRIBE_CONFIGS) for name in every[:3]),
+            *(_topic(name, READ) for name in every[4:]),
+            _groups(group, DESCRIBE),
+        ],
     }
     return table[process]
 

@@ -7,6 +7,7 @@ import socket
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from freshet.doctor.findings import Finding, Mark
 from freshet.local.processes import LOOPBACK, free_port
 from freshet.schemas.topics import Topics, topic_specs
 from freshet.search.embedding.base import Model
+from freshet.search.index.facts import BUILT_AT
 from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.versions import QdrantVersions
@@ -270,6 +272,35 @@ async def test_a_live_version_whose_topic_was_created_again_is_told(
     assert finding.mark == Mark.FAIL
     assert "was deleted and created again" in finding.found
     assert "freshet replay run" in finding.hint
+
+
+async def test_what_the_settings_are_for_beside_the_live_version_is_told(
+    installation: Installation, qdrant: QdrantServer, monkeypatch: pytest.MonkeyPatch
+):
+    for name, value in installation.environment.items():
+        monkeypatch.setenv(name, value)
+    given = load_settings()
+    live, ready, other = (replace(identity(given, load_model(given).model), generation=each) for each in (1, 2, 3))
+    client = connect(qdrant.url, api_key=qdrant.api_key)
+    versions = QdrantVersions(client, index=given.index)
+    try:
+        for each in (live, ready, other):
+            await versions.create(each.info(topic=given.topics.documents, partitions=2))
+        await versions.record(ready.version, {BUILT_AT: "2026-11-20T12:00:00+00:00"})
+        await versions.make_live(live.version)
+        own, others = (await installation.examine(FRESHET_GENERATION="2"))["index"]
+        missing = only(await installation.examine(FRESHET_GENERATION="4"), "index")
+    finally:
+        for each in (live, ready, other):
+            await client.delete_collection(each.version)
+        await client.close()
+    assert own.mark == Mark.OK
+    assert own.found == f"{live.version} is live, and the settings describe {ready.version}, which is ready"
+    assert own.hint == "put it live with: freshet promote"
+    assert others.found == f"there are also {other.version} (building)"
+    assert missing.mark == Mark.FAIL
+    assert "which is not there" in missing.found
+    assert "freshet replay run" in missing.hint
 
 
 async def test_without_redis_nothing_is_missing(installation: Installation):

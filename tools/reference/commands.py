@@ -21,6 +21,7 @@ Commands that talk to Kafka or Qdrant read the [settings](settings.md).
 | {exits.DONE} | done |
 | {exits.FAILED} | failed, or only a part was done; the last line says why |
 | {exits.USAGE} | the command or a setting is wrong; nothing was done |
+| {exits.REFUSED} | a version was refused by the checks before a switch; nothing was changed |
 | {exits.INTERRUPTED} | interrupted |"""
 
 

@@ -6,6 +6,7 @@ atomic to all others, and what was acknowledged is seen by the next read.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 from pathlib import Path
@@ -27,6 +28,7 @@ PASSAGES = 100_000
 _FILE = "collection.json"
 _SHARD = "shard"
 _LOG = "wal"
+_BLOCK = 512
 
 
 class Collection:
@@ -145,6 +147,14 @@ class Collection:
             "config": config.described(self._state["created"], self._state["metadata"]),
             "payload_schema": {f: payload_indexes.described(s, indexed.get(f, 0)) for f, s in schemas.items()},
         }
+
+    def size(self) -> int:
+        """Bytes on disk; holes in its files take none."""
+        total = 0
+        for path in self._folder.rglob("*"):
+            with contextlib.suppress(FileNotFoundError):  # merging segments removes files
+                total += path.lstat().st_blocks * _BLOCK
+        return total
 
     # Upkeep
 

@@ -90,6 +90,10 @@ class Store:
     def names(self) -> list[str]:
         return sorted(self._collections)
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes on disk by collection."""
+        return {name: collection.size() for name, collection in sorted(self._collections.items())}
+
     def exists(self, name: str) -> bool:
         return self._aliases.get(name, name) in self._collections
 

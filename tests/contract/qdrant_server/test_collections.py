@@ -7,6 +7,7 @@ import pytest
 from qdrant_client import AsyncQdrantClient, models
 from qdrant_client.http.exceptions import UnexpectedResponse
 
+from freshet.search.index.qdrant.sizes import disk_sizes
 from tests.contract.qdrant_server.points import ids, passage, record
 
 DENSE = {"dense": models.VectorParams(size=4, distance=models.Distance.COSINE)}
@@ -86,6 +87,11 @@ async def test_collections_are_listed(qdrant_client: AsyncQdrantClient, collecti
     listed = {found.name for found in (await qdrant_client.get_collections()).collections}
     assert {collection, second} <= listed
     assert await qdrant_client.collection_exists(collection)
+
+
+async def test_what_a_collection_takes_of_the_disk_is_told(qdrant_client: AsyncQdrantClient, collection: str):
+    await qdrant_client.upsert(collection, [passage(number) for number in range(3)], wait=True)
+    assert (await disk_sizes(qdrant_client))[collection] > 0
 
 
 async def test_a_deleted_collection_is_gone_with_its_aliases(qdrant_client: AsyncQdrantClient):

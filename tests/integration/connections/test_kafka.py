@@ -11,6 +11,7 @@ from freshet.schemas.topics import Topics
 from freshet.streams.kafka.cluster import describe_cluster
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.demanding import demand_rights
+from freshet.streams.kafka.groups import KafkaGroups
 from freshet.streams.kafka.needs import Process, Resource, names, needs
 from freshet.streams.kafka.rights import ask_rights
 from freshet.streams.kafka.security import KafkaSecurity
@@ -61,6 +62,22 @@ async def test_the_owner_of_a_certificate_publishes_where_it_may(guarded_kafka: 
     async with Publisher(guarded_kafka.mutual, topic="foreign", security=security) as publisher:
         with pytest.raises(TransientError, match=r"or may the user of .*shop\.pem not see it\?"):
             await publisher.upsert("a", "text")
+
+
+async def test_groups_are_deleted_by_whoever_has_the_rights_of_dropping_a_version(guarded_kafka: SecureKafka):
+    mine, foreign = "freshet.mine.0a1b", "freshet.foreign.0a1b"
+    rights = {"mine": Process.VERSIONS_DROP, "foreign": Process.VERSIONS}
+    needed = [need for index, process in rights.items() for need in needs(process, Topics(index), index)]
+    await guarded_kafka.allow("shop", needed)
+    connection = KafkaConnection(guarded_kafka.login, security=login(guarded_kafka), timeout=5)
+    async with KafkaGroups(connection) as groups:
+        assert await groups.members(mine) == []
+        await groups.delete(mine)
+        assert await groups.members(foreign) == []
+        with pytest.raises(DeniedError, match="GroupAuthorizationFailed"):
+            await groups.delete(foreign)
+        with pytest.raises(DeniedError):
+            await groups.members("freshet.unknown.0a1b")
 
 
 async def test_a_client_of_the_companys_login_is_known_to_kafka_by_its_token(guarded_kafka: SecureKafka):

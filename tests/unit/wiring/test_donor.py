@@ -19,7 +19,7 @@ from freshet.streams.batch import Batch
 from freshet.streams.donor import Donor
 from freshet.streams.indexer import Indexer
 from freshet.streams.retry import Retry, Weather
-from freshet.wiring.donor import LiveVersion
+from freshet.wiring.donor import LiveVectors
 from tests.support.embedder import CountingEmbedder, vector_of
 from tests.support.memory_index import MemoryIndex, Points
 
@@ -54,7 +54,7 @@ class World:
 
     async def build(self, *, wanted: bool = True) -> None:
         windows = (16, self.window)
-        donor = LiveVersion(self, self.embedder, windows=windows, wanted=lambda: wanted)  # type: ignore[arg-type]
+        donor = LiveVectors(self, self.embedder, windows=windows, wanted=lambda: wanted)  # type: ignore[arg-type]
         await index(self.built, self.window, self.embedder, donor=donor, saved=self._save)
 
     def _save(self, tokens: int) -> None:

@@ -25,6 +25,8 @@ USERS = {
         Process.VERIFY_HEAL,
         Process.REPROCESS,
         Process.REPLAY_PLAN,
+        Process.VERSIONS_DROP,
+        Process.PROMOTE,
     ],
 }
 ALL = frozenset(Operation)

@@ -1,0 +1,1 @@
+"""What a version must show before searches are answered from it."""

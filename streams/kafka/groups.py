@@ -1,0 +1,96 @@
+"""Consumer groups from outside: who is a member, and their end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Any, Final, NamedTuple, Self, TypeVar
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    GroupIdNotFound,
+    GroupLoadInProgressError,
+    NotCoordinatorForGroupError,
+    for_code,
+)
+from aiokafka.protocol.admin import DeleteGroupsRequest
+
+from freshet.schemas.errors import TransientError
+from freshet.streams.kafka.admin import admin_client
+from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.errors import kafka_errors
+
+T = TypeVar("T")
+PATIENCE_SECONDS: Final = 10.0
+_POLL_SECONDS: Final = 0.1
+_NOT_YET: Final = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
+
+
+class GroupMember(NamedTuple):
+    """A process that reads with a group, by the name that it gave itself, and the address that it came from."""
+
+    client: str
+    host: str
+
+
+class KafkaGroups:
+    """`async with KafkaGroups(connection) as groups`. Raises TransientError where Kafka cannot be reached."""
+
+    def __init__(self, connection: KafkaConnection) -> None:
+        self._connection = connection
+        self._stack = AsyncExitStack()
+        self._admin: AIOKafkaAdminClient
+
+    async def __aenter__(self) -> Self:
+        self._admin = await self._stack.enter_async_context(admin_client(self._connection))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def members(self, group: str) -> list[GroupMember]:
+        """Who is a member; nobody of a group that is not there. Raises DeniedError without the right to Describe it."""
+        return await _once_there("read the members of a group", lambda: self._members(group))
+
+    async def delete(self, group: str) -> None:
+        """Delete a group with its committed offsets; one that is not there is deleted already. Idempotent.
+
+        Raises TransientError while it has members, DeniedError without the right to Delete it.
+        """
+        await _once_there("delete a group", lambda: self._delete(group))
+
+    async def _members(self, group: str) -> list[GroupMember]:
+        # One at a time: aiokafka reads the answer by an older schema, which fits the first group of it alone.
+        (answer,) = await self._admin.describe_consumer_groups([group])
+        found: Any = answer
+        code, _, _, _, _, members = found.groups[0][:6]
+        if code:
+            raise for_code(code)
+        return [GroupMember(client, host.removeprefix("/")) for _, client, host, *_ in members]
+
+    async def _delete(self, group: str) -> None:
+        node = await self._admin.find_coordinator(group)
+        # The admin client has no method for it.
+        answer: Any = await self._admin._send_request(DeleteGroupsRequest([group]), node)  # noqa: SLF001
+        ((_, code),) = answer.results
+        if code and for_code(code) is not GroupIdNotFound:
+            raise for_code(code)
+
+
+async def _once_there(operation: str, ask: Callable[[], Awaitable[T]]) -> T:
+    """What is asked of a group's coordinator, which a cluster that never had a group makes now."""
+    began = time.monotonic()
+    while True:
+        try:
+            with kafka_errors(operation):
+                return await ask()
+        except TransientError as error:
+            if not isinstance(error.__cause__, _NOT_YET) or time.monotonic() - began > PATIENCE_SECONDS:
+                raise
+        await asyncio.sleep(_POLL_SECONDS)
