@@ -33,6 +33,7 @@ from freshet.search.languages import STEMMERS
 from freshet.settings_groups import HTTP_ADDRESS, Group
 from freshet.settings_groups.embedding import Embedding, NamedModel
 from freshet.settings_groups.kafka import Kafka
+from freshet.settings_groups.replay import Replay
 
 PREFIX: Final = "FRESHET_"
 WORKER_PROBE_PORT: Final = 9108
@@ -241,6 +242,7 @@ class Settings(BaseSettings):
     sparse: Sparse = Sparse()
     rerank: Rerank = Rerank()
     worker: Worker = Worker()
+    replay: Replay = Replay()
     search: Search = Search()
     probes: Probes = Probes()
 

@@ -9,6 +9,7 @@ FreshetError
 ├── BadEvent                an event that can never be indexed (schemas/decoding.py)
 ├── SettingsError           the process is configured in a way that cannot work
 └── MisfitError             what it found outside is not what its settings are for
+    └── DroppedError        the index version that it followed is gone
 """
 
 from __future__ import annotations
@@ -81,4 +82,10 @@ class MisfitError(FreshetError):
     """A process must not work on what it found: an index of another model, a topic that was cut or created anew.
 
     The message says what is wrong and names the command to run. Whoever raises it has changed nothing.
+    """
+
+
+class DroppedError(MisfitError):
+    """The index version that a process follows is being dropped, or gone: somebody decided so, and there is no more to
+    do for it.
     """

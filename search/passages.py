@@ -12,7 +12,7 @@ from typing import Final
 from freshet.schemas.keys import digest, passage_id
 
 SPECIAL_TOKENS: Final = 2
-_TITLE_SHARE: Final = 4  # a title takes at most this part of the window, so that it never crowds out its passage
+TITLE_SHARE: Final = 4  # a title takes at most this part of the window, so that it never crowds out its passage
 # Where a passage may end, best first: paragraph, sentence (Latin, Arabic, Devanagari, CJK), clause or line, word.
 _ENDS: Final = (
     re.compile(r"\n\s*\n"),
@@ -72,7 +72,7 @@ def _prefix(title: str, recipe: Recipe, token_ends: Callable[[str], Sequence[int
     title = title.strip()
     if not title:
         return ""
-    ends, room = token_ends(title), recipe.window // _TITLE_SHARE
+    ends, room = token_ends(title), recipe.window // TITLE_SHARE
     return f"{title if len(ends) <= room else title[: ends[room - 1]]}. "
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
@@ -34,18 +34,32 @@ class Sink(Protocol):
 
 
 class Announcer:
-    """Announces batches: first the dead letters and what is reinstated, then the changes, then the watermarks."""
+    """Announces batches: first the dead letters and what is reinstated, then the changes, then the watermarks.
 
-    def __init__(self, *, sink: Sink, topics: Topics, version: str, clock: Callable[[], float]) -> None:
+    Of a version that is built beside the live one nobody needs to hear what lay in the log when its build began, up to
+    the offsets `built_to` of each partition: the live one told it (docs/decisions/announced-from-the-build-on.md).
+    """
+
+    def __init__(
+        self,
+        *,
+        sink: Sink,
+        topics: Topics,
+        version: str,
+        clock: Callable[[], float],
+        built_to: Mapping[int, int] | None = None,
+    ) -> None:
         self._sink = sink
         self._topics = topics
         self._version = version
         self._clock = clock
+        self._built_to = built_to or {}
 
     async def announce(self, batch: Batch) -> None:
         """Produce what the batch has to say. Idempotent in meaning: a repeat says the same again. Raises as `Sink`."""
         await asyncio.gather(*(self._bury(letter) for letter in batch.dead))
-        changes = [self._change(plan) for plan in batch.plans.values() if _worth_saying(plan, batch)]
+        plans = [plan for plan in batch.plans.values() if self._is_of_interest(plan)]
+        changes = [self._change(plan) for plan in plans if _worth_saying(plan, batch)]
         await asyncio.gather(*(self._reinstate(message) for message in batch.reinstated))
         await self._sink.send_all([*changes, *self._watermarks(batch)])
 
@@ -100,6 +114,11 @@ class Announcer:
         origin = FreshnessToken(self._topics.documents, event.partition, event.offset)
         change = Change(index_version=self._version, outcome=plan.outcome.value, origin=str(origin), key=plan.key)
         return Message(self._topics.indexed, plan.key.encode(), change.model_dump_json().encode(), event.partition)
+
+    def _is_of_interest(self, plan: DocumentPlan) -> bool:
+        """Whether the event is not only read again for a version that is being built."""
+        event = plan.newest.event
+        return event.again is not None or event.offset >= self._built_to.get(event.partition, 0)
 
     def _watermarks(self, batch: Batch) -> Iterator[Message]:
         for partition, offset in batch.ends.items():

@@ -8,13 +8,16 @@ from freshet.schemas.decoding import Record
 from freshet.streams.plan import NewPassage
 
 
-def cut(records: Iterable[Record], *, max_bytes: int) -> Iterator[tuple[Record, ...]]:
-    """Pieces of at most `max_bytes` of values, in the given order; a record that is larger is a piece of its own."""
+def cut(records: Iterable[Record], *, max_bytes: int, max_events: int | None = None) -> Iterator[tuple[Record, ...]]:
+    """Pieces of at most `max_bytes` of values and `max_events` records, in the given order.
+
+    A record that is larger is a piece of its own.
+    """
     piece: list[Record] = []
     size = 0
     for record in records:
         length = len(record.value or b"")
-        if piece and size + length > max_bytes:
+        if piece and (size + length > max_bytes or len(piece) == max_events):
             yield tuple(piece)
             piece, size = [], 0
         piece.append(record)

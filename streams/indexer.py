@@ -26,6 +26,7 @@ from freshet.search.passages import Piece, Recipe, split
 from freshet.search.sparse import SparseVector
 from freshet.streams.batch import Assumption, Batch
 from freshet.streams.cutting import cut_by_tokens
+from freshet.streams.donor import Donor, Nobody
 from freshet.streams.plan import DocumentPlan, NewPassage, collapse, may_have_ended, plan_document
 from freshet.streams.remembered import RememberedLedger
 from freshet.streams.retry import AbandonedError, Retry
@@ -44,9 +45,9 @@ class Indexer:
     """Keeps one index version true to the events that it is given, batch by batch and in order.
 
     `plan`, `embed` and `write` may work on three batches at once, each on one and in the order of the log. `saved` is
-    told the tokens of passages that kept their vectors; `floor` tells up to which offset a partition's tombstones may
-    be forgotten. Ledger records are remembered in about `ledger_bytes`; of a batch about `batch_tokens` are embedded at
-    once, so that what is not wanted any more ends soon.
+    told the tokens of passages whose vectors were there, in the index or with the `donor`; `floor` tells up to which
+    offset a partition's tombstones may be forgotten. Ledger records are remembered in about `ledger_bytes`; of a batch
+    about `batch_tokens` are embedded at once, so that what is not wanted any more ends soon.
     """
 
     def __init__(
@@ -61,6 +62,7 @@ class Indexer:
         clock: Callable[[], float],
         saved: Callable[[int], None] = lambda _: None,
         floor: Callable[[int], Awaitable[int]] = nothing_forgotten,
+        donor: Donor | None = None,
         ledger_bytes: int,
         batch_tokens: int,
     ) -> None:
@@ -73,6 +75,7 @@ class Indexer:
         self._clock = clock
         self._saved = saved
         self._floor = floor
+        self._donor = donor or Nobody()
         self._remembered = RememberedLedger(ledger_bytes)
         self._batch_tokens = batch_tokens
         self._in_flight: dict[str, Assumption] = {}
@@ -249,6 +252,7 @@ class Indexer:
     async def _embed(self, batch: Batch, wanted: Wanted, plans: Sequence[DocumentPlan]) -> None:
         needed = [new for plan in plans for new in (*plan.add, *plan.tried) if new.id not in batch.vectors]
         await self._take_over(batch, [new for new in needed if new.vector_of is not None], wanted)
+        await self._accept(batch, [new for new in needed if new.id not in batch.vectors])
         fresh = [new for new in needed if new.id not in batch.vectors]
         for part in cut_by_tokens(fresh, self._batch_tokens):
             texts = [new.piece.embedded for new in part]
@@ -272,6 +276,14 @@ class Indexer:
             if passage is not None and passage.vector is not None:
                 batch.vectors[new.id] = passage.vector
                 batch.taken_over.add(new.id)
+                self._saved(new.piece.tokens)
+
+    async def _accept(self, batch: Batch, fresh: Sequence[NewPassage]) -> None:
+        """Vectors that the donor has."""
+        given = await self._donor.vectors(fresh) if fresh else {}
+        for new in fresh:
+            if new.id in given and new.id not in batch.vectors:
+                batch.vectors[new.id] = given[new.id]
                 self._saved(new.piece.tokens)
 
     async def _write(self, batch: Batch, again: list[str], wanted: Wanted, plans: Sequence[DocumentPlan]) -> None:

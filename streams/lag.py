@@ -48,11 +48,15 @@ class Offsets(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
-    """`events` counts offsets, an upper bound where compaction removed some; `seconds` is the age of the oldest one."""
+    """`events` counts offsets, an upper bound where compaction removed some; `seconds` is the age of the oldest one.
+
+    The log holds offsets from `begin` up to `end`.
+    """
 
     topic: str
     partition: int
     group: str
+    begin: int
     committed: int | None
     end: int
     events: int
@@ -72,7 +76,7 @@ async def lag(
         oldest = times.get(each.partition)
         events = 0 if oldest is None else each.end - each.next
         seconds = 0.0 if oldest is None else max(now - oldest, 0.0)
-        return PartitionLag(topic, each.partition, group, each.committed, each.end, events, seconds)
+        return PartitionLag(topic, each.partition, group, each.begin, each.committed, each.end, events, seconds)
 
     return [of(each) for each in positions]
 

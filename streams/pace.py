@@ -1,49 +1,99 @@
-"""How fast a partition gets on, by the watermarks that workers put into the change feed."""
+"""How fast batches may go into the pipeline: as fast as they can, or held back by somebody's orders.
+
+Who is held fetches nothing more, and stays a member of its group all the same.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
 
-from pydantic import ValidationError
-
-from freshet.schemas.decoding import Record
-from freshet.schemas.feed import Watermark
-from freshet.search.documents.facts import Pace
-
-WINDOW_SECONDS: Final = 60.0  # before the last watermark
-FRESH_SECONDS: Final = 60.0  # a partition whose last watermark is older stands still
+LOOK_SECONDS: Final = 0.25  # between two looks at the orders
 
 
-class Mark(NamedTuple):
-    """All below `offset` was indexed at `time`, in seconds since the epoch."""
+class Pace(Protocol):
+    """What the fetching side asks before each batch."""
 
-    time: float
-    offset: int
+    @property
+    def held(self) -> str | None:
+        """Why a batch waits now, in words for people; None where none does."""
 
+    @property
+    def most(self) -> int | None:
+        """How many events a batch should have at most; None for any number."""
 
-def marks(records: Iterable[Record], *, version: str, partition: int) -> list[Mark]:
-    """The watermarks of a version among records of the feed, in their order."""
-    found = []
-    for record in records:
-        if record.key is None and record.value is not None:
-            try:
-                mark = Watermark.model_validate_json(record.value)
-            except ValidationError:
-                continue
-            if (mark.index_version, mark.partition) == (version, partition):
-                found.append(Mark(record.timestamp, mark.offset))
-    return found
+    async def admit(self, events: int, /) -> None:
+        """Wait until a batch of so many events may go in."""
 
 
-def pace(seen: Sequence[Mark], now: float) -> Pace:
-    """Events per second over the last minute in which there was anything to do."""
-    if not seen:
-        return Pace(None, None)
-    last = max(seen)
-    recent = [mark for mark in seen if mark.time >= last.time - WINDOW_SECONDS]
-    first = min(recent)
-    seconds, events = last.time - first.time, last.offset - first.offset
-    if now - last.time > FRESH_SECONDS or seconds <= 0 or events <= 0:
-        return Pace(None, last.time)
-    return Pace(events / seconds, last.time)
+class Unhurried:
+    """Every batch may go in at once."""
+
+    held: Final = None
+    most: Final = None
+
+    async def admit(self, _events: int) -> None:
+        return
+
+
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """`rate` is the limit in events per second, None for none; `rest` says why nothing may go in, where nothing may."""
+
+    rate: float | None = None
+    rest: str | None = None
+
+
+class Throttle:
+    """Holds batches back as the orders of the moment say; before the first orders it holds everything.
+
+    Over any stretch of time it admits no more events than the rate allows, and one batch. A batch holds a second's
+    worth, so that what a limit leaves is a steady flow.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._orders: Callable[[], Orders] = lambda: Orders(rest="starting")
+        self._debt = 0.0  # events that were admitted and that the rate has not yet allowed
+        self._paid = clock()
+        self._held: str | None = None
+
+    @property
+    def held(self) -> str | None:
+        return self._held
+
+    @property
+    def most(self) -> int | None:
+        rate = self._orders().rate
+        return None if rate is None else max(1, round(rate))
+
+    def obey(self, orders: Callable[[], Orders]) -> None:
+        """From now on these orders count; they are asked for again and again."""
+        self._orders = orders
+
+    async def admit(self, events: int) -> None:
+        try:
+            while (reason := self._reason()) is not None:
+                self._held = reason
+                await self._sleep(LOOK_SECONDS)
+        finally:
+            self._held = None
+        self._debt += events
+
+    def _reason(self) -> str | None:
+        orders, now = self._orders(), self._clock()
+        if orders.rate is None:
+            self._debt = 0.0
+        else:
+            self._debt = max(0.0, self._debt - (now - self._paid) * orders.rate)
+        self._paid = now
+        return orders.rest or ("limited" if self._debt else None)

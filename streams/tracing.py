@@ -21,8 +21,8 @@ from freshet.search.documents.facts import Letter, LogFacts, Looked
 from freshet.search.index.facts import group_of
 from freshet.streams import letters
 from freshet.streams.again import own_key, unwrap
+from freshet.streams.headway import Mark, marks, pace
 from freshet.streams.lag import Offsets
-from freshet.streams.pace import Mark, marks, pace
 from freshet.streams.retrying import Source, Spans
 
 STRETCH: Final = 2_000  # offsets that are read at once

@@ -21,6 +21,7 @@ from freshet.streams.decode import decode_batch
 from freshet.streams.indexer import Indexer
 from freshet.streams.kafka.consumer import DocumentsConsumer
 from freshet.streams.metrics import STAGES, WorkerMetrics
+from freshet.streams.pace import Pace
 from freshet.streams.plan import Outcome
 from freshet.streams.reinstating import Reinstater
 from freshet.streams.retry import AbandonedError, Retry, always
@@ -71,6 +72,7 @@ class Worker:
         purge: Callable[[frozenset[int]], Coroutine[Any, Any, None]],
         batch_bytes: int,
         drain_seconds: float,
+        pace: Pace,
     ) -> None:
         self._consumer = consumer(on_assigned=self._assigned, on_revoked=self._revoked)
         self._indexer = indexer
@@ -88,6 +90,7 @@ class Worker:
         self._chores: set[asyncio.Task[None]] = set()
         self._batch_bytes = batch_bytes
         self._drain_seconds = drain_seconds
+        self._pace = pace
         self._epoch = 0
         self._partitions: frozenset[int] = frozenset()
         self._in_flight: dict[Batch, Place] = {}
@@ -110,6 +113,11 @@ class Worker:
     def cannot_fetch(self) -> bool:
         """Whether Kafka refused the last fetch, in part at least."""
         return self._consumer.failing
+
+    @property
+    def held(self) -> str | None:
+        """Why the next batch waits although there is room for it, where it does."""
+        return self._pace.held
 
     def status(self, group: str) -> WorkerStatus:
         """What it does now, as a member of `group`."""
@@ -142,7 +150,10 @@ class Worker:
             records = await self._consumer.fetch()
             # Read afterwards: a rebalance may have come and gone while we waited, and these are the new one's records.
             epoch = self._epoch
-            for piece in cut(records, max_bytes=self._batch_bytes):
+            for piece in cut(records, max_bytes=self._batch_bytes, max_events=self._pace.most):
+                await self._pace.admit(len(piece))
+                if epoch != self._epoch:  # a rebalance came meanwhile: whoever has the partition now gets them again
+                    break
                 batch = self._batch(piece, epoch)
                 self._in_flight[batch] = Place(STAGES[0])
                 self._idle.clear()

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from freshet.background import in_background
 from freshet.cli.answers import print_answer
-from freshet.cli.demo_state import Pace, State, events_behind, observe
+from freshet.cli.demo_state import State, events_behind, observe
 from freshet.cli.demo_text import invitation
 from freshet.cli.demo_view import View, keep_showing, open_view
 from freshet.cli.output import print_json, warn
+from freshet.cli.progress import Pace
 from freshet.local.asking import ask
 from freshet.local.stack import LocalStack, together, until_done
 from freshet.local.stdlib_docs import FIELDS

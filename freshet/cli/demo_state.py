@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from freshet.cli.progress import Pace
 from freshet.local.asking import index_facts, status
 from freshet.schemas.errors import TransientError
 
@@ -18,40 +17,8 @@ if TYPE_CHECKING:
     from freshet.local.stack import LocalStack, Start
     from freshet.streams.kafka.offsets import KafkaOffsets
 
-WINDOW_SECONDS: Final = 10.0
 BUSY_SECONDS: Final = 0.3
 IDLE_SECONDS: Final = 1.0
-
-
-class Pace:
-    """How much is done, and how fast it went in the last seconds."""
-
-    def __init__(self) -> None:
-        self.began = time.monotonic()
-        self.total = 0
-        self.done = 0
-        self._seen = deque([(self.began, 0)])
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.began
-
-    @property
-    def rate(self) -> float:
-        """A second."""
-        (then, before), (now, done) = self._seen[0], self._seen[-1]
-        return (done - before) / (now - then) if now > then else 0.0
-
-    @property
-    def seconds_left(self) -> float | None:
-        return (self.total - self.done) / self.rate if self.rate else None
-
-    def at(self, done: int) -> None:
-        now = time.monotonic()
-        self.done = done
-        self._seen.append((now, done))
-        while self._seen[0][0] < now - WINDOW_SECONDS:
-            self._seen.popleft()
 
 
 @dataclass

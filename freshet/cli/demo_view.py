@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from rich.console import Console, RenderableType
 
-    from freshet.cli.demo_state import Pace, State
+    from freshet.cli.demo_state import State
+    from freshet.cli.progress import Pace
 
 LOOK_SECONDS: Final = 0.25
 TELL_SECONDS: Final = 5.0

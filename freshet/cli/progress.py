@@ -1,12 +1,47 @@
-"""A progress bar with rate and remaining time, on a terminal; nothing elsewhere."""
+"""How far and how fast something goes; a bar with rate and remaining time, on a terminal, and nothing elsewhere."""
 
 from __future__ import annotations
 
 import sys
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 Advance = Callable[[int], None]
+WINDOW_SECONDS: Final = 10.0
+
+
+class Pace:
+    """How much is done, and how fast it went in the last seconds; some may be done `before` it begins."""
+
+    def __init__(self, *, before: int = 0) -> None:
+        self.began = time.monotonic()
+        self.total = 0
+        self.done = before
+        self._seen = deque([(self.began, before)])
+
+    @property
+    def seconds(self) -> float:
+        return time.monotonic() - self.began
+
+    @property
+    def rate(self) -> float:
+        """A second."""
+        (then, before), (now, done) = self._seen[0], self._seen[-1]
+        return (done - before) / (now - then) if now > then else 0.0
+
+    @property
+    def seconds_left(self) -> float | None:
+        return (self.total - self.done) / self.rate if self.rate else None
+
+    def at(self, done: int) -> None:
+        now = time.monotonic()
+        self.done = done
+        self._seen.append((now, done))
+        while self._seen[0][0] < now - WINDOW_SECONDS:
+            self._seen.popleft()
 
 
 @contextmanager

@@ -33,8 +33,9 @@ def verify(
 ) -> None:
     """Prove that the index equals the log: every document, its text, metadata, passages and vectors.
 
-    The log is read from its beginning up to where the workers are, while they go on. What has changed since is left
-    out. Exit code 1 where something differs and is not being healed.
+    It is the version that the settings describe, live or not. The log is read from its beginning up to where the
+    workers are, while they go on. What has changed since is left out. Exit code 1 where something differs and is not
+    being healed.
     """
     from freshet.wiring.parts import fetch_model
     from freshet.wiring.verify import verify as hold_against_the_log

@@ -60,7 +60,7 @@ def see(
         waiting=sum(each.events for each in own),
         committed=frozenset((each.topic, each.partition, each.committed) for each in own),
         work=metrics.passed() + spent.given,
-        explained=bool(weather.failing) or worker.cannot_fetch or lags is None,
+        explained=bool(weather.failing) or worker.cannot_fetch or worker.held is not None or lags is None,
     )
 
 

@@ -5,14 +5,26 @@ One that does not fit what is there ends with a MisfitError and leaves every top
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from functools import partial
+from typing import Any
 
 from freshet.schemas.errors import TransientError
 from freshet.schemas.topics import Source, Topics, TopicSpec
 from freshet.search.index.base import IndexVersions, VersionInfo
-from freshet.search.index.facts import TOPIC_ID
-from freshet.search.index.identity import Identity, check_begin, check_end, check_fingerprint, check_live, check_source
+from freshet.search.index.facts import BEGAN_AT, BUILT_TO, TOPIC_ID
+from freshet.search.index.identity import (
+    Identity,
+    check_begin,
+    check_beside,
+    check_end,
+    check_fingerprint,
+    check_kept,
+    check_live,
+    check_source,
+)
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.demanding import demand_rights
 from freshet.streams.kafka.needs import Process, needs
@@ -42,8 +54,8 @@ async def check_start(
 ) -> None:
     """Raise MisfitError where this worker must not work on what is there. Changes nothing; waits as `retry` does.
 
-    A missing topic is wrong unless `create`; the documents topic also once a version follows it. Only `beside` a live
-    version may another one be yet to be made.
+    A missing topic is wrong unless `create`; the documents topic also once a version follows it. One that builds a
+    version `beside` the live one needs that, and another one that may be yet to be made.
     """
     topics = Topics(specs[0].name)
     describe = partial(describe_topics, connection, [spec.name for spec in specs])
@@ -53,8 +65,9 @@ async def check_start(
     positions = await retry("read committed offsets", partial(read, wanted.group), always)
     own = await retry("look at the index", partial(_own, versions, wanted, beside=beside), always)
     if own is None:
+        command = "freshet replay run" if beside else "freshet worker"
         for topic, each in ((topic, each) for topic, known in positions.items() for each in known):
-            check_begin(wanted, topic, each.partition, begin=each.begin, committed=each.committed)
+            check_begin(wanted, topic, each.partition, begin=each.begin, committed=each.committed, command=command)
     else:
         source = await retry("look at the topic", partial(find_source, connection, topics.documents), always)
         check_fit(wanted, own, topics.documents, source)
@@ -64,26 +77,38 @@ async def check_start(
 
 
 def check_fit(wanted: Identity, own: VersionInfo, topic: str, source: Source | None) -> None:
-    """Raise MisfitError where the version is not for the model of the settings, or not for this topic."""
+    """Raise MisfitError where the version is being dropped, for another model than the settings, or another topic."""
+    check_kept(own)
     check_fingerprint(wanted, own)
     check_source(wanted, own, topic, source)
 
 
-async def prepare_index(versions: IndexVersions, wanted: Identity, source: Source) -> None:
-    """Make the version that the settings describe, or bring it up to date; live where it is the first.
+async def prepare_index(
+    versions: IndexVersions, wanted: Identity, source: Source, *, beside: Mapping[str, Any] | None = None
+) -> VersionInfo:
+    """Make the version that the settings describe, or bring it up to date; the version as it is then.
 
-    Raises MisfitError.
+    It becomes live where it is the first. What is made `beside` the live one has these facts recorded with it from the
+    beginning, and stays beside it. Raises MisfitError.
     """
     live = await versions.live()
-    info = await _own(versions, wanted)
+    info = await _own(versions, wanted, beside=beside is not None)
     if info is None:
         info = wanted.info(topic=source.topic, partitions=source.partitions, topic_id=source.id)
+        info = replace(info, metadata={**info.metadata, **(beside or {})})
     check_fit(wanted, info, source.topic, source)
     await versions.create(info)  # also adds the payload indexes that a version made earlier lacks
     if source.id is not None and TOPIC_ID not in info.metadata:
         await versions.record(info.name, {TOPIC_ID: source.id})
     if live is None:
         await versions.make_live(info.name)
+    return await versions.describe(info.name) or info  # somebody else may have been first to make it
+
+
+async def build_facts(connection: KafkaConnection, topic: str, group: str, now: datetime) -> dict[str, Any]:
+    """What is recorded with a version that is made now beside the live one. Raises TransientError."""
+    ends = (await _positions(connection, [topic], group))[topic]
+    return {BUILT_TO: {str(each.partition): each.end for each in ends}, BEGAN_AT: now.isoformat(timespec="seconds")}
 
 
 async def _own(versions: IndexVersions, wanted: Identity, *, beside: bool = False) -> VersionInfo | None:
@@ -91,10 +116,10 @@ async def _own(versions: IndexVersions, wanted: Identity, *, beside: bool = Fals
 
     Raises MisfitError where another one is live then, unless it may be made `beside` that.
     """
-    own = await versions.describe(wanted.version)
-    name = None if own is not None or beside else await versions.live()
-    live = None if name is None else await versions.describe(name)
-    if live is not None:
+    own, name = await versions.describe(wanted.version), await versions.live()
+    if beside:
+        check_beside(wanted, name)
+    elif own is None and name is not None and (live := await versions.describe(name)) is not None:
         check_live(wanted, live)
     return own
 

@@ -1,4 +1,4 @@
-"""A verification with its parts: the log folded into a temporary file, the live version held against it."""
+"""A verification with its parts: the log folded into a temporary file, an index version held against it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from freshet.schemas.topics import Topics
 from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.cached import CachedEmbedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
-from freshet.search.index.identity import Identity, check_fingerprint
+from freshet.search.index.identity import Identity, check_live
 from freshet.search.index.qdrant.audit import QdrantAudit
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.passages import split
@@ -69,10 +69,9 @@ async def verify(
     bar: Bar,
     load: Callable[[Settings], Embedder] = load_model,
 ) -> Found:
-    """Hold the live version against the log, up to where its workers are; mend it where `heal`.
+    """Hold the version that the settings describe against the log, up to where its workers are; mend it where `heal`.
 
-    Raises MisfitError where there is no live version that the settings fit, and what Kafka, Qdrant and the model
-    raise.
+    Raises MisfitError where it is not there, and what Kafka, Qdrant and the model raise.
     """
     connection = kafka_connection(settings, "verify")
     async with AsyncExitStack() as stack:
@@ -80,7 +79,7 @@ async def verify(
         embedder = await open_embedder(settings, spent, stack, redis_timeout=timeout, load=load)
         wanted = identity(settings, embedder.model)
         client = qdrant_client(settings, stack)
-        index = await _live(client, settings.index, wanted)
+        index = await _described(client, wanted)
         sink = await stack.enter_async_context(KafkaProducer(connection)) if heal else None
         parts = Parts(connection, wanted, embedder, index)
         return await hold_against_the_log(settings, parts, sink=sink, sample=sample, bar=bar)
@@ -117,13 +116,15 @@ async def hold_against_the_log(
             ).run()
 
 
-async def _live(client: AsyncQdrantClient, index: str, wanted: Identity) -> QdrantAudit:
-    versions = QdrantVersions(client, index=index)
-    live = await versions.live()
-    info = await versions.describe(live) if live else None
+async def _described(client: AsyncQdrantClient, wanted: Identity) -> QdrantAudit:
+    """The version that the settings describe, live or not."""
+    versions = QdrantVersions(client, index=wanted.index)
+    info, name = await versions.describe(wanted.version), await versions.live()
     if info is None:
+        live = None if name is None else await versions.describe(name)
+        if live is not None:
+            check_live(wanted, live)
         raise MisfitError(f"there is no index {wanted.index!r} yet; make it with: freshet worker")
-    check_fingerprint(wanted, info)
     return QdrantAudit(client, collection=info.name, dimension=info.dimension)
 
 

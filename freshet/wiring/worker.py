@@ -22,13 +22,14 @@ from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.health import Check
 from freshet.search.http.serving import serve
+from freshet.search.index.facts import built_to
 from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.audit import QdrantAudit
 from freshet.search.index.qdrant.statistics import QdrantStatistics
 from freshet.search.index.qdrant.tombstones import QdrantTombstones
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.qdrant.writer import QdrantWriter
-from freshet.settings import WORKER_PROBE_PORT, Settings
+from freshet.settings import Settings
 from freshet.status.board import Board
 from freshet.streams.agents import add_stages, count_dead_letters
 from freshet.streams.announcing import Announcer
@@ -49,7 +50,10 @@ from freshet.streams.retry import Retry, Weather, always
 from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
+from freshet.wiring.donor import find_donor
+from freshet.wiring.followed import FollowedVersion, follow
 from freshet.wiring.living import Following, Replaced, keep_looking, see, watch_standing
+from freshet.wiring.mode import Mode, following
 from freshet.wiring.parts import (
     identity,
     kafka_connection,
@@ -61,10 +65,11 @@ from freshet.wiring.parts import (
     watch_lag,
 )
 from freshet.wiring.purging import purging
-from freshet.wiring.starting import check_rights, check_start, prepare_index, there
+from freshet.wiring.starting import check_rights, check_start, there
 from freshet.wiring.verify import Parts, hold_against_the_log
 
 PAUSE_SECONDS: Final = 0.05  # between pages of documents that are held against the log in the background
+Guards = Sequence[Callable[[], Coroutine[Any, Any, None]]]
 logger = logging.getLogger(__name__)
 
 
@@ -76,7 +81,10 @@ class WorkerProcess:
     worker: Worker
     documents: Documents
     probe_port: int
-    guards: Sequence[Callable[[], Coroutine[Any, Any, None]]]  # each ends only with what ends the worker
+    guards: Guards  # each ends only with what ends the worker
+    parts: Parts
+    followed: FollowedVersion
+    spent: EmbeddingMetrics
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until told to stop. Raises what ended it otherwise."""
@@ -100,24 +108,26 @@ class WorkerProcess:
 
 @asynccontextmanager
 async def worker_process(
-    settings: Settings, *, load: Callable[[Settings], Embedder] = load_model
+    settings: Settings, *, mode: Mode | None = None, load: Callable[[Settings], Embedder] = load_model
 ) -> AsyncIterator[WorkerProcess]:
     """Build a worker: waits for Kafka and Qdrant, refuses to start over what it does not fit (MisfitError).
 
-    `load` gives the model, in a thread of its own.
+    Without a `mode` it is one that follows. `load` gives the model, in a thread of its own.
     """
-    os.nice(settings.worker.nice)
+    mode = mode or following(settings)
+    os.nice(mode.nice)
     registry, weather = new_registry(), Weather()
     checks: dict[str, Check] = {"start": _starting}
     lives: dict[str, Check] = {}
     board = Board("worker", settings.index, checks, lives)
     async with AsyncExitStack() as stack:
-        probe_port = await _probes(settings, registry, board, stack)
+        probe_port = await _probes(settings, mode.probe_port, registry, board, stack)
         at_start = Retry(weather=weather, longest_wait=settings.worker.retry_seconds)
         retry = Retry(weather=weather, longest_wait=settings.worker.retry_seconds, patient=True)
         spent = EmbeddingMetrics(registry)
-        timeout = settings.redis.worker_timeout_seconds
-        embedder = await open_embedder(settings, spent, stack, redis_timeout=timeout, load=load)
+        embedder = await open_embedder(
+            settings, spent, stack, redis_timeout=settings.redis.worker_timeout_seconds, load=load
+        )
         version, topics = identity(settings, embedder.model), Topics(settings.topics.documents)
         connection = kafka_connection(settings, "worker")
         warn_of_exposure(connection)
@@ -125,19 +135,19 @@ async def worker_process(
         await at_start("ask Kafka for rights", allowed, always)
         client = qdrant_client(settings, stack)
         versions = QdrantVersions(client, index=settings.index, fields=settings.fields)
-        specs, create = settings.topic_specs, settings.topics.create
-        await check_start(connection, versions, version, specs, create=create, retry=at_start)
+        check = partial(check_start, connection, versions, version, settings.topic_specs, beside=mode.beside)
+        await check(create=settings.topics.create, retry=at_start)
         sink = await _kafka(settings, connection, at_start, stack)
         await at_start("ask Kafka for rights", allowed, always)  # on topics that were just made, too
         find = partial(find_source, connection, topics.documents)
         source = await at_start("look at the topic", partial(there, find), always)
-        await at_start("prepare the index", partial(prepare_index, versions, version, source), always)
-        followed = version.info(topic=source.topic, partitions=source.partitions, topic_id=source.id)
+        prepare = partial(follow, connection, versions, version, source, beside=mode.beside)
+        followed = await at_start("prepare the index", prepare, always)
+        donor = partial(find_donor, versions, client, followed, version, embedder)
         metrics = WorkerMetrics(registry)
-        log = KafkaLog(connection, topics.documents)
-        stack.push_async_callback(log.stop)
+        stack.push_async_callback((log := KafkaLog(connection, topics.documents)).stop)
         writer = QdrantAudit(client, collection=version.version, dimension=embedder.model.dimension)
-        replaced = Replaced()
+        parts, replaced = Parts(connection, version, embedder, writer), Replaced()
         tombstones = QdrantTombstones(client, collection=version.version)
         worker = Worker(
             consumer=partial(_consumer, settings, connection, topics, version, replaced),
@@ -153,8 +163,15 @@ async def worker_process(
                 ledger_bytes=settings.worker.ledger_bytes,
                 batch_tokens=settings.worker.batch_tokens,
                 floor=tombstones.floor,
+                donor=await at_start("look at the live version", donor, always),
             ),
-            announcer=Announcer(sink=sink, topics=topics, version=version.version, clock=time.time),
+            announcer=Announcer(
+                sink=sink,
+                topics=topics,
+                version=version.version,
+                clock=time.time,
+                built_to=built_to(followed.info.metadata),
+            ),
             metrics=metrics,
             rules=settings.rules,
             topics=topics,
@@ -163,10 +180,11 @@ async def worker_process(
             clock=time.time,
             sweep=partial(_sweep, writer),
             keep_statistics=partial(keep_statistics, QdrantStatistics(client, collection=version.version), retry),
-            keep_checking=_checking(settings, Parts(connection, version, embedder, writer), metrics),
+            keep_checking=_checking(settings, parts, metrics),
             purge=purging(settings, connection, version.group, tombstones, purged=metrics.purged).run,
             batch_bytes=settings.worker.batch_bytes,
             drain_seconds=settings.worker.shutdown_seconds,
+            pace=mode.pace,
         )
         folder = stack.enter_context(TemporaryDirectory(prefix="freshet-"))
         new_app = partial(build_app, name=version.agents_group, connection=connection, folder=folder)
@@ -174,8 +192,9 @@ async def worker_process(
         app, documents = await at_start("start Faust", start, always)
         stack.push_async_callback(app.stop)
         watcher = watch_lag(connection, Followed(topics, version.group).always, registry, stack)
-        look = partial(see, worker, metrics, spent, watcher, weather)
-        lives["work"] = watch_standing(look, settings.worker.standstill_seconds, stack).check
+        lives["work"] = watch_standing(
+            partial(see, worker, metrics, spent, watcher, weather), settings.worker.standstill_seconds, stack
+        ).check
         board.version, board.lag = lambda: version.version, watcher.status
         board.worker = partial(worker.status, version.group)
         checks.clear()
@@ -186,8 +205,9 @@ async def worker_process(
             pipeline=partial(_working, weather),
         )
         logger.info("indexing %s into %s", topics.documents, version.version)
-        looking = partial(keep_looking, find, Following(version, followed, watcher.status).check)
-        yield WorkerProcess(app, worker, documents, probe_port, [looking, replaced.ended])
+        following_topic = Following(version, followed.info, watcher.status).check
+        guards: Guards = [partial(keep_looking, find, following_topic), replaced.ended, followed.keep_looking]
+        yield WorkerProcess(app, worker, documents, probe_port, guards, parts, followed, spent)
 
 
 async def _kafka(settings: Settings, connection: KafkaConnection, retry: Retry, stack: AsyncExitStack) -> KafkaProducer:
@@ -226,10 +246,12 @@ def _checking(settings: Settings, parts: Parts, metrics: WorkerMetrics) -> Calla
     return partial(keep_checking, verify, hours=settings.worker.verify_hours, drifted=metrics.drifted)
 
 
-async def _probes(settings: Settings, registry: CollectorRegistry, board: Board, stack: AsyncExitStack) -> int:
+async def _probes(
+    settings: Settings, default: int, registry: CollectorRegistry, board: Board, stack: AsyncExitStack
+) -> int:
     given = settings.probes.port
     app = create_probe_app(registry=registry, board=board)
-    port = WORKER_PROBE_PORT if given is None else given
+    port = default if given is None else given
     return await stack.enter_async_context(serve(app, host=settings.probes.host, port=port))
 
 

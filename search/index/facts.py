@@ -15,8 +15,11 @@ from freshet.search.index.base import VersionInfo
 
 TOPIC_ID: Final = "topic_id"  # earlier releases did not record it
 MODEL_FINGERPRINT: Final = "model_fingerprint"  # nor that
+RECIPE_FINGERPRINT: Final = "recipe_fingerprint"  # nor how passages are cut and given to the model
 BUILT_TO: Final = "built_to"  # by partition of the topic, its end when the build began; not of an index's first version
 BUILT_AT: Final = "built_at"  # when it had caught up for the first time, in ISO 8601
+BEGAN_AT: Final = "began_at"  # when its build began beside another version, in ISO 8601
+BUILD: Final = "build"  # what its build took: documents, events, seconds, tokens
 PREVIOUS: Final = "previous"  # of the live version: the one that was live before
 PAUSED: Final = "paused"  # whether its build rests
 LIMIT: Final = "limit"  # events per second that all who build it may take together

@@ -12,7 +12,15 @@ from freshet.schemas.topics import Source
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Model
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.facts import MODEL_FINGERPRINT, TOPIC_ID, agents_group_of, group_of, version_name
+from freshet.search.index.facts import (
+    DROPPED,
+    MODEL_FINGERPRINT,
+    RECIPE_FINGERPRINT,
+    TOPIC_ID,
+    agents_group_of,
+    group_of,
+    version_name,
+)
 from freshet.search.passages import Recipe
 
 _BESIDE: Final = "build a version for them beside it with: freshet replay run"
@@ -63,6 +71,7 @@ class Identity:
             MODEL_FINGERPRINT: self.model.fingerprint,
             "variant": self.model.variant,
             "window": self.recipe.window,
+            RECIPE_FINGERPRINT: self.recipe.fingerprint,
             "languages": list(self.text.languages),
             "average_length": self.text.average_length,
             "topic": topic,
@@ -128,6 +137,37 @@ def check_live(identity: Identity, live: VersionInfo) -> None:
         )
 
 
+def check_beside(identity: Identity, live: str | None) -> None:
+    """Raise MisfitError where there is nothing live beside which the version could be built, or it is live itself."""
+    if live is None:
+        raise MisfitError(f"there is no index {identity.index!r} yet; make it with: freshet worker")
+    if live == identity.version:
+        raise MisfitError(
+            f"{live}, which the settings describe, is live already; keep it true to the log with: freshet worker "
+            f"(to build it anew beside itself set another FRESHET_GENERATION)"
+        )
+
+
+def check_kept(own: VersionInfo) -> None:
+    """Raise MisfitError where the version is being dropped."""
+    if own.metadata.get(DROPPED):
+        raise MisfitError(
+            f"the index version {own.name} is being dropped; end that with: freshet versions drop {own.name}"
+        )
+
+
+def lends_vectors(lender: VersionInfo, wanted: Identity) -> bool:
+    """Whether passages of a version have the vectors that they have in the wanted one, if they have titles as long.
+
+    Earlier releases did not record how passages are given to the model: there was one way.
+    """
+    facts = lender.metadata
+    if "window" not in facts or not is_of_model(lender, wanted.model):
+        return False
+    recipe = Recipe(window=int(facts["window"])).fingerprint
+    return bool(facts.get(RECIPE_FINGERPRINT, recipe) == recipe)
+
+
 def check_source(identity: Identity, live: VersionInfo, topic: str, found: Source | None) -> None:
     """Raise MisfitError where the version follows another topic than `topic`, or one that was cut or made anew.
 
@@ -162,16 +202,25 @@ def check_end(identity: Identity, live: VersionInfo, partition: int, *, committe
         )
 
 
-def check_begin(identity: Identity, topic: str, partition: int, *, begin: int, committed: int | None) -> None:
+def check_begin(
+    identity: Identity,
+    topic: str,
+    partition: int,
+    *,
+    begin: int,
+    committed: int | None,
+    command: str = "freshet worker",
+) -> None:
     """Raise MisfitError where a version that is yet to be made would not get what is left of a partition from `begin`.
 
-    Its group goes on at the offset `committed`, wherever the version that it kept true until then has gone.
+    Its group goes on at the offset `committed`, wherever the version that it kept true until then has gone. `command`
+    is what makes another one.
     """
     if committed is not None and committed > begin:
         raise MisfitError(
             f"the index version {identity.version} is gone, but its consumer group has read {topic}/{partition} up to "
             f"offset {committed}, so a new one would lack what is before; make another with: {_generation(identity)} "
-            f"freshet worker, or stop its workers and let them read from the beginning with: "
+            f"{command}, or stop its workers and let them read from the beginning with: "
             f"kafka-consumer-groups.sh --delete --group {identity.group}"
         )
 

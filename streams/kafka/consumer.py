@@ -26,9 +26,9 @@ from freshet.streams.kafka.errors import kafka_errors
 from freshet.streams.kafka.naming import WATCH_SECONDS, Member, is_replaced, member_of, replaced
 from freshet.streams.kafka.stopping import stop_consumer
 
-# aiokafka leaves the group when nobody asks for records for this long. A worker that waits for Qdrant asks for none,
-# and leaving would not help anybody; so the heartbeat alone says that it lives.
-NEVER_MS: Final = 24 * 3_600_000
+# aiokafka leaves the group when nobody asks for records for this long. A worker that waits for Qdrant or is paused asks
+# for none, and leaving would not help anybody; so the heartbeat alone says that it lives.
+NEVER_MS: Final = 10 * 365 * 24 * 3_600_000
 HEARTBEATS: Final = 10  # in a session; what is left of a killed worker bars its successor for a session
 REBALANCE_MS: Final = 60_000
 FETCH_BYTES: Final = 8_000_000  # a record that is larger still comes, alone

@@ -22,7 +22,7 @@ DESCRIBE, DESCRIBE_CONFIGS = Operation.DESCRIBE, Operation.DESCRIBE_CONFIGS
 class Process(Word):
     """Who has a user of its own, or could have."""
 
-    WORKER = "worker", "`freshet worker`"
+    WORKER = "worker", "`freshet worker`, `freshet replay run`"
     SEARCH = "search", "`freshet search`"
     PUBLISHER = "publisher", "whoever publishes: `Publisher`, `freshet publish`, `freshet delete`"
     LAG = "lag", "`freshet lag`"

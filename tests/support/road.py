@@ -62,6 +62,12 @@ class Road:
         settings = {**self.environment, "FRESHET_SEARCH__PORT": str(port), **environment}
         return Process("search", settings, log=self._log_name("search"), ready="/livez", module=self._module)
 
+    def replay(self, *options: str, **environment: str) -> "Process":
+        """`freshet replay run`, whose log holds what it tells as lines of JSON."""
+        command = " ".join(["replay run --json", *options])
+        settings = {**self.environment, **environment}
+        return Process(command, settings, log=self._log_name("replay"), ready="/readyz", module=self._module)
+
     @property
     def url(self) -> str:
         return self._url
@@ -170,7 +176,7 @@ class Road:
 
 
 class Process(ChildProcess):
-    """A worker or a search service, with its probes; `module` is run with the command as its argument."""
+    """A worker or a search service, with its probes; `module` is run with the command and its options."""
 
     def __init__(
         self, command: str, environment: Mapping[str, str], *, log: str, ready: str, module: str = "freshet"
@@ -180,7 +186,7 @@ class Process(ChildProcess):
         settings = {**environment, "FRESHET_PROBES__PORT": str(port)}
         super().__init__(
             f"freshet {command}",
-            [sys.executable, "-m", module, command],
+            [sys.executable, "-m", module, *command.split()],
             log=log_file(log),
             ready=self._is_ready,
             env=settings,

@@ -35,7 +35,8 @@ def settings_page() -> str:
     for name, group in groups.items():
         if group is not None:
             sections.append(_section(group.__name__, group, list(group.model_fields), below=(name,)))
-    entries = [model for model in nested_models(Settings) if model.__module__ != Settings.__module__]
+    shown = {Settings, *groups.values()}
+    entries = [model for model in nested_models(Settings) if model not in shown]
     sections += [f"## {model.__name__}\n\n{doc(model)}\n\n{fields_table(model)}" for model in entries]
     return page("Settings", "`freshet/settings.py`", INTRODUCTION, *sections)
 

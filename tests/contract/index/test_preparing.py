@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -12,6 +13,7 @@ from freshet.schemas.fields import Kind
 from freshet.schemas.filters import Filter
 from freshet.schemas.topics import Source
 from freshet.search.embedding.base import Model
+from freshet.search.index.facts import built_to
 from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.conditions import INDEXES
@@ -151,3 +153,39 @@ async def test_a_field_that_is_declared_of_another_kind_is_that_once_a_worker_ha
     assert [found.value for found in facets["metadata.size"]] == [4]
     at_least_four = Filter.model_validate({"must": [{"key": "metadata.size", "range": {"gte": 4}}]})
     assert [found.id for found in await reader.browse(at_least_four, limit=9)] == ["b"]
+
+
+def beside(index: Index) -> Identity:
+    return replace(identity(index), generation=2)
+
+
+@pytest.fixture
+async def second(index: Index) -> AsyncIterator[Identity]:
+    yield beside(index)
+    await index.client.delete_collection(beside(index).version)
+
+
+async def test_what_is_built_beside_the_live_version_has_its_facts_from_the_beginning(index: Index, second: Identity):
+    await prepare(index)
+    made = await prepare_index(index.versions, second, SOURCE, beside={"built_to": {"0": 7}})
+    assert built_to(made.metadata) == {0: 7}
+    again = await prepare_index(index.versions, second, SOURCE, beside={"built_to": {"0": 9}})
+    assert built_to(again.metadata) == {0: 7}, "who goes on with a build must not forget where it began"
+    assert await index.versions.live() == identity(index).version
+
+
+async def test_nothing_is_built_beside_nothing_and_no_version_beside_itself(index: Index):
+    with pytest.raises(MisfitError, match="freshet worker"):
+        await prepare_index(index.versions, identity(index), SOURCE, beside={})
+    await prepare(index)
+    with pytest.raises(MisfitError, match="is live already"):
+        await prepare_index(index.versions, identity(index), SOURCE, beside={})
+
+
+async def test_nobody_begins_to_follow_a_version_that_is_being_dropped(index: Index, second: Identity):
+    await prepare(index)
+    await prepare_index(index.versions, second, SOURCE, beside={})
+    await index.versions.record(second.version, {"dropped": True})
+    for start in (partial(prepare_index, beside={}), prepare_index):
+        with pytest.raises(MisfitError, match="is being dropped"):
+            await start(index.versions, second, SOURCE)

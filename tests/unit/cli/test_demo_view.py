@@ -9,8 +9,9 @@ import pytest
 from rich.console import Console
 
 from freshet.cli import demo_state
-from freshet.cli.demo_state import Pace, State
+from freshet.cli.demo_state import State
 from freshet.cli.demo_view import LineView, LiveView, progress, serving_lines, starting_lines
+from freshet.cli.progress import Pace
 
 
 def part(name: str, seconds: float | None = None, *, is_ready: bool = False) -> Any:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
+from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import BadEvent, Reason, Record
 from freshet.schemas.errors import DeniedError, PermanentError
 from freshet.schemas.events import Event, Upsert
@@ -37,8 +38,9 @@ class Sink:
         return []
 
 
-def announcer(sink: Sink) -> Announcer:
-    return Announcer(sink=sink, topics=Topics("documents"), version="docs__1", clock=lambda: 0.0)
+def announcer(sink: Sink, built_to: Mapping[int, int] | None = None) -> Announcer:
+    topics = Topics("documents")
+    return Announcer(sink=sink, topics=topics, version="docs__1", clock=lambda: 0.0, built_to=built_to)
 
 
 def dead(value: bytes | None, error: BadEvent) -> Batch:
@@ -46,9 +48,9 @@ def dead(value: bytes | None, error: BadEvent) -> Batch:
     return Batch((record,), {2: 8}, {2: 0}, 0, dead=[DeadLetter(record, error)])
 
 
-def planned(text: str, before: str | None, *, start: int) -> Batch:
+def planned(text: str, before: str | None, *, start: int, again: Again | None = None) -> Batch:
     def event(offset: int, text: str) -> Event:
-        return Event("a", None, "a", 2, offset, 1.0, Upsert(id="a", text=text))
+        return Event("a", None, "a", 2, offset, 1.0, Upsert(id="a", text=text), again=again)
 
     def plan(offset: int, text: str, record=None):
         newest = collapse([event(offset, text)], record, Order.LOG)
@@ -132,3 +134,19 @@ async def test_an_unchanged_document_is_passed_over_only_where_its_record_was_an
     sink = Sink()
     await announcer(sink).announce(planned("same", "same", start=5))
     assert kinds(sink) == ["change", "watermark"]
+
+
+@pytest.mark.parametrize(
+    ("built_to", "again", "told"),
+    [
+        ({2: 8}, None, ["watermark"]),
+        ({2: 7}, None, ["change", "watermark"]),
+        ({1: 100}, None, ["change", "watermark"]),
+        ({2: 100}, Again(Why.RETRIED, 1), ["change", "watermark"]),
+    ],
+    ids=["before the build", "since the build began", "another partition", "again"],
+)
+async def test_of_what_a_build_reads_again_only_the_watermark_is_told(built_to, again, told) -> None:
+    sink = Sink()
+    await announcer(sink, built_to).announce(planned("new", "old", start=0, again=again))
+    assert kinds(sink) == told

@@ -44,3 +44,10 @@ def test_ends_and_starts_are_per_partition() -> None:
     fetched = [record(0, 4), record(0, 7), record(2, 1)]
     assert ends(fetched, "documents") == {0: 8, 2: 2}
     assert starts(fetched, "documents") == {0: 4, 2: 1}
+
+
+@given(records, st.integers(1, 5))
+def test_no_piece_has_more_records_than_allowed(fetched: list[Record], most: int) -> None:
+    pieces = list(cut(fetched, max_bytes=LIMIT, max_events=most))
+    assert all(len(piece) <= most for piece in pieces)
+    assert [each for piece in pieces for each in piece] == fetched

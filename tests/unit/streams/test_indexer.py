@@ -18,16 +18,17 @@ from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.cached import CachedEmbedder
 from freshet.search.embedding.memory import MemoryEmbeddingCache
 from freshet.search.embedding.metrics import EmbeddingMetrics
-from freshet.search.index.records import LedgerRecord, Passage
+from freshet.search.index.records import LedgerRecord, Passage, Vector
 from freshet.search.passages import Recipe
 from freshet.streams.batch import Batch
 from freshet.streams.indexer import Indexer
+from freshet.streams.plan import NewPassage
 from freshet.streams.retry import AbandonedError, Retry, Weather
 from tests.support.embedder import CountingEmbedder, vector_of
 from tests.support.memory_index import MemoryIndex, Points
 
 
-def make_indexer(index: MemoryIndex, embedder: Embedder, batch_tokens: int = 1_000) -> Indexer:
+def make_indexer(index: MemoryIndex, embedder: Embedder, batch_tokens: int = 1_000, **options: object) -> Indexer:
     return Indexer(
         index=index,
         embedder=embedder,
@@ -38,6 +39,7 @@ def make_indexer(index: MemoryIndex, embedder: Embedder, batch_tokens: int = 1_0
         clock=lambda: 9.0,
         ledger_bytes=1 << 20,
         batch_tokens=batch_tokens,
+        **options,  # type: ignore[arg-type]
     )
 
 
@@ -300,3 +302,33 @@ async def test_tokens_are_embedded_in_parts() -> None:
     await pipe.index(pipe.batch(("a", "one two three four five six seven eight nine", {})))
     assert pipe.text("a") == "one two three four five six seven eight nine"
     assert pipe.embedder.requests == 3
+
+
+class Giver:
+    """A donor that has the vectors of passages with a word in them, and knows what it was asked for."""
+
+    def __init__(self, word: str) -> None:
+        self._word = word
+        self.asked: list[str] = []
+
+    async def vectors(self, passages: Sequence[NewPassage]) -> dict[str, Vector]:
+        self.asked += [each.piece.text for each in passages]
+        return {each.id: vector_of(each.piece.embedded) for each in passages if self._word in each.piece.text}
+
+
+async def test_what_a_donor_has_is_not_embedded_and_counts_as_saved() -> None:
+    pipe, giver, saved = Pipeline(), Giver("one"), list[int]()
+    pipe.indexer = make_indexer(pipe.index_under_test, pipe.embedder, donor=giver, saved=saved.append)
+    await pipe.index(pipe.batch(("a", "one two three four", {}), ("b", "five", {})))
+    assert sorted(giver.asked) == ["five", "one two ", "three four"]
+    assert sorted(pipe.embedder.texts) == ["five", "three four"]
+    assert saved == [2]
+    assert all((each.vector == vector_of(each.text)).all() for each in pipe.points.passages.values())
+
+
+async def test_a_donor_is_not_asked_for_what_stands_in_the_index_itself() -> None:
+    pipe, giver = Pipeline(), Giver("one")
+    await pipe.index(pipe.batch(("a", "one two", {"lang": "en"})))
+    pipe.indexer = make_indexer(pipe.index_under_test, pipe.embedder, donor=giver)
+    await pipe.index(pipe.batch(("a", "one two", {"lang": "de"})))
+    assert giver.asked == []

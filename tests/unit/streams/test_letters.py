@@ -178,3 +178,16 @@ def test_what_others_put_there_is_counted_and_left_out(headers) -> None:
     fold = Fold()
     fold.add(Record(LETTERS, 0, 0, 0.0, b"k", b"{}", headers))
     assert (fold.letters(), fold.strange) == ([], 1)
+
+
+@pytest.mark.parametrize("state", DONE)
+def test_a_letter_that_another_version_meets_again_stays_as_it_was(state: State) -> None:
+    """It was refused, retried, refused once more, and then that was done; a rebuild meets both records again."""
+    topic = Topic()
+    first, second = (Message(LETTERS, b"k", b"{}", 0, letter_headers(ORIGINS[0], attempts=each)) for each in (1, 2))
+    topic.write([first])
+    topic.write([mark(folded(topic.records)[0], State.RETRIED, topic=LETTERS, now=1.0), second])
+    topic.write([mark(folded(topic.records)[0], state, topic=LETTERS, now=2.0)])
+    for order in ([first, second], [second, first]):
+        topic.write(order)
+        assert [(letter.state, letter.attempts) for letter in folded(topic.records)] == [(state, 2)]

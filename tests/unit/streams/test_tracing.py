@@ -23,8 +23,8 @@ from freshet.search.documents.verdict import News, State, Verdict, judge
 from freshet.streams.again import wrap
 from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch
+from freshet.streams.headway import FRESH_SECONDS, Mark, pace
 from freshet.streams.lag import Position
-from freshet.streams.pace import FRESH_SECONDS, Mark, pace
 from freshet.streams.retrying import Spans
 from freshet.streams.tracing import Limits, LogTracer
 from tests.unit.streams.letters import LETTERS, Topic, letter_headers

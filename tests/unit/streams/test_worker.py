@@ -19,6 +19,7 @@ from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch
 from freshet.streams.indexer import Indexer
 from freshet.streams.metrics import WorkerMetrics
+from freshet.streams.pace import Orders, Pace, Throttle, Unhurried
 from freshet.streams.reinstating import Reinstater
 from freshet.streams.retry import Retry, Weather
 from freshet.streams.worker import Worker
@@ -111,6 +112,7 @@ class World:
         *,
         drain_seconds: float = 5,
         clock: Callable[[], float] = lambda: 1.0,
+        pace: Pace | None = None,
     ) -> None:
         self.points = Points()
         topics = Topics()
@@ -168,6 +170,7 @@ class World:
             purge=purge,
             batch_bytes=1_000_000,
             drain_seconds=drain_seconds,
+            pace=pace or Unhurried(),
         )
 
     @property
@@ -360,5 +363,49 @@ async def test_a_record_tells_how_long_its_event_was_in_each_stage() -> None:
     work = world.points.ledger["a"].work
     assert work is not None
     assert (work.fetched_at, work.decode, work.plan, work.embed) == (100, 1, 1, 1)
+    consuming.cancel()
+    await asyncio.wait([consuming])
+
+
+async def test_what_was_held_back_through_a_rebalance_comes_again_and_is_written_once() -> None:
+    orders = Orders(rest="paused")
+    throttle = Throttle()
+    throttle.obey(lambda: orders)
+    world = World(pace=throttle)
+    consuming = asyncio.create_task(world.worker.consume(world.stages))
+    await wait_until(lambda: world.worker.joined, "the worker has joined")
+    world.log.append("a", "one")
+    await wait_until(lambda: world.worker.held == "paused", "the batch is held")
+    await world.log.rebalance()
+    assert (world.indexed(), world.log.commits) == (set(), [])
+    orders = Orders()
+    await world.until_committed(1)
+    assert (world.indexed(), world.worker.held) == ({"a"}, None)
+    assert world.log.commits == [{0: 1}]
+    consuming.cancel()
+    await asyncio.wait([consuming])
+
+
+async def test_a_worker_that_is_held_ends_at_once_when_it_is_told_to() -> None:
+    world = World(pace=Throttle())
+    consuming = asyncio.create_task(world.worker.consume(world.stages))
+    await wait_until(lambda: world.worker.joined, "the worker has joined")
+    world.log.append("a", "one")
+    await wait_until(lambda: world.worker.held is not None, "the batch is held")
+    consuming.cancel()
+    await asyncio.wait([consuming], timeout=5)
+    assert consuming.done()
+
+
+async def test_a_limit_makes_batches_of_a_seconds_worth() -> None:
+    throttle = Throttle()
+    throttle.obey(lambda: Orders(rate=2.0))
+    world = World(pace=throttle)
+    consuming = asyncio.create_task(world.worker.consume(world.stages))
+    await wait_until(lambda: world.worker.joined, "the worker has joined")
+    world.log.records = [Record("documents", 0, each, 1.0, b"k", b"{") for each in range(2)]
+    world.log.append("a", "one")
+    await world.until_committed(3)
+    assert world.log.commits == [{0: 2}, {0: 3}]
     consuming.cancel()
     await asyncio.wait([consuming])

@@ -25,7 +25,7 @@ class World:
 
     def __init__(self):
         registry = CollectorRegistry()
-        self.worker = SimpleNamespace(partitions=frozenset({0}), cannot_fetch=False)
+        self.worker = SimpleNamespace(partitions=frozenset({0}), cannot_fetch=False, held=None)
         self.metrics, self.spent, self.weather = WorkerMetrics(registry), EmbeddingMetrics(registry), Weather()
         self.lags = [
             PartitionStatus(topic="documents", partition=each, committed=7, end=10, events=3, seconds=1.0)
@@ -68,8 +68,12 @@ def retrying(world):
     world.weather.begins("write the index", TransientError("write the index", "connection refused"))
 
 
-@pytest.mark.parametrize("happens", [unreachable, refused, retrying])
-def test_what_is_known_to_be_wrong_outside_explains_that_nothing_moves(happens):
+def paused(world):
+    world.worker.held = "paused"
+
+
+@pytest.mark.parametrize("happens", [unreachable, refused, retrying, paused])
+def test_what_is_known_to_keep_it_from_working_explains_that_nothing_moves(happens):
     world = World()
     happens(world)
     assert world.see().explained

@@ -11,12 +11,15 @@ from freshet.search.index.facts import MODEL_FINGERPRINT
 from freshet.search.index.identity import (
     Identity,
     check_begin,
+    check_beside,
     check_end,
     check_fingerprint,
+    check_kept,
     check_live,
     check_source,
     is_group_of,
     is_of_model,
+    lends_vectors,
     recorded_text,
     refuse_model,
 )
@@ -160,3 +163,45 @@ def test_an_index_of_other_languages_is_refused_with_both_ways_out():
         check_fingerprint(Identity("docs", IDENTITY.model, IDENTITY.recipe), german.info(topic="t", partitions=4))
     assert "freshet replay run" in str(error.value)
     check_fingerprint(german, german.info(topic="t", partitions=4))
+
+
+def test_a_version_is_built_beside_a_live_one_and_never_over_it():
+    check_beside(IDENTITY, "docs.v2__0123456789abcdef")
+    with pytest.raises(MisfitError, match=r"no index 'docs\.v2' yet; make it with: freshet worker"):
+        check_beside(IDENTITY, None)
+    with pytest.raises(MisfitError, match="is live already; keep it true to the log with: freshet worker"):
+        check_beside(IDENTITY, IDENTITY.version)
+
+
+def test_a_version_that_is_being_dropped_is_refused():
+    check_kept(FOLLOWED)
+    with pytest.raises(MisfitError, match=f"is being dropped; end that with: freshet versions drop {FOLLOWED.name}"):
+        check_kept(replace(FOLLOWED, metadata={**FOLLOWED.metadata, "dropped": True}))
+
+
+OF_THIS = {"model": Model("openai", "m", 8, 512), "recipe": Recipe(window=64), "text": Bm25(("de",)), "generation": 2}
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["", "of an earlier release"])
+@pytest.mark.parametrize(
+    ("other", "lent"),
+    [
+        (OF_THIS, True),
+        ({"model": Model("openvino", "another", 8, 128)}, False),
+        ({"model": Model("openvino", "m", 8, 128, "int8")}, False),
+        ({"model": Model("openvino", "m", 4, 128)}, False),
+    ],
+    ids=["same model", "another model", "another variant", "another dimension"],
+)
+def test_a_version_lends_its_vectors_to_others_of_the_same_model(other, lent, earlier):
+    info = replace(IDENTITY, **other).info(topic="t", partitions=4)
+    if earlier:
+        kept = {name: each for name, each in info.metadata.items() if not name.endswith("_fingerprint")}
+        info = replace(info, metadata=kept)
+    assert lends_vectors(info, IDENTITY) == lent
+
+
+def test_a_version_whose_passages_were_given_to_the_model_in_another_way_lends_nothing():
+    info = IDENTITY.info(topic="t", partitions=4)
+    assert not lends_vectors(replace(info, metadata={**info.metadata, "recipe_fingerprint": "another"}), IDENTITY)
+    assert not lends_vectors(replace(info, metadata={"model": "m"}), IDENTITY)

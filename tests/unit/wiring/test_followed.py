@@ -1,0 +1,50 @@
+"""A worker sees what becomes of the version that it follows, and ends with it."""
+
+from dataclasses import replace
+
+import pytest
+
+from freshet.schemas.errors import DroppedError, TransientError
+from freshet.search.index.base import VersionInfo
+from freshet.wiring.followed import FollowedVersion
+
+OWN = VersionInfo("docs__1", 8, {"topic": "documents"})
+
+
+class Versions:
+    """What the index says, in this order; the last of it for ever."""
+
+    def __init__(self, *described: VersionInfo | Exception | None, live: str = "docs__0") -> None:
+        self._described = list(described)
+        self._live = live
+
+    async def describe(self, version: str) -> VersionInfo | None:
+        assert version == OWN.name
+        found = self._described.pop(0) if len(self._described) > 1 else self._described[0]
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    async def live(self) -> str:
+        return self._live
+
+
+async def no_time(_seconds: float) -> None:
+    return
+
+
+async def test_what_was_recorded_since_and_which_one_is_live_is_known():
+    paused = replace(OWN, metadata={**OWN.metadata, "paused": True})
+    followed = FollowedVersion(Versions(paused, live=OWN.name), OWN, "docs__0")  # type: ignore[arg-type]
+    assert not followed.is_live
+    await followed.look()
+    assert followed.is_live
+    assert followed.info == paused
+
+
+@pytest.mark.parametrize("last", [None, replace(OWN, metadata={"dropped": True})], ids=["gone", "being dropped"])
+async def test_who_follows_a_version_that_is_dropped_ends_and_an_outage_ends_nobody(last):
+    away = TransientError("describe an index version", "connection refused")
+    followed = FollowedVersion(Versions(OWN, away, away, OWN, last), OWN, "docs__0")  # type: ignore[arg-type]
+    with pytest.raises(DroppedError, match="docs__1 was dropped"):
+        await followed.keep_looking(sleep=no_time)
