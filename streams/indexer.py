@@ -284,6 +284,7 @@ class Indexer:
         for new in fresh:
             if new.id in given and new.id not in batch.vectors:
                 batch.vectors[new.id] = given[new.id]
+                batch.taken_over.add(new.id)
                 self._saved(new.piece.tokens)
 
     async def _write(self, batch: Batch, again: list[str], wanted: Wanted, plans: Sequence[DocumentPlan]) -> None:
