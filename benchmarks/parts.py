@@ -76,7 +76,7 @@ async def _qdrant(stack: LocalStack, changes: Sequence[Event]) -> list[float]:
             terms = {new.id: Bm25().passage(new.piece.embedded, {}) for new in plan.add}
             began = time.perf_counter()
             await index.ledger([plan.key])
-            await write(index, [plan], partition=0, top=offset, vectors=vectors, terms=terms, now=0)
+            await write(index, [plan], partition=0, top=offset, vectors=vectors, terms=terms, clock=time.time)
             found.append(time.perf_counter() - began)
     return found
 

@@ -71,6 +71,11 @@ def digest(*parts: str) -> str:
     return hasher.hexdigest()
 
 
+def content_digests(title: str, text: str, metadata: Mapping[str, Any]) -> tuple[str, str]:
+    """Digests of a document's content and of its metadata."""
+    return digest(title, text), digest(canonical_json(metadata))
+
+
 def canonical_json(value: Any) -> str:
     """The same text for equal JSON values, whatever the order of their fields."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

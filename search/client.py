@@ -17,6 +17,7 @@ from yarl import URL
 
 from freshet.schemas.errors import OverloadedError, PermanentError, SettingsError, TransientError
 from freshet.schemas.events import Delete, Upsert
+from freshet.schemas.explain import DocumentFacts
 from freshet.schemas.filters import Filter
 from freshet.schemas.http import BulkPublished, FeedbackTaken, Health, IndexFacts, Mode, Published, SearchAnswer
 from freshet.search.client_errors import Reply, error_of
@@ -112,6 +113,12 @@ class SearchClient:
         given = {"after": after.isoformat() if after else None, "wait_ms": str(wait_ms) if wait_ms else None}
         query = {name: value for name, value in given.items() if value is not None}
         return await self._ask("ask for the index", "GET", "index", IndexFacts, query=query, seconds=wait_ms / 1000)
+
+    async def explain(self, document_id: str, *, tenant: str | None = None, passages: bool = False) -> DocumentFacts:
+        """Where a document is; with `passages` also their texts. PermanentError where nothing is known of it."""
+        query = {"tenant": tenant} if tenant is not None else {}
+        query |= {"passages": "true"} if passages else {}
+        return await self._ask("explain a document", "GET", _path(document_id), DocumentFacts, query=query)
 
     async def put(self, document_id: str, text: str, **options: Unpack[DocumentOptions]) -> Published:
         """Publish the full state of a document; returns when Kafka has it."""

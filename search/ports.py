@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from freshet.schemas.events import Delete, Upsert
-from freshet.schemas.positions import FreshnessToken
+from freshet.schemas.positions import FreshnessToken, Place
 from freshet.schemas.queries import FeedbackRecord, QueryRecord
+from freshet.search.documents.facts import LogFacts
 
 
 class DocumentPublisher(Protocol):
@@ -23,6 +24,18 @@ class DocumentPublisher(Protocol):
 
     async def publish_many(self, events: Sequence[Upsert | Delete]) -> list[FreshnessToken]:
         """Return where Kafka put each event, in their order. When it raises, some may have been published."""
+        ...
+
+
+class DocumentLog(Protocol):
+    """Looks in the log, and the topics beside it, for one document."""
+
+    async def look(self, key: str, *, held: Place | None, version: str) -> LogFacts:
+        """What they know of a document whose state in an index version lies at `held`, None where it has none.
+
+        Bounded in records and in time: what was not looked through, or could not be reached, is told in the answer.
+        Raises nothing of Kafka's.
+        """
         ...
 
 

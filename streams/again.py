@@ -69,6 +69,11 @@ def unwrap(record: Record, topic: str) -> Record:
     )
 
 
+def own_key(key: bytes) -> bytes:
+    """The document key in the key of an `again` record."""
+    return key.rpartition(_BETWEEN)[0]
+
+
 def _origin(headers: Mapping[str, bytes]) -> FreshnessToken:
     try:
         origin = FreshnessToken.parse(headers["origin"].decode("ascii", "replace"))

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import Final
 
 from freshet.schemas.again import Why
 from freshet.schemas.decoding import BadEvent, Record
 from freshet.schemas.events import Event
 from freshet.schemas.keys import possible_key
 from freshet.schemas.positions import Place
-from freshet.search.index.records import LedgerRecord, Vector
+from freshet.search.index.records import LedgerRecord, Vector, Work
 from freshet.search.sparse import SparseVector
 from freshet.streams.messages import Message
-from freshet.streams.plan import DocumentPlan
+from freshet.streams.plan import DocumentPlan, Outcome
+
+_STAGES: Final = ("decode", "plan", "embed")  # whose ends a ledger record tells
+_VECTORS: Final = ("embedded", "cached", "taken_over", "tokens")
 
 
 @dataclass(slots=True)
@@ -51,7 +56,9 @@ class Batch:
     `plans`, `assumed` and `made` speak of documents: what is to be written, from which state of a batch in flight it
     was planned, and which state it will leave; `overtaken` are those where somebody newer won. `starts` is where it
     begins in each partition: what lies before has been announced. `vectors` and `terms` are those of new passages, by
-    their ids. `reinstated` is what compaction must not lose (reinstating.py).
+    their ids, and `shares` the tokens that the model took for them now, 0 where the cache had them; `taken_over` are
+    those whose vector another point had. `fetched_at` and `passed`, by stage, are seconds since the epoch.
+    `reinstated` is what compaction must not lose (reinstating.py).
     """
 
     records: tuple[Record, ...]
@@ -68,6 +75,10 @@ class Batch:
     overtaken: set[str] = field(default_factory=set)
     vectors: dict[str, Vector] = field(default_factory=dict)
     terms: dict[str, SparseVector] = field(default_factory=dict)
+    shares: dict[str, int] = field(default_factory=dict)
+    taken_over: set[str] = field(default_factory=set)
+    fetched_at: float | None = None
+    passed: dict[str, float] = field(default_factory=dict)
     reinstated: Sequence[Message] = ()
 
     @property
@@ -104,3 +115,32 @@ class Batch:
     def writes(self, keys: Iterable[str]) -> list[DocumentPlan]:
         """The plans of these documents that write anything."""
         return [plan for key in keys if (plan := self.plans.get(key)) is not None and plan.record is not None]
+
+    def work(self, plan: DocumentPlan) -> Work | None:
+        """What a plan's record says of its making, up to now; None where the times are not known.
+
+        Where only the record's position moves, its vectors came as they came before.
+        """
+        if plan.outcome is Outcome.STALE:
+            return plan.read.work if plan.read is not None else None
+        if (times := self._times()) is None:
+            return None
+        if plan.outcome is Outcome.UNCHANGED and plan.read is not None and plan.read.work is not None:
+            before = plan.read.work
+            return replace(times, **{name: getattr(before, name) for name in _VECTORS})
+        fresh = [self.shares.get(new.id, new.piece.tokens) for new in plan.add if new.id not in self.taken_over]
+        given = [tokens for tokens in fresh if tokens]
+        return replace(
+            times,
+            embedded=len(given),
+            cached=len(fresh) - len(given),
+            taken_over=len(plan.add) - len(fresh),
+            tokens=sum(given),
+        )
+
+    def _times(self) -> Work | None:
+        fetched, passed = self.fetched_at, [self.passed[stage] for stage in _STAGES if stage in self.passed]
+        if fetched is None or len(passed) < len(_STAGES):
+            return None
+        decode, plan, embed = (after - before for before, after in pairwise([fetched, *passed]))
+        return Work(fetched, decode, plan, embed)

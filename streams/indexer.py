@@ -258,6 +258,8 @@ class Indexer:
             texts = [new.piece.embedded for new in part]
             embedded = await self._retry("embed", partial(self._embedder.embed, texts, purpose="index"), wanted)
             batch.vectors.update(zip((new.id for new in part), embedded.vectors, strict=True))
+            if embedded.shares is not None:
+                batch.shares.update(zip((new.id for new in part), embedded.shares, strict=True))
 
     async def _take_over(self, batch: Batch, moved: Sequence[NewPassage], wanted: Wanted) -> None:
         """Vectors of passages whose text did not change, from the points that have them.
@@ -273,6 +275,7 @@ class Indexer:
             passage = stored.get(new.vector_of or "")
             if passage is not None and passage.vector is not None:
                 batch.vectors[new.id] = passage.vector
+                batch.taken_over.add(new.id)
                 self._saved(new.piece.tokens)
 
     async def _accept(self, batch: Batch, fresh: Sequence[NewPassage]) -> None:
@@ -281,6 +284,7 @@ class Indexer:
         for new in fresh:
             if new.id in given and new.id not in batch.vectors:
                 batch.vectors[new.id] = given[new.id]
+                batch.taken_over.add(new.id)
                 self._saved(new.piece.tokens)
 
     async def _write(self, batch: Batch, again: list[str], wanted: Wanted, plans: Sequence[DocumentPlan]) -> None:
@@ -307,7 +311,8 @@ class Indexer:
             top=batch.top(partition),
             vectors=batch.vectors,
             terms=batch.terms,
-            now=self._clock(),
+            clock=self._clock,
+            work=batch.work,
         )
 
     async def _divide(

@@ -12,7 +12,7 @@ from typing import Any
 
 from freshet.schemas.decoding import BadEvent, Reason
 from freshet.schemas.events import Event, Upsert
-from freshet.schemas.keys import canonical_json, digest, facets_digest
+from freshet.schemas.keys import content_digests, facets_digest
 from freshet.schemas.positions import Order, Rank
 from freshet.schemas.words import Word
 from freshet.search.index.records import LedgerRecord
@@ -209,7 +209,7 @@ def _digests(event: Event) -> Digests:
     body = event.upsert
     if body is None:
         return DELETED, DELETED
-    return digest(body.title, body.text), digest(canonical_json(body.metadata))
+    return content_digests(body.title, body.text, body.metadata)
 
 
 def _forgotten(event: Event) -> BadEvent:

@@ -13,7 +13,7 @@ from typing import Final
 
 from freshet.search.index.records import LedgerRecord
 
-_RECORD: Final = 850  # bytes of a record without what is counted below, and of its place here; measured
+_RECORD: Final = 1_100  # bytes of a record without what is counted below, and of its place here; measured
 _PASSAGE: Final = 120
 _JSON: Final = 8  # bytes in memory for each character of metadata, about
 

@@ -162,7 +162,8 @@ class Worker:
 
     def _batch(self, records: tuple[Record, ...], epoch: int) -> Batch:
         documents, again = (ends(records, topic) for topic in (self._topics.documents, self._topics.again))
-        return Batch(records, documents, starts(records, self._topics.documents), epoch, again_ends=again)
+        first = starts(records, self._topics.documents)
+        return Batch(records, documents, first, epoch, again_ends=again, fetched_at=self._clock())
 
     async def _assigned(self, partitions: frozenset[int]) -> None:
         logger.info("assigned partitions %s", sorted(partitions) or "none")
@@ -239,6 +240,7 @@ class Worker:
             self._in_flight[batch] = Place(stage, inside=True)
             with self._metrics.stage(stage, len(batch.records)):
                 await work(batch)
+            batch.passed[stage] = self._clock()
         except AbandonedError:
             self._leave(batch)
             return False

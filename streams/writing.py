@@ -17,13 +17,13 @@ A crash between two steps leaves passages that no record lists; they are invisib
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from freshet.schemas.positions import Rank
 from freshet.search.index.base import IndexWriter
-from freshet.search.index.records import Displaced, LedgerRecord, Passage, Vector
+from freshet.search.index.records import Displaced, LedgerRecord, Passage, Vector, Work
 from freshet.search.sparse import SparseVector
 from freshet.streams.plan import DocumentPlan, NewPassage
 
@@ -48,22 +48,19 @@ async def write(
     top: int,
     vectors: Mapping[str, Vector],
     terms: Mapping[str, SparseVector],
-    now: float,
+    clock: Callable[[], float],
+    work: Callable[[DocumentPlan], Work | None] = lambda _: None,
 ) -> Written:
-    """Write plans of one partition, whose batch ends at offset `top`. `now` is in seconds since the epoch.
+    """Write plans of one partition, whose batch ends at offset `top`. `clock` tells seconds since the epoch.
 
-    `vectors` and `terms` hold those of each new passage, by its id.
+    `vectors` and `terms` hold those of each new passage, by its id; `work` is what a plan has taken until now.
 
     Idempotent; after an error call it again with the same plans. Raises what the index raises.
     """
     for rank, additions in _by_fence(plans, top).items():
         passages = [_passage(record, new, vectors[new.id], terms[new.id]) for record, new in additions]
         await index.add(passages, at_most=rank)
-    # A microsecond apart, so that of a batch the newest event is what became searchable last.
-    records = [
-        replace(record, searchable_at=now + number * MICROSECOND)
-        for number, record in enumerate(sorted(filter(None, (plan.record for plan in plans)), key=_event_time))
-    ]
+    records = _dated(plans, clock(), work)
     await index.commit(records, partition=partition, read={plan.read.offset for plan in plans if plan.read})
     found = await index.ledger([plan.key for plan in plans])
     written = _compare(plans, found)
@@ -91,8 +88,18 @@ def _displaced(plans: Sequence[DocumentPlan], partition: int) -> list[Displaced]
     return found
 
 
-def _event_time(record: LedgerRecord) -> float:
-    return record.event_time
+def _dated(
+    plans: Sequence[DocumentPlan], now: float, work: Callable[[DocumentPlan], Work | None]
+) -> list[LedgerRecord]:
+    """The records, saying since when they are searchable and what they took.
+
+    They are a microsecond apart, so that of a batch the newest event is what became searchable last.
+    """
+    records = [replace(plan.record, work=work(plan)) for plan in plans if plan.record is not None]
+    return [
+        replace(record, searchable_at=now + number * MICROSECOND)
+        for number, record in enumerate(sorted(records, key=lambda record: record.event_time))
+    ]
 
 
 def _by_fence(plans: Sequence[DocumentPlan], top: int) -> dict[Rank, list[tuple[LedgerRecord, NewPassage]]]:

@@ -18,6 +18,7 @@ from freshet.cli import (
     dev,
     doctor,
     evaluate,
+    explain,
     keys,
     lag,
     processes,
@@ -58,7 +59,7 @@ app.add_typer(versions.app, name="versions")
 app.command("promote")(promote.promote)
 app.command("rollback")(rollback.rollback)
 app.command("verify")(verify.verify)
-app.add_typer(replay.app, name="replay")
+app.command("explain")(explain.explain)
 app.command("reprocess")(reprocess.reprocess)
 app.add_typer(keys.app, name="keys")
 app.command("evaluate")(evaluate.evaluate)

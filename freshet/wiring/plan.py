@@ -20,9 +20,9 @@ from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.cached import CachedEmbedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.differences import Difference, Part, are_interchangeable, differences
+from freshet.search.index.differences import Difference, Part, differences
 from freshet.search.index.facts import State, state_of
-from freshet.search.index.identity import Identity
+from freshet.search.index.identity import Identity, lends_vectors
 from freshet.search.index.qdrant.lookup import Lookup
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.records import Vector
@@ -102,7 +102,7 @@ async def plan(settings: Settings, *, bar: Bar, load: Callable[[Settings], Embed
         versions = QdrantVersions(client, index=settings.index, fields=settings.fields)
         name = await versions.live()
         live, own = await versions.describe(name) if name else None, await versions.describe(wanted.version)
-        lookup = Lookup(client, collection=live.name) if live and are_interchangeable(wanted, live) else None
+        lookup = Lookup(client, collection=live.name) if live and lends_vectors(live, wanted) else None
         vectors = Vectors(model, embedder, lookup, (wanted.recipe, _recipe(live, wanted)))
         state = state_of(own, live) if own else None
         return Plan(

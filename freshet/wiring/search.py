@@ -37,7 +37,9 @@ from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.lag import Followed
 from freshet.streams.publisher import Publisher
 from freshet.streams.quality import AnswerLog, JudgementLog
+from freshet.streams.tracing import Limits as LookLimits
 from freshet.wiring.access import check_exposure, http_options, open_limiter
+from freshet.wiring.explain import explainer, price
 from freshet.wiring.models import Models, open_models
 from freshet.wiring.parts import (
     identity,
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 
 _LAST_SECONDS: Final = 1.0  # for what Kafka has not been told yet, at the end
 _ASK_SECONDS: Final = 3.0  # for each of Kafka and Qdrant, whether they let us in; without them searches start too
+_LOOK_SECONDS: Final = 5.0  # for one document in the log
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,14 @@ async def search_process(
             admission=admission,
             watch=IndexWatch(name=settings.index, index=live),
             publisher=publisher,
+            explainer=explainer(
+                settings,
+                client=client,
+                versions=versions,
+                connection=connection,
+                limits=LookLimits(seconds=min(_LOOK_SECONDS, settings.search.deadline_seconds / 2)),
+                price=partial(price, settings),
+            ),
             feedback=JudgementLog(producer, topics),
             checks=board.checks,
             metrics=metrics,

@@ -39,10 +39,14 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Embedded:
-    """Vectors in the order of the texts, shape (n, dimension), of unit length; `tokens` that the model was given."""
+    """Vectors in the order of the texts, shape (n, dimension), of unit length; `tokens` that the model was given.
+
+    `shares` are those of each text, 0 where its vector was known already; None where nobody asked a cache.
+    """
 
     vectors: Vectors
     tokens: int
+    shares: Sequence[int] | None = None
 
 
 class Embedder(Protocol):

@@ -35,12 +35,13 @@ class CachedEmbedder:
         # Of equal texts one is embedded: the others are hits, as they would be a moment later.
         unknown = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
         tokens = await self._learn(unknown, known, purpose) if unknown else 0
+        paid = {key: known[key].tokens for key in unknown}  # of equal texts by the first
         self._metrics.looked_up(hits=len(texts) - len(unknown), misses=len(unknown))
         self._metrics.saved(sum(known[key].tokens for key in keys) - tokens)
         vectors = np.empty((len(texts), self.model.dimension), np.float32)
         for row, key in enumerate(keys):
             vectors[row] = known[key].vector
-        return Embedded(vectors, tokens)
+        return Embedded(vectors, tokens, [paid.pop(key, 0) for key in keys])
 
     async def known(self, texts: Sequence[str], *, purpose: Purpose = "index") -> list[NDArray[np.float32] | None]:
         """The vectors of texts as far as the cache has them, in the order of the texts."""

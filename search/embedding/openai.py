@@ -14,6 +14,7 @@ import openai
 
 from freshet.schemas.errors import DeniedError, OutsideError, OverloadedError, PermanentError, TransientError
 from freshet.search.embedding.base import Embedded, Model, Purpose, Vectors
+from freshet.search.embedding.known import KNOWN
 from freshet.search.embedding.vectors import unit
 from freshet.search.models.tokens import estimated_ends
 from freshet.search.retry_after import retry_after
@@ -26,11 +27,6 @@ _AT_ONCE: Final = 4
 _DEFAULT_WAIT: Final = 1.0
 _NO_MORE_MONEY: Final = 60.0
 _TOO_LONG: Final = re.compile(r"token|length|too (long|large|many)|batch size", re.IGNORECASE)
-_KNOWN: Final = {  # dimension, US dollars per million tokens
-    "text-embedding-3-small": (1536, 0.02),
-    "text-embedding-3-large": (3072, 0.13),
-    "text-embedding-ada-002": (1536, 0.10),
-}
 _HINTS: Final = {
     401: "check the API key",
     403: "the API key has no right to this model",
@@ -65,7 +61,7 @@ class OpenAIEmbedder:
         self._endpoint = endpoint
         self._client = client
         self._turns = asyncio.Semaphore(_AT_ONCE)
-        price = _KNOWN.get(endpoint.model, (0, 0.0))[1]
+        price = KNOWN.get(endpoint.model, (0, 0.0))[1]
         self._model = Model(
             provider="openai",
             name=endpoint.model,
@@ -82,7 +78,7 @@ class OpenAIEmbedder:
 
         Raises as `embed`.
         """
-        dimension = endpoint.dimensions or _KNOWN.get(endpoint.model, (0, 0.0))[0] or _ask_dimension(endpoint)
+        dimension = endpoint.dimensions or KNOWN.get(endpoint.model, (0, 0.0))[0] or _ask_dimension(endpoint)
         return cls(endpoint, openai.AsyncOpenAI(**_client_options(endpoint)), dimension)
 
     @property

@@ -20,6 +20,7 @@ from freshet.search.redis import PAUSE, Breaker
 
 logger = logging.getLogger(__name__)
 
+KEY_PREFIX: Final = "freshet:embedding:"
 _HEADER: Final = struct.Struct("<4sHHI16s")  # magic, format, dimension, tokens, digest; float32 bytes follow
 _MAGIC: Final = b"FRV\x00"
 _FORMAT: Final = 1
@@ -79,7 +80,7 @@ class RedisEmbeddingCache:
         self,
         client: Redis,
         *,
-        prefix: str = "freshet:embedding:",
+        prefix: str = KEY_PREFIX,
         ttl: int = 30 * 24 * 3600,
         timeout: float = 0.05,
         pause: float = PAUSE,

@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from freshet.schemas.access import Scope
+from freshet.search.documents.explaining import Explainer
 from freshet.search.health import Check
 from freshet.search.http.access import access, caller_of, tell_limit
 from freshet.search.http.callers import Keyring
 from freshet.search.http.cors import Cors
 from freshet.search.http.docs import DocsRoutes
+from freshet.search.http.documents import DocumentRoutes
 from freshet.search.http.edge import edge
 from freshet.search.http.feedback import FeedbackRoutes
 from freshet.search.http.guards import Guard
@@ -36,6 +38,7 @@ def create_app(
     admission: Admission,
     watch: IndexWatch,
     publisher: DocumentPublisher | None,
+    explainer: Explainer,
     feedback: FeedbackLog | None,
     checks: Mapping[str, Check],
     metrics: SearchMetrics,
@@ -64,6 +67,7 @@ def create_app(
         *AssetRoutes(SEARCH_PAGE).operations(),
         *SearchRoutes(service=service, admission=admission, metrics=metrics).operations(),
         *index.operations(),
+        *DocumentRoutes(explainer=explainer, options=options).operations(),
         *PublishRoutes(publisher=publisher, options=options).operations(),
         *FeedbackRoutes(log=feedback, metrics=metrics, tenants=options.rules.tenants).operations(),
         *HealthRoutes(checks, tells=lambda request: caller_of(request).may(Scope.ADMIN)).operations(),

@@ -34,6 +34,7 @@ SEARCH_PAGE: Final = (
     "service.js",
     "style.css",
     "telling.js",
+    "where.js",
 )
 STATUS_PAGE: Final = ("icon.svg", "status.js", "style.css")
 _HEADERS: Final = {

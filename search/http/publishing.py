@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 from pydantic_core import to_json
@@ -20,8 +19,8 @@ from freshet.search.http.bulk import read_events
 from freshet.search.http.callers import Caller
 from freshet.search.http.operations import OUTSIDE, TENANT, Operation
 from freshet.search.http.options import HttpOptions
-from freshet.search.http.problems import Kind, Problem, field_error
-from freshet.search.http.requests import read_json, read_parameters
+from freshet.search.http.problems import Kind, Problem
+from freshet.search.http.requests import DOCUMENT_ROUTE, document_id, read_json, read_parameters
 from freshet.search.ports import DocumentPublisher
 
 ACCEPTED = 202
@@ -39,13 +38,11 @@ class PublishRoutes:
         self._max_bytes = options.max_body_bytes
 
     def operations(self) -> list[Operation]:
-        # An id may hold any character, slashes too, whether they come encoded or not.
-        route = "/documents/{id:(?s:.+)}"
         return [
             Operation(
                 method="PUT",
                 path="/documents/{id}",
-                route=route,
+                route=DOCUMENT_ROUTE,
                 handler=self.put,
                 in_path=DocumentPath,
                 body=DocumentBody,
@@ -58,7 +55,7 @@ class PublishRoutes:
             Operation(
                 method="DELETE",
                 path="/documents/{id}",
-                route=route,
+                route=DOCUMENT_ROUTE,
                 handler=self.delete,
                 in_path=DocumentPath,
                 parameters=DeleteParameters,
@@ -87,7 +84,7 @@ class PublishRoutes:
         """
         publisher = self._publisher()
         body = await read_json(request, DocumentBody)
-        fields = {"type": "upsert", "id": _document_id(request), **body.model_dump(exclude_unset=True)}
+        fields = {"type": "upsert", "id": document_id(request), **body.model_dump(exclude_unset=True)}
         event = self._event(fields, caller_of(request))
         return json_response(Published(token=str(await publisher.publish(event))), status=ACCEPTED)
 
@@ -96,7 +93,7 @@ class PublishRoutes:
         publisher = self._publisher()
         parameters = read_parameters(request, DeleteParameters)
         given = parameters.model_dump(exclude_unset=True)
-        event = self._event({"type": "delete", "id": _document_id(request), **given}, caller_of(request))
+        event = self._event({"type": "delete", "id": document_id(request), **given}, caller_of(request))
         return json_response(Published(token=str(await publisher.publish(event))), status=ACCEPTED)
 
     async def post(self, request: web.Request) -> web.Response:
@@ -121,15 +118,6 @@ class PublishRoutes:
             detail = "this service publishes nothing: it was started without Kafka"
             raise Problem(Kind.UNAVAILABLE, detail, headers={"Retry-After": "60"})
         return self._given
-
-
-def _document_id(request: web.Request) -> str:
-    # Not from match_info, which leaves bytes that are no UTF-8 encoded, and so would take %FF for %25FF.
-    _, _, encoded = request.rel_url.raw_path.split("/", 2)
-    try:
-        return unquote_to_bytes(encoded).decode()
-    except UnicodeError as error:
-        raise Problem.invalid(field_error("id", "is not UTF-8")) from error
 
 
 def _summary(events: Sequence[Upsert | Delete], tokens: Sequence[FreshnessToken]) -> BulkPublished:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Final, TypeVar
+from urllib.parse import unquote_to_bytes
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -11,6 +12,8 @@ from freshet.search.http.problems import Kind, Problem, explain_validation, fiel
 
 JSON: Final = frozenset({"application/json"})
 JSON_LINES: Final = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl"})
+# An id may hold any character, slashes too, whether they come encoded or not.
+DOCUMENT_ROUTE: Final = "/documents/{id:(?s:.+)}"
 _UTF8: Final = frozenset({"utf-8", "utf8"})
 
 M = TypeVar("M", bound=BaseModel)
@@ -41,6 +44,16 @@ def read_parameters(request: web.Request, model: type[M], *, names: dict[str, st
         return model.model_validate_strings(values)
     except ValidationError as error:
         raise explain_validation(error, names=names) from error
+
+
+def document_id(request: web.Request) -> str:
+    """The id in the path of a document. Raises Problem where it is not UTF-8."""
+    # Not from match_info, which leaves bytes that are no UTF-8 encoded, and so would take %FF for %25FF.
+    _, _, encoded = request.rel_url.raw_path.split("/", 2)
+    try:
+        return unquote_to_bytes(encoded).decode()
+    except UnicodeError as error:
+        raise Problem.invalid(field_error("id", "is not UTF-8")) from error
 
 
 def demand_type(request: web.Request, types: frozenset[str]) -> None:

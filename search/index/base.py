@@ -152,6 +152,13 @@ class IndexAudit(IndexWriter, Protocol):
         """These passages with everything that is stored of them, vectors of unit length; absent where not there."""
         ...
 
+    async def of_document(self, key: str) -> list[Passage]:
+        """All passages of a document, listed or not, with everything that is stored of them.
+
+        Slow, for nothing leads to them. Raises PermanentError where the server allows no such look.
+        """
+        ...
+
     def records(self) -> AsyncIterator[Sequence[LedgerRecord]]:
         """Pages of the records of all documents, tombstones too."""
         ...

@@ -44,13 +44,6 @@ def differences(wanted: Identity, live: VersionInfo, *, topic: str, fields: Sequ
     return [Difference(part, before, now) for part, (before, now) in pairs.items() if before != now]
 
 
-def are_interchangeable(wanted: Identity, live: VersionInfo) -> bool:
-    """Whether a text has the same vector in both."""
-    model, facts = wanted.model, live.metadata
-    before = facts.get("model"), facts.get("variant", ""), live.dimension
-    return before == (model.name, model.variant, model.dimension)
-
-
 def _model(facts: Mapping[str, Any], dimension: int) -> str:
     name = " ".join(filter(None, (facts.get("model", "?"), facts.get("variant"))))
     return f"{name}, {dimension}"

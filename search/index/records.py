@@ -16,12 +16,34 @@ Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
+class Work:
+    """What it took to make a document's state searchable.
+
+    `fetched_at` is when its event came out of Kafka, in seconds since the epoch; `decode`, `plan` and `embed` are
+    seconds, each from the end of the stage before, so what its batch waited for a stage is in them. What is left until
+    `searchable_at` is the writing. Of the state's passages `embedded` were given to the model, which took `tokens` for
+    them, `cached` had their vectors in the embedding cache, `taken_over` got those of points of the state before; the
+    rest are the very points of that state.
+    """
+
+    fetched_at: float
+    decode: float
+    plan: float
+    embed: float
+    embedded: int = 0
+    cached: int = 0
+    taken_over: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerRecord:
     """The commit record of a document's state; a tombstone when `deleted`.
 
     Times are seconds since the epoch. `passages` lists the ids of the passage points that belong to the state, in the
     order of the text: a passage that it does not list is not visible, whether it exists or not. Up to the offset
-    `refused` there may be dead letters of the document; -1 where there is none above the record's own.
+    `refused` there may be dead letters of the document; -1 where there is none above the record's own. `work` is None
+    of records that were written before it was recorded.
     """
 
     key: str
@@ -40,6 +62,7 @@ class LedgerRecord:
     tokens: int = 0
     deleted: bool = False
     refused: int = -1
+    work: Work | None = None
 
     @property
     def offset(self) -> int:

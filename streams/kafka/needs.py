@@ -35,6 +35,8 @@ class Process(Word):
     VERIFY = "verify", "`freshet verify`"
     VERIFY_HEAL = "verify --heal", "`freshet verify --heal`"
     REPROCESS = "reprocess", "`freshet reprocess`"
+    EXPLAIN = "explain", "`freshet explain`"
+    EXPLAIN_ERASURE = "explain --erasure", "`freshet explain --erasure`"
     REPLAY_PLAN = "replay plan", "`freshet replay plan`"
     VERSIONS = "versions", "`freshet versions`, `freshet rollback`"
     VERSIONS_DROP = "versions drop", "`freshet versions drop`"
@@ -90,7 +92,7 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
         ],
         Process.SEARCH: [
             _topic(topics.documents, READ, WRITE),
-            _topic(topics.again, READ),
+            *(_topic(name, READ) for name in every[1:4]),
             *(_topic(name, WRITE) for name in every[4:]),
             _groups(group, DESCRIBE),
         ],
@@ -112,6 +114,8 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
             _topic(topics.dead_letters, READ, DESCRIBE_CONFIGS),
             _groups(group, DESCRIBE),
         ],
+        Process.EXPLAIN: [*(_topic(name, READ) for name in every[:4]), _groups(group, DESCRIBE)],
+        Process.EXPLAIN_ERASURE: [_topic(name, READ, DESCRIBE_CONFIGS) for name in every[:4]],
         Process.REPROCESS: [_topic(topics.documents, READ), _topic(topics.again, WRITE)],
         Process.REPLAY_PLAN: [_topic(name, READ) for name in every[:2]],
         Process.VERSIONS: [*(_topic(name, READ) for name in every[:2]), _groups(group, DESCRIBE)],

@@ -92,6 +92,9 @@ class MemoryIndex:
     async def whole(self, ids: Collection[str]) -> dict[str, Passage]:
         return {point: self.points.passages[point] for point in ids if point in self.points.passages}
 
+    async def of_document(self, key: str) -> list[Passage]:
+        return [each for each in self.points.passages.values() if each.key == key]
+
     async def records(self) -> AsyncIterator[Sequence[LedgerRecord]]:
         yield list(self.points.ledger.values())
 

@@ -10,7 +10,7 @@ from prometheus_client.metrics_core import Metric
 from pydantic import BaseModel
 
 from freshet import settings
-from freshet.schemas import http, status
+from freshet.schemas import explain, http, status
 from freshet.schemas.topics import Topics
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.http.problems import Kind
@@ -111,7 +111,7 @@ def test_every_route_is_in_the_reference_and_every_route_that_the_documentation_
 
 def test_every_body_of_the_service_is_in_the_reference():
     page = (reference.FOLDER / "http.md").read_text()
-    for room in (http, status):
+    for room in (explain, http, status):
         models = [each for each in vars(room).values() if isinstance(each, type) and issubclass(each, BaseModel)]
         own = [each for each in models if each.__module__ == room.__name__ and not each.__name__.startswith("_")]
         fields = {f"| `{field}` |" for model in own for field in model.model_fields if field != "query"}

@@ -11,6 +11,7 @@ import * as question from "./question.js";
 import * as results from "./results.js";
 import { search } from "./service.js";
 import * as telling from "./telling.js";
+import * as where from "./where.js";
 
 const TYPING_MS = 80;
 const NEWS_MS = 500; // a busy index changes all the time, and nobody can read that fast
@@ -105,6 +106,7 @@ function clear() {
   stop();
   facts = null;
   filters.forget();
+  where.forget();
   results.clear();
   telling.nothing();
   telling.notice("");
@@ -150,6 +152,7 @@ keys.listen();
 access.listen({ forget });
 filters.listen({ changed: () => decided() });
 publishing.listen({ tenant: () => byId("tenant").value });
+where.listen({ tenant: () => byId("tenant").value });
 address.read();
 follow({
   changed(now) {
@@ -159,6 +162,7 @@ follow({
     question.offer(facts);
     filters.offer(facts);
     publishing.offer(facts);
+    where.offer(facts);
     if (isFirst) run();
     else news();
   },

@@ -71,6 +71,12 @@ export function index({ after, wait }, signal) {
   return ask(`/index?${parameters}`, { signal });
 }
 
+// `tenant` is null where the key acts for one, or there are none.
+export function locate(id, tenant) {
+  const parameters = tenant === null ? "" : `?${new URLSearchParams({ tenant })}`;
+  return ask(`/documents/${encodeURIComponent(id)}${parameters}`, {});
+}
+
 // `version` is a text of digits, for JavaScript's numbers are exact only up to 2^53; none where it is empty.
 export function publish(id, document, version) {
   const body = JSON.stringify(document);

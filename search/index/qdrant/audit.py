@@ -7,10 +7,10 @@ from typing import Final
 
 from qdrant_client import models
 
-from freshet.search.index.qdrant.conditions import ledger, record_at
+from freshet.search.index.qdrant.conditions import ledger, passages_of_document, record_at
 from freshet.search.index.qdrant.failures import demand_completed, translated
 from freshet.search.index.qdrant.lookup import POINTS_A_REQUEST
-from freshet.search.index.qdrant.payloads import ledger_record, whole_passage
+from freshet.search.index.qdrant.payloads import DENSE, SPARSE, ledger_record, whole_passage
 from freshet.search.index.qdrant.writer import QdrantWriter
 from freshet.search.index.records import LedgerRecord, Passage
 
@@ -28,6 +28,23 @@ class QdrantAudit(QdrantWriter):
                 passage = whole_passage(point)
                 found[passage.id] = passage
         return found
+
+    async def of_document(self, key: str) -> list[Passage]:
+        found: list[Passage] = []
+        page: models.ExtendedPointId | None = None
+        while True:
+            with translated("read passages"):
+                points, page = await self._client.scroll(
+                    self._collection,
+                    passages_of_document(key),
+                    limit=POINTS_A_REQUEST,
+                    offset=page,
+                    with_payload=True,
+                    with_vectors=[DENSE, SPARSE],
+                )
+            found += map(whole_passage, points)
+            if page is None:
+                return found
 
     async def records(self) -> AsyncIterator[Sequence[LedgerRecord]]:
         page: models.ExtendedPointId | None = None

@@ -56,6 +56,11 @@ def passages() -> models.Filter:
     return models.Filter(must=[_equals("kind", PASSAGE)])
 
 
+def passages_of_document(key: str) -> models.Filter:
+    """The passages of a document, listed or not."""
+    return models.Filter(must=[_equals("kind", PASSAGE), _equals("key", key)])
+
+
 def follows(number: int) -> models.Filter:
     """The head of the snapshots, where the newest is the one before this number."""
     return models.Filter(must=[_equals("kind", STATISTICS), _equals("number", number - 1)])

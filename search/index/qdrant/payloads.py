@@ -9,7 +9,7 @@ from qdrant_client import models
 
 from freshet.schemas.keys import ledger_id
 from freshet.schemas.positions import Rank
-from freshet.search.index.records import Hit, LedgerRecord, Passage, StoredPassage
+from freshet.search.index.records import Hit, LedgerRecord, Passage, StoredPassage, Work
 from freshet.search.sparse import SparseVector
 
 DENSE: Final = "dense"  # the named vectors of passages
@@ -28,6 +28,7 @@ _WORD: Final = 32
 # Floats of a payload may come back with another last digit than the index compares, so moments that are compared are
 # whole microseconds.
 _MICROSECONDS: Final = 1_000_000
+_WORK_TIMES: Final = 4  # the first fields of `Work`
 
 
 def rank_payload(rank: Rank) -> dict[str, int]:
@@ -90,6 +91,7 @@ def ledger_point(record: LedgerRecord) -> models.PointStruct:
         "tokens": record.tokens,
         "deleted": record.deleted,
         "refused": record.refused,
+        "work": None if record.work is None else _work_payload(record.work),
     }
     return models.PointStruct(id=ledger_id(record.key), vector={}, payload=payload)
 
@@ -112,8 +114,22 @@ def ledger_record(point: models.Record) -> LedgerRecord:
         passages=tuple(payload["passages"]),
         tokens=payload["tokens"],
         deleted=payload["deleted"],
-        refused=payload.get("refused", -1),  # records were written without it
+        refused=payload.get("refused", -1),  # records were written without it, and without the next
+        work=_work(payload.get("work")),
     )
+
+
+def _work_payload(work: Work) -> list[int]:
+    """The fields in their order, for there is one of these a document; times in microseconds."""
+    times = (work.fetched_at, work.decode, work.plan, work.embed)
+    return [*map(microseconds, times), work.embedded, work.cached, work.taken_over, work.tokens]
+
+
+def _work(stored: list[int] | None) -> Work | None:
+    if stored is None:
+        return None
+    fetched, decode, plan, embed = (each / _MICROSECONDS for each in stored[:_WORK_TIMES])
+    return Work(fetched, decode, plan, embed, *stored[_WORK_TIMES:])
 
 
 def hit(point: models.ScoredPoint) -> Hit:

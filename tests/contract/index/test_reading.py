@@ -8,6 +8,7 @@ import pytest
 
 from freshet.schemas.keys import document_key
 from freshet.schemas.positions import Rank
+from freshet.search.index.records import Work
 from tests.contract.index.making import LONG_AGO, passage, record, unit
 from tests.contract.index.under_test import Index
 
@@ -139,6 +140,13 @@ async def test_the_newest_record_became_searchable_last_whatever_its_offset_and_
     other_partition = record("other", 0, partition=3, searchable_at=1_700_000_000.123457)
     await index.writer.commit([other_partition], partition=3, read=[])
     assert await index.reader.newest() == other_partition
+
+
+async def test_what_a_state_took_comes_back_to_the_microsecond_and_older_records_lack_it(index: Index):
+    work = Work(1_700_000_000.250001, 0.000003, 12.5, 7_200.0, embedded=3, cached=1, taken_over=2, tokens=700)
+    told, older = record("told", 1, work=work), record("older", 2)
+    await index.writer.commit([told, older], partition=0, read=[])
+    assert await index.reader.ledger(["told", "older"]) == {"told": told, "older": older}
 
 
 async def test_an_edit_makes_a_record_the_newest_and_so_does_the_end_of_a_document(index: Index):

@@ -29,7 +29,7 @@ class Step:
     def only_reads(self) -> bool:
         """Whether it may be repeated until what was published a moment ago has come through."""
         writes = re.search(r"-X (PUT|POST|DELETE)|--data-binary|--upload-file| -T ", self.command)
-        return self.command.startswith(("curl ", "freshet lag")) and not writes
+        return self.command.startswith(("curl ", "freshet lag", "freshet explain")) and not writes
 
 
 def steps(text: str) -> list[Step]:

@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, TypeAdapter
 
 from freshet import settings
-from freshet.schemas import events, feed, filters, http, status
+from freshet.schemas import events, explain, feed, filters, http, status
 from tests.e2e.docs.blocks import Block
 from tests.support.certificates import Authority
 
@@ -26,7 +26,12 @@ MODELS: Final[dict[str, Any]] = {
     "event": events.Body,
     "change feed": feed.Change | feed.Watermark,
     "Filter": filters.Filter,
-    **{name: kind for home in (http, status) for name, kind in vars(home).items() if isinstance(kind, type(BaseModel))},
+    **{
+        name: kind
+        for home in (explain, http, status)
+        for name, kind in vars(home).items()
+        if isinstance(kind, type(BaseModel))
+    },
 }
 SECRET: Final = "rediss://a"  # it could be any secret of ours
 FOREIGN: Final = "not ours"  # JSON of other systems: it parses, and nobody here knows more

@@ -28,6 +28,12 @@ async def test_no_state_of_the_page_has_barriers_or_scrolls_sideways(open_page, 
         for summary in await page.locator(".why summary").all():
             await summary.click()
         await check()
+        await page.locator("#where summary").click()
+        for document_id in ("a" * 300, "nobody" * 50):
+            await page.locator("#where-id").fill(document_id)
+            await page.get_by_role("button", name="Look").click()
+            await expect(page.locator("#where-said")).to_contain_text("known" if "b" in document_id else "searchable")
+            await check()
         await page.locator("#publishing summary").click()
         await page.get_by_role("button", name="Publish").click()
         await expect(page.locator(".mistake")).to_be_visible()

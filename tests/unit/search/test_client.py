@@ -22,7 +22,7 @@ from freshet.schemas.filters import Filter
 from freshet.schemas.http import DeleteParameters, DocumentBody, SearchRequest
 from freshet.search.client import DeleteOptions, DocumentOptions, SearchClient, SearchOptions
 from freshet.search.http.serving import serve
-from tests.unit.search.http.world import World
+from tests.unit.search.http.world import World, waiting
 from tools.reference.operations import service_operations
 
 
@@ -151,6 +151,19 @@ async def test_the_index_tells_its_facts_and_waits_for_changes(client):
     facts = await client.index()
     assert (facts.index, facts.documents) == ("documents", 2)
     assert (await client.index(after=facts.changed_at, wait_ms=1)).changed_at == facts.changed_at
+
+
+async def test_it_asks_where_a_document_is_and_for_its_texts(client, world):
+    world.log.facts["../a?"] = waiting("../a?")
+    assert (await client.explain("../a?")).newer.outcome == "waiting"
+    assert (await client.explain("cats")).indexed.texts is None
+    assert (await client.explain("cats", passages=True)).indexed.texts == ["the cat sat on a mat"]
+    with pytest.raises(PermanentError, match="explain a document") as unknown:
+        await client.explain("nobody")
+    assert unknown.value.problem is not None
+    assert unknown.value.problem.type == "/problems/not-found"
+    with pytest.raises(PermanentError, match="tenants are off"):
+        await client.explain("cats", tenant="acme")
 
 
 async def test_a_service_that_is_not_well_is_an_answer(client, world):
@@ -351,6 +364,7 @@ def test_every_route_that_answers_with_a_model_has_its_method():
         "POST /search": "search",
         "GET /search": "search",
         "GET /index": "index",
+        "GET /documents/{id}": "explain",
         "PUT /documents/{id}": "put",
         "DELETE /documents/{id}": "delete",
         "POST /documents": "publish_many",

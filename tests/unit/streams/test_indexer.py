@@ -7,12 +7,17 @@ from dataclasses import replace
 from itertools import chain, repeat
 
 import pytest
+from prometheus_client import CollectorRegistry
 
 from freshet.schemas.decoding import Reason, Record
 from freshet.schemas.errors import PermanentError
 from freshet.schemas.events import Event, Upsert
 from freshet.schemas.positions import Order, Rank
 from freshet.search.bm25 import Bm25
+from freshet.search.embedding.base import Embedder
+from freshet.search.embedding.cached import CachedEmbedder
+from freshet.search.embedding.memory import MemoryEmbeddingCache
+from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.index.records import LedgerRecord, Passage, Vector
 from freshet.search.passages import Recipe
 from freshet.streams.batch import Batch
@@ -23,9 +28,7 @@ from tests.support.embedder import CountingEmbedder, vector_of
 from tests.support.memory_index import MemoryIndex, Points
 
 
-def make_indexer(
-    index: MemoryIndex, embedder: CountingEmbedder, batch_tokens: int = 1_000, **options: object
-) -> Indexer:
+def make_indexer(index: MemoryIndex, embedder: Embedder, batch_tokens: int = 1_000, **options: object) -> Indexer:
     return Indexer(
         index=index,
         embedder=embedder,
@@ -107,6 +110,40 @@ async def test_an_edit_of_one_passage_embeds_one_passage() -> None:
     embedded = len(pipe.embedder.texts)
     await pipe.index(pipe.batch(("a", "one two 3 4 five six", {})))
     assert pipe.embedder.texts[embedded:] == ["3 4 "]
+
+
+async def test_a_record_tells_how_its_vectors_came() -> None:
+    pipe = Pipeline()
+
+    async def made(batch: Batch) -> tuple[int, int, int, int]:
+        batch.fetched_at = 5.0
+        for number, stage in enumerate(("decode", "plan", "embed"), start=6):
+            batch.passed[stage] = number
+        await pipe.index(batch)
+        work = pipe.points.ledger["a"].work
+        assert work is not None
+        assert (work.fetched_at, work.decode, work.plan, work.embed) == (5.0, 1.0, 1.0, 1.0)
+        return work.embedded, work.cached, work.taken_over, work.tokens
+
+    assert await made(pipe.batch(("a", "one two three", {}))) == (2, 0, 0, 3)
+    assert await made(pipe.batch(("a", "one two three", {"lang": "de"}))) == (0, 0, 2, 0)
+    assert await made(pipe.batch(("a", "one two 3 4", {"lang": "de"}))) == (1, 0, 0, 2)
+    several = pipe.batch(("a", "other", {}), ("a", "one two 3 4", {"lang": "de"}))
+    assert await made(several) == (1, 0, 0, 2), "only the position moved: the vectors are those of before"
+    assert await made(pipe.batch(("a", None, {}))) == (0, 0, 0, 0)
+
+
+async def test_vectors_of_the_cache_are_told_apart_from_those_that_were_paid_for() -> None:
+    pipe = Pipeline()
+    cached = CachedEmbedder(pipe.embedder, MemoryEmbeddingCache(), EmbeddingMetrics(CollectorRegistry()))
+    await cached.embed(["one two "])
+    pipe.indexer = make_indexer(pipe.index_under_test, cached)
+    batch = pipe.batch(("a", "one two three", {}))
+    batch.fetched_at, batch.passed = 1.0, {"decode": 1.0, "plan": 1.0, "embed": 1.0}
+    await pipe.index(batch)
+    work = pipe.points.ledger["a"].work
+    assert work is not None
+    assert (work.embedded, work.cached, work.tokens) == (1, 1, 1)
 
 
 async def test_a_repeat_and_a_redelivery_embed_and_write_nothing() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -110,6 +111,7 @@ class World:
         gate: Callable[[str], Awaitable[None]] | None = None,
         *,
         drain_seconds: float = 5,
+        clock: Callable[[], float] = lambda: 1.0,
         pace: Pace | None = None,
     ) -> None:
         self.points = Points()
@@ -161,7 +163,7 @@ class World:
             topics=topics,
             reinstater=Reinstater(index=index, log=MemoryLog([]), topics=topics, order=Order.LOG),
             retry=retry,
-            clock=lambda: 1.0,
+            clock=clock,
             sweep=sweep,
             keep_statistics=keep_statistics,
             keep_checking=keep_statistics,
@@ -348,6 +350,21 @@ async def test_ends_of_documents_are_forgotten_by_whoever_has_their_partitions()
     consuming.cancel()
     await asyncio.wait([consuming])
     assert world.purging == frozenset()
+
+
+async def test_a_record_tells_how_long_its_event_was_in_each_stage() -> None:
+    """From the end of the one before: with what its batch waited for a stage, so that all of them add up."""
+    moments = itertools.count(100)
+    world = World(clock=lambda: float(next(moments)))
+    consuming = asyncio.create_task(world.worker.consume(world.stages))
+    await wait_until(lambda: world.worker.joined, "the worker has joined")
+    world.log.append("a", "one")
+    await world.until_committed(1)
+    work = world.points.ledger["a"].work
+    assert work is not None
+    assert (work.fetched_at, work.decode, work.plan, work.embed) == (100, 1, 1, 1)
+    consuming.cancel()
+    await asyncio.wait([consuming])
 
 
 async def test_what_was_held_back_through_a_rebalance_comes_again_and_is_written_once() -> None:

@@ -52,6 +52,13 @@ async def test_equal_texts_in_a_call_are_embedded_once(house: House):
     assert np.array_equal(embedded.vectors, [vector_of(text) for text in ("same", "other", "same", "same")])
 
 
+async def test_of_each_text_it_is_told_what_it_took_now(house: House):
+    await house.embed("known before")
+    embedded = await house.embed("new", "known before", "new", "another one")
+    assert embedded.shares == [1, 0, 0, 2]
+    assert embedded.tokens == 3
+
+
 async def test_known_and_unknown_texts_keep_their_places(house: House):
     await house.embed("b", "d")
     embedded = await house.embed("a", "b", "c", "d")

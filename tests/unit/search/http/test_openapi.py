@@ -158,5 +158,5 @@ def test_every_route_that_reads_or_writes_documents_says_which_right_it_needs():
     scopes = {each.name: each.scope for each in service_operations()}
     searching = {name for name, scope in scopes.items() if scope is Scope.SEARCH}
     publishing = {name for name, scope in scopes.items() if scope is Scope.PUBLISH}
-    assert searching == {"GET /search", "POST /search", "GET /index", "POST /feedback"}
+    assert searching == {"GET /search", "POST /search", "GET /index", "GET /documents/{id}", "POST /feedback"}
     assert publishing == {"PUT /documents/{id}", "DELETE /documents/{id}", "POST /documents"}

@@ -12,14 +12,17 @@ from aiohttp import ClientResponse, ClientSession
 from prometheus_client import CollectorRegistry
 from yarl import URL
 
-from freshet.schemas.decoding import Rules
+from freshet.schemas.decoding import Record, Rules
 from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.filters import Filter
 from freshet.schemas.keys import digest, document_key, passage_id
-from freshet.schemas.positions import FreshnessToken, Rank
+from freshet.schemas.positions import FreshnessToken, Place, Rank
 from freshet.schemas.queries import FeedbackRecord, QueryRecord
 from freshet.search.asking import SearchRules
 from freshet.search.bm25 import Bm25
+from freshet.search.documents.composing import Composer
+from freshet.search.documents.explaining import Explainer
+from freshet.search.documents.facts import LogFacts, Looked
 from freshet.search.embedding.base import Embedded, Model, Purpose
 from freshet.search.http.app import create_app
 from freshet.search.http.connections import Limits
@@ -150,7 +153,8 @@ class Versions:
 
     async def describe(self, version: str) -> VersionInfo | None:
         self.described.append(version)
-        return VersionInfo(version, DIMENSION, {"topic": "documents", "languages": ["en"], "average_length": 100})
+        facts = {"topic": "documents", "model": "words", "languages": ["en"], "average_length": 100}
+        return VersionInfo(version, DIMENSION, facts)
 
     async def create(self, info: VersionInfo) -> None:
         raise NotImplementedError
@@ -166,6 +170,26 @@ class Versions:
 
     async def make_live(self, version: str) -> None:
         self.name = version
+
+
+class FactsOfLog:
+    """What the log is said to know, by document key: at first an event each of the documents that examples name."""
+
+    def __init__(self) -> None:
+        self.facts = {key: waiting(key) for key in ("kb-17", "a/b")}
+        self.asked: list[str] = []
+
+    async def look(self, key: str, *, held: Place | None, version: str) -> LogFacts:  # noqa: ARG002
+        self.asked.append(key)
+        return self.facts.get(key, LogFacts(looked={"documents": Looked(10, 10)}, has_letters=True))
+
+
+def waiting(key: str, offset: int = 9, done: int = 9) -> LogFacts:
+    """The log has an event of a document; workers have done all below `done`."""
+    record = Record(
+        "documents", 0, offset, 1.0, key.encode(), b'{"type": "upsert", "id": "%s", "text": "t"}' % key.encode()
+    )
+    return LogFacts(newest=record, next={0: done}, has_letters=True)
 
 
 class ListPublisher:
@@ -227,6 +251,7 @@ class World:
     embedder: WordEmbedder = field(default_factory=WordEmbedder)
     versions: Versions = field(default_factory=Versions)
     publisher: ListPublisher = field(default_factory=ListPublisher)
+    log: FactsOfLog = field(default_factory=FactsOfLog)
     quality: ListLog = field(default_factory=ListLog)
     with_text: bool = True
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -275,6 +300,12 @@ class World:
             admission=self.admission,
             watch=self.watch,
             publisher=self.publisher if publishes else None,
+            explainer=Explainer(
+                versions=self.versions,
+                open_reader=lambda _: self.reader,
+                log=self.log,
+                composer=Composer(rules=options["rules"], topic="documents", price={"words": 20.0}.get),
+            ),
             feedback=self.quality if publishes else None,
             checks=self.service.checks(),
             metrics=self.metrics,

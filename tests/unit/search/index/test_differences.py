@@ -6,7 +6,7 @@ import pytest
 
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Model
-from freshet.search.index.differences import Part, are_interchangeable, differences
+from freshet.search.index.differences import Part, differences
 from freshet.search.index.identity import Identity
 from freshet.search.passages import Recipe
 
@@ -41,10 +41,3 @@ def test_nothing_differs_from_the_version_of_the_same_settings():
 
 def test_another_topic_and_fields_are_told_although_the_fingerprint_is_the_same():
     assert parts(LIVE, topic="documents-2", fields=["lang", "price"]) == [Part.TOPIC, Part.FIELDS]
-
-
-def test_vectors_are_interchangeable_where_the_model_is_the_same_whatever_else_differs():
-    assert are_interchangeable(replace(LIVE, recipe=Recipe(128), text=Bm25(("de",)), generation=3), INFO)
-    for model in (Model("openvino", "maxi", 384, 256), Model("openvino", "mini", 256, 256)):
-        assert not are_interchangeable(replace(LIVE, model=model), INFO)
-    assert not are_interchangeable(replace(LIVE, model=replace(LIVE.model, variant="int8")), INFO)

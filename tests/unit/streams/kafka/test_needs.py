@@ -24,6 +24,8 @@ USERS = {
         Process.LETTERS_RETRY,
         Process.VERIFY_HEAL,
         Process.REPROCESS,
+        Process.EXPLAIN,
+        Process.EXPLAIN_ERASURE,
         Process.REPLAY_PLAN,
         Process.VERSIONS_DROP,
         Process.PROMOTE,
