@@ -28,9 +28,9 @@ DOCUMENTS = 120
 
 
 def model(folder, *, seed):
-    """Of one name, whatever its weights are."""
+    """Of the folder's name, for under one name vectors would be taken from the live version."""
     write_tiny_model(folder, seed=seed)
-    (folder / "freshet-model.json").write_text(json.dumps({"name": "tiny", "max_tokens": 20}))
+    (folder / "freshet-model.json").write_text(json.dumps({"name": folder.name, "max_tokens": 20}))
     return str(folder)
 
 
@@ -49,9 +49,13 @@ def first(tmp_path):
 
 
 @pytest.fixture
-def second(tmp_path):
-    """Another version, with a model whose weights are others under the old name."""
-    return {"FRESHET_EMBEDDING__MODEL": model(tmp_path / "spoilt", seed=1), "FRESHET_GENERATION": "2"}
+def second(tmp_path, first):
+    """Another version, with a model whose weights are spoilt."""
+    other = {"provider": "openvino", "model": first["FRESHET_EMBEDDING__MODEL"]}
+    return {
+        "FRESHET_EMBEDDING__MODEL": model(tmp_path / "spoilt", seed=1),
+        "FRESHET_SEARCH__OTHER_MODELS": json.dumps([other]),
+    }
 
 
 @pytest.fixture
@@ -134,7 +138,7 @@ async def test_a_version_is_promoted_only_if_it_is_good_and_gone_back_from_and_d
     assert left.disk > DOCUMENTS
     async with KafkaOffsets(KafkaConnection(road.bootstrap)) as offsets:
         groups = {each for each in await offsets.groups() if f".{settings.index}." in each}
-    assert not [each for each in groups if each.endswith("-2")]
+    assert not [each for each in groups if each.endswith(new.removeprefix(f"{settings.index}__"))]
     assert group_of(settings.index, old) in groups
 
 
