@@ -5,7 +5,7 @@ import json
 from collections import Counter
 from contextlib import asynccontextmanager
 
-from freshet.search.index.facts import LIMIT, built_at
+from freshet.search.index.facts import LIMIT, built_at, built_to
 from tests.support.rebuild import DOCUMENTS, WINDOWS, document, rebuild
 from tests.support.waiting import wait_until
 
@@ -38,6 +38,12 @@ async def searches(road):
         await asyncio.wait(tasks)
 
 
+async def answers_from(version, answered):
+    """Wait until searches that were sent since are answered from this version."""
+    before = answered[version]
+    await wait_until(lambda: answered[version] > before + ASKERS, f"{version} answers")
+
+
 async def test_no_search_fails_and_no_event_is_lost_while_versions_come_and_go(road, started):
     async with rebuild(road) as world:
         live = await started(road.worker(**WINDOWS["live"]))
@@ -56,9 +62,11 @@ async def test_no_search_fails_and_no_event_is_lost_while_versions_come_and_go(r
                 return 0 < await world.built() < DOCUMENTS
 
             await wait_until(is_begun, "some documents are there")
-            new = (await world.info("new")).name
+            began = await world.info("new")
+            new = began.name
             await build.kill()
             await build.start()
+            assert built_to((await world.info("new")).metadata) == built_to(began.metadata) != {}
             await world.versions.record(new, {LIMIT: None})
 
             async def is_built():
@@ -70,8 +78,7 @@ async def test_no_search_fails_and_no_event_is_lost_while_versions_come_and_go(r
                 code, output = await world.command(*step)
                 assert code == 0, output
                 assert await world.versions.live() == now
-                before = answered[now]
-                await wait_until(lambda now=now, before=before: answered[now] > before + ASKERS, f"{now} answers")
+                await answers_from(now, answered)
                 await world.equals_the_log(which)
             assert set(answered) == {old, new}
 

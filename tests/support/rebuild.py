@@ -18,7 +18,6 @@ from tests.support.road import Road
 SENTENCES = "Penguins huddle together in the antarctic winter. Their feathers keep the wind off. "
 WINDOWS = {"live": {"FRESHET_EMBEDDING__WINDOW": "64"}, "new": {"FRESHET_EMBEDDING__WINDOW": "32"}}
 DOCUMENTS = 60
-SESSION = "6"  # seconds; the partitions of one that was killed wait so long
 
 
 def document(number: int, edition: int = 0) -> dict[str, str]:
