@@ -10,25 +10,31 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import Any, Final
+
+import aiohttp
 
 from benchmarks import commands
 from benchmarks.corpus import Event, take
 from benchmarks.figures import Figure
+from benchmarks.searching import Client, new_queries
 from benchmarks.stack import TOPIC, Given, new_stack
 from freshet.cli.output import warn
-from freshet.local.processes import LocalPartError
-from freshet.local.stack import LocalStack
+from freshet.local.processes import LOOPBACK, LocalPartError, free_port
+from freshet.local.stack import START_SECONDS, LocalStack
 from freshet.search.index.facts import group_of
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.versions import QdrantVersions
+from freshet.search.recent import quantile
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.publisher import Publisher
 
 PARTS: Final = 5  # documents of the corpus in an article
+SEARCHES: Final = 200
 OTHER_WINDOW: Final = "64"  # tokens of a passage, in the recipe that is forecast
 LOOK_SECONDS: Final = 0.02
 BUILD: Final = ("replay", "run", "--until-caught-up")
@@ -120,9 +126,30 @@ async def _measure(place: Place, events: Sequence[Event]) -> list[Figure]:
     warn(f"{place.name}: with another window")
     window = {"FRESHET_EMBEDDING__WINDOW": OTHER_WINDOW}
     forecast = (await place.run("replay", "plan", "--json", **window)).json["forecast"]["tokens"]["to_embed"]["value"]
-    _, other = await _built(place, len(events), **window)
+    async with searching(place) as service:
+        queries = new_queries(events)
+        idle = await service.one_by_one(islice(queries, SEARCHES))
+        building = asyncio.create_task(_built(place, len(events), **window))
+        busy = await service.one_by_one(takewhile(lambda _: not building.done(), queries))
+        _, other = await building
     warn(f"  {other['tokens']:,} tokens embedded, {forecast:,.0f} were forecast")
-    return figures(place.name, Measured(cold, warm, built["tokens"], forecast, other["tokens"]))
+    return figures(place.name, Measured(cold, warm, built["tokens"], forecast, other["tokens"], idle, busy))
+
+
+@asynccontextmanager
+async def searching(place: Place) -> AsyncIterator[Client]:
+    """A search service of this index, once it answers."""
+    port = free_port()
+    settings = place.settings(FRESHET_SEARCH__PORT=str(port), FRESHET_EMBEDDING__THREADS="1")
+    async with commands.command(place.stack, "search", **settings), aiohttp.ClientSession() as session:
+        service = Client(session, f"http://{LOOPBACK}:{port}")
+        async with asyncio.timeout(START_SECONDS):
+            while True:
+                with suppress(aiohttp.ClientError, LocalPartError):
+                    await service.ask("ready")
+                    break
+                await asyncio.sleep(LOOK_SECONDS)
+        yield service
 
 
 async def _built(place: Place, events: int, **settings: str) -> tuple[float, Mapping[str, Any]]:
@@ -143,16 +170,22 @@ async def _built(place: Place, events: int, **settings: str) -> tuple[float, Map
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Events a second, and tokens: of the rebuild with the same model, and of another recipe as forecast and taken."""
+    """Events a second, and tokens: of the rebuild with the same model, and of another recipe as forecast and taken.
+
+    Then the seconds of searches, before the build of that recipe and during it.
+    """
 
     cold: float
     warm: float
     warm_tokens: int
     forecast: float
     taken: int
+    idle: Sequence[float]
+    busy: Sequence[float]
 
 
 def figures(name: str, found: Measured) -> list[Figure]:
+    idle, busy = (1_000 * quantile(seconds, 0.95) for seconds in (found.idle, found.busy))
     return [
         Figure(f"rebuild.{name}_cold_per_second", found.cold, "events/s"),
         Figure(f"rebuild.{name}_warm_per_second", found.warm, "events/s", baseline=found.cold),
@@ -160,4 +193,5 @@ def figures(name: str, found: Measured) -> list[Figure]:
         Figure(f"rebuild.{name}_warm_tokens", found.warm_tokens, "tokens", "<=0"),
         Figure(f"rebuild.{name}_forecast_tokens", found.forecast, "tokens", None, found.taken),
         Figure(f"rebuild.{name}_forecast_error", abs(found.forecast / found.taken - 1), "share", "<=0.02"),
+        Figure(f"rebuild.{name}_search_p95", busy, "ms", None, idle),
     ]

@@ -53,7 +53,7 @@ RERANKED_DOCUMENTS = 1_000
 
 async def run(given: Given) -> list[Figure]:
     corpus = take(given.corpus, given.documents)
-    queries = _queries(given.corpus)
+    queries = new_queries(given.corpus)
     async with new_stack(given, "searching") as stack:
         await stack.start_servers()
         await stack.start_processes()
@@ -67,7 +67,7 @@ async def run(given: Given) -> list[Figure]:
         return [*found, *await stack.guard(_measure_reranked(stack, corpus[:RERANKED_DOCUMENTS], queries, model))]
 
 
-def _queries(corpus: Sequence[Event]) -> Iterator[str]:
+def new_queries(corpus: Sequence[Event]) -> Iterator[str]:
     """Ever new ones: some words of a document, from ever other places."""
     at = 0
     while True:
