@@ -8,11 +8,13 @@ order, so in the copy its newest event is the last one, too.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from freshet.schemas.decoding import Record
+from freshet.schemas.events import Delete
 from freshet.streams.announcing import Sink
-from freshet.streams.folded import FoldedLog
+from freshet.streams.folded import Folded, FoldedLog
 from freshet.streams.messages import Message
 from freshet.streams.retrying import Spans
 
@@ -33,7 +35,7 @@ async def copy_fold(log: FoldedLog, *, sink: Sink, topic: str, advance: Callable
     """Write the newest event of each document to `topic`; returns how many. Raises what `sink` raises."""
     done = 0
     for page in log.pages():
-        messages = list(_messages((each.record for each in page if each.record is not None), topic))
+        messages = list(_messages(map(_record, page), topic))
         await sink.send_all(messages)
         advance(len(page))
         done += len(messages)
@@ -53,6 +55,15 @@ async def copy_since(source: Source, ends: dict[int, int], *, sink: Sink, topic:
     return done
 
 
-def _messages(records: Iterable[Record], topic: str) -> Iterator[Message]:
+def _record(folded: Folded) -> Record | None:
+    """What stands for a document. A null takes the version of what it ended, which is not in the copy: so a delete."""
+    record, event = folded.record, folded.event
+    if record is None or event is None or event.body is not None or not folded.rank.version:
+        return record
+    body = Delete(id=event.id, tenant=event.tenant, version=folded.rank.version)
+    return replace(record, value=body.model_dump_json(exclude_none=True).encode())
+
+
+def _messages(records: Iterable[Record | None], topic: str) -> Iterator[Message]:
     """Without a partition, which the key decides there. What has no key is a dead letter already."""
-    return (Message(topic, record.key, record.value) for record in records if record.key)
+    return (Message(topic, record.key, record.value) for record in records if record is not None and record.key)

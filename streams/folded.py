@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final, Self
 
 from freshet.schemas.again import Again
-from freshet.schemas.decoding import BadEvent, Record, Rules, decode
+from freshet.schemas.decoding import BadEvent, Reason, Record, Rules, decode
 from freshet.schemas.events import Event
 from freshet.schemas.keys import possible_key
 from freshet.schemas.positions import Order, Rank
@@ -62,7 +62,8 @@ class FoldedLog:
     """Filled in three steps: letters first (in the constructor), then what came again, then the documents topic.
 
     `ends` are the positions that the fold is made for. Records of each partition must come in their order. One thread
-    at a time may use it. `with FoldedLog(…) as log` removes nothing: the file is the caller's.
+    at a time may use it. `with FoldedLog(…) as log` removes nothing: the file is the caller's. `divided` is a document
+    that has events in two partitions, which tell nobody what is newer; None where there is none.
     """
 
     def __init__(self, file: Path, *, topic: str, rules: Rules, ends: Ends, letters: Iterable[Letter] = ()) -> None:
@@ -71,6 +72,7 @@ class FoldedLog:
         self._ends = ends
         self._letters = {(each.origin.partition, each.origin.offset): each for each in letters}
         self._done: dict[int, int] = {}
+        self.divided: str | None = None
         self._base = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         for line in (*_QUICK, *_TABLES.split(";"), "BEGIN"):
             self._base.execute(line)
@@ -164,9 +166,12 @@ class FoldedLog:
         if event is None:
             self._pass_over(record)
             return
-        known = self._base.execute(
-            "SELECT version, place FROM documents WHERE key=? AND known", (event.key,)
+        row = self._base.execute(
+            "SELECT version, place, partition FROM documents WHERE key=? AND known", (event.key,)
         ).fetchone()
+        known = None if row is None else (row[0], row[1])
+        if row is not None and row[2] != record.partition:
+            self.divided = event.key
         rank = self._rank(event, known)
         if known is None or rank > Rank(*known):
             self._put(event, rank, record)
@@ -179,6 +184,9 @@ class FoldedLog:
 
     def _pass_over(self, record: Record) -> None:
         if (key := possible_key(record.key)) is not None:
+            letter = self._letters.get((record.partition, record.offset))
+            if letter is not None and letter.reason == Reason.PARTITION_MOVED:
+                self.divided = key
             row = (key, record.partition, record.offset, record.timestamp, record.value)
             self._base.execute("INSERT OR REPLACE INTO passed_over VALUES (?,?,?,?,?)", row)
 

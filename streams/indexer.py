@@ -252,7 +252,8 @@ class Indexer:
     async def _embed(self, batch: Batch, wanted: Wanted, plans: Sequence[DocumentPlan]) -> None:
         needed = [new for plan in plans for new in (*plan.add, *plan.tried) if new.id not in batch.vectors]
         await self._take_over(batch, [new for new in needed if new.vector_of is not None], wanted)
-        await self._accept(batch, [new for new in needed if new.id not in batch.vectors])
+        # What somebody asks to be made anew is not taken from where it may be wrong, too.
+        await self._accept(batch, [new for plan in plans if not plan.newest.forced for new in (*plan.add, *plan.tried)])
         fresh = [new for new in needed if new.id not in batch.vectors]
         for part in cut_by_tokens(fresh, self._batch_tokens):
             texts = [new.piece.embedded for new in part]
@@ -280,9 +281,10 @@ class Indexer:
 
     async def _accept(self, batch: Batch, fresh: Sequence[NewPassage]) -> None:
         """Vectors that the donor has."""
+        fresh = [new for new in fresh if new.id not in batch.vectors]
         given = await self._donor.vectors(fresh) if fresh else {}
         for new in fresh:
-            if new.id in given and new.id not in batch.vectors:
+            if new.id in given:
                 batch.vectors[new.id] = given[new.id]
                 batch.taken_over.add(new.id)
                 self._saved(new.piece.tokens)

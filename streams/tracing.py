@@ -50,7 +50,8 @@ class LogTracer:
     """`DocumentLog` over Kafka.
 
     `offsets` and `reader` connect, the latter to a topic of that name; `partition_of` tells in which of so many
-    partitions a key lies, if it was published as Java clients do it.
+    partitions a key lies, if it was published as Java clients do it. What could not be asked is told with Kafka's
+    `whole` answer, which names servers, or without it.
     """
 
     def __init__(
@@ -63,7 +64,9 @@ class LogTracer:
         partition_of: Callable[[bytes, int], int],
         limits: Limits = Limits(),
         clock: Callable[[], float] = time.time,
+        whole: bool = True,
     ) -> None:
+        self._whole = whole
         self._index = index
         self._topics = topics
         self._offsets = offsets
@@ -75,7 +78,7 @@ class LogTracer:
 
     async def look(self, key: str, *, held: Place | None, version: str) -> LogFacts:
         """As `DocumentLog.look`."""
-        search = _Search(key.encode(), held, LogFacts())
+        search = _Search(key.encode(), held, LogFacts(), self._whole)
         topics = self._topics
         try:
             async with asyncio.timeout(self._limits.seconds), self._room:
@@ -96,7 +99,7 @@ class LogTracer:
 
         Raises nothing of Kafka's.
         """
-        search, found = _Search(key.encode(), None, LogFacts()), dict[str, list[Record]]()
+        search, found = _Search(key.encode(), None, LogFacts(), self._whole), dict[str, list[Record]]()
         topics = self._topics
         try:
             async with asyncio.timeout(self._limits.seconds), self._room:
@@ -211,6 +214,7 @@ class _Search:
     key: bytes
     held: Place | None
     facts: LogFacts
+    whole: bool
     next: dict[str, dict[int, int]] = field(default_factory=dict)
 
     async def telling(self, what: str, work: Awaitable[None]) -> bool:
@@ -218,7 +222,7 @@ class _Search:
         try:
             await work
         except OutsideError as error:
-            self.facts.untold.append(f"{what}: {error}")
+            self.facts.untold.append(f"{what}: {error if self.whole else f'could not {error.operation}'}")
             return not isinstance(error, TransientError)
         return True
 

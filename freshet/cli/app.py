@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import sys
 from collections.abc import Sequence
 from typing import Annotated
@@ -92,11 +93,18 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         _close_stdout()
         return FAILED
-    except OSError as error:  # a full disk, a folder that is not ours
-        if error.filename is None:
+    except (OSError, sqlite3.OperationalError) as error:  # a full disk, a folder that is not ours
+        if (told := _told(error)) is None:
             raise
-        return _complain(f"{error.strerror}: {error.filename}", FAILED)
+        return _complain(told, FAILED)
     return code if isinstance(code, int) else DONE
+
+
+def _told(error: OSError | sqlite3.OperationalError) -> str | None:
+    """What the system said of a file, None where it was of something else; our databases are temporary files."""
+    if isinstance(error, sqlite3.OperationalError):
+        return f"a temporary file cannot be written: {error}; set TMPDIR to a folder with room"
+    return None if error.filename is None else f"{error.strerror}: {error.filename}"
 
 
 def _complain(message: str, code: int) -> int:

@@ -23,7 +23,11 @@ QUERIES = 200
 
 def promote(
     version: Annotated[
-        str | None, typer.Argument(help="Its name or fingerprint, or a beginning; else what the settings describe.")
+        str | None,
+        typer.Argument(
+            metavar="VERSION",
+            help="Its name or fingerprint, or a beginning; without --force it must be the one of the settings.",
+        ),
     ] = None,
     *,
     force: Annotated[
@@ -34,7 +38,7 @@ def promote(
         typer.Option(exists=True, dir_okay=False, metavar="FILE", help="Ask these queries, one a line."),
     ] = None,
     queries_count: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Ask so many queries, the last ones.")
+        int, typer.Option(min=1, max=10_000, help="Ask so many queries: the last ones, or the first of FILE.")
     ] = QUERIES,
     min_overlap: Annotated[
         float, typer.Option(min=0, max=1, help="Share of the first 10 documents that both versions find.")
@@ -51,7 +55,8 @@ def promote(
 
     It must have caught up, equal the log, find much the same documents for the last queries, rank those that people
     judged no worse, and be about as fast. Where a check refuses, the exit code is 3 and nothing has changed. The switch
-    is one step, and freshet rollback takes it back.
+    is one step, and freshet rollback takes it back. Where the live version has another model, name that in
+    FRESHET_SEARCH__OTHER_MODELS.
     """
     from freshet.gate.verdict import Limits
 
@@ -100,7 +105,7 @@ def _tell(done: Promotion) -> None:
         names = ", ".join(check.name for check in done.checks if check.passed is False)
         print_line(f"{done.version} stays as it is, for {names} refused it; live is still {done.left or 'none'}")
     elif done.left == done.version:
-        print_line(f"{done.version} is live already")
+        print_line(f"{done.version} is live already; to put another one live, give the settings that it was built with")
     else:
         print_line(f"live: {done.version}; before: {done.left or 'none'}")
         _tell_next(done)
@@ -108,7 +113,7 @@ def _tell(done: Promotion) -> None:
 
 def _tell_next(done: Promotion) -> None:
     print_line(
-        "workers and search services should have the settings of this version now: freshet worker, freshet search"
+        "start workers with the settings of this version, beside the others, and give them to search services, too"
     )
     if done.left is not None:
         print_line(f"{done.left} is kept true to the log as long as its workers run; back to it: freshet rollback")

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
 Version = Annotated[
     str | None,
-    typer.Argument(help="Its name or fingerprint, or a beginning that no other one has; else the only one built now."),
+    typer.Argument(
+        metavar="VERSION",
+        help="Its name or fingerprint, or a beginning that no other one has; else the only one that is not live.",
+    ),
 ]
 
 app = typer.Typer(
@@ -33,7 +36,12 @@ app.command("plan")(replay_plan.plan)
 def run(
     *,
     events_per_second: Annotated[
-        float | None, typer.Option(min=0.001, metavar="N", help="Limit of all processes of the build together.")
+        float | None,
+        typer.Option(
+            min=0.001,
+            metavar="N",
+            help="Limit of all processes together; kept until: freshet replay limit none.",
+        ),
     ] = None,
     until_caught_up: Annotated[
         bool, typer.Option("--until-caught-up", help="End then, instead of following the log.")
@@ -91,7 +99,8 @@ def pause(version: Version = None) -> None:
     """Hold the build of a version: its processes stay, and do nothing until `freshet replay resume`."""
     from freshet.search.index.facts import PAUSED
 
-    print_line(f"{_order(version, {PAUSED: True})} is paused; go on with: freshet replay resume")
+    name = _order(version, {PAUSED: True})
+    print_line(f"{name} is paused; go on with: freshet replay resume {name}")
 
 
 @app.command("resume")

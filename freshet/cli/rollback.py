@@ -25,6 +25,8 @@ def rollback(*, json: Annotated[bool, typer.Option("--json", help="Print JSON.")
         print_json(_as_json(gone))
         return
     print_line(f"live: {gone.live}; before: {gone.left}")
+    if gone.model is not None:
+        print_line(f"search services need the model {gone.model}: their own, or in FRESHET_SEARCH__OTHER_MODELS")
     _tell(gone)
 
 
@@ -42,4 +44,11 @@ def _tell(gone: GoneBack) -> None:
 
 def _as_json(gone: GoneBack) -> dict[str, object]:
     lag = None if gone.lag is None else {"events": gone.lag.events, "seconds": gone.lag.seconds}
-    return {"live": gone.live, "left": gone.left, "lag": lag, "members": gone.members}
+    return {
+        "live": gone.live,
+        "left": gone.left,
+        "lag": lag,
+        "members": gone.members,
+        "untold": gone.untold,
+        "model": gone.model,
+    }

@@ -42,7 +42,9 @@ def list_(*, json: Json = False) -> None:
 
 @app.command()
 def drop(
-    version: Annotated[str, typer.Argument(help="Its name or fingerprint, or a beginning that no other one has.")],
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", help="Its name or fingerprint, or a beginning that no other one has.")
+    ],
     *,
     force: Annotated[bool, typer.Option("--force", help="Also the one that a rollback would go back to.")] = False,
     json: Json = False,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from freshet.schemas.errors import DroppedError, OutsideError
+from freshet.schemas.errors import DeniedError, DroppedError, OutsideError, PermanentError
 from freshet.schemas.topics import Topics
 from freshet.search.index.base import IndexReader, IndexVersions
 from freshet.search.index.facts import BEGAN_AT, BUILD, BUILT_AT, LIMIT, PAUSED, built_at, group_of
@@ -46,7 +46,7 @@ class Build:
 
     Live traffic comes first: the build rests while the workers of the live version have not done what came
     `yield_seconds` ago. Where that has no workers, nobody is to be waited for. Once the version is live itself nothing
-    holds it back.
+    holds it back. `since` is when this process began.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Build:
         versions: IndexVersions,
         reader: IndexReader,
         yield_seconds: float,
+        since: datetime,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -70,8 +71,9 @@ class Build:
         self._yield_seconds = yield_seconds
         self._clock = clock
         self._sleep = sleep
+        self._since = since
         self._before: Ends | None = None
-        self._live: tuple[str, Trail] | None = None
+        self._live: tuple[str, Trail, Topics] | None = None
         self._is_live_behind = False
         self._lags: list[PartitionLag] | None = None
         self.caught_up = asyncio.Event()  # once it has come to the end of the log, and that is recorded
@@ -141,12 +143,26 @@ class Build:
         if name is None or self._followed.is_live:
             return False
         if self._live is None or self._live[0] != name:
-            self._live = (name, Trail(seconds=self._yield_seconds))
+            info = await self._versions.describe(name)
+            topic = self._topics.documents if info is None else str(info.metadata.get("topic"))
+            self._live = (name, Trail(seconds=self._yield_seconds), Topics(topic))
+        _, trail, topics = self._live
         group = group_of(self._index, name)
-        lags = await lag_of_both(offsets, topics=self._topics, group=group)
-        if not self._live[1].saw(self._clock(), lags):
+        try:
+            lags = await lag_of_both(offsets, topics=topics, group=group)
+        except DeniedError:
+            raise
+        except PermanentError:  # its topic is gone, so nothing more comes to it
+            return False
+        if not trail.saw(self._clock(), lags):
             return False
         return any(each.members for each in await describe_groups(self._process.parts.connection, [group]))
+
+    def _did_all(self, began: str | None) -> bool:
+        """Whether this process has built the version alone, from its beginning."""
+        partitions = int(self._followed.info.metadata["partitions"])
+        alone = len(self._process.worker.partitions) == partitions
+        return alone and began is not None and datetime.fromisoformat(began) >= self._since
 
     async def _record(self, lags: list[PartitionLag]) -> None:
         """Record once that the version has caught up, and what that took."""
@@ -162,7 +178,7 @@ class Build:
             "documents": await self._reader.count(),
             "events": counted(lags).done,
             "seconds": None if began is None else round((now - datetime.fromisoformat(began)).total_seconds()),
-            "tokens": self._process.spent.given,
+            "tokens": self._process.spent.given if self._did_all(began) else None,
         }
         await self._versions.record(
             self._followed.info.name, {BUILT_AT: now.isoformat(timespec="seconds"), BUILD: took}

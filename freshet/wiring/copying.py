@@ -38,7 +38,8 @@ async def copy_topic(
     """Copy the documents topic into `target`, until nothing is left; with `following` until cancelled.
 
     `following` is told how many records came since it was told last. Raises MisfitError where `target` is not there or
-    the topic itself, FreshetError where it holds records and this is not to `resume` a copy, and what Kafka raises.
+    the topic itself, or where documents have events in two partitions; FreshetError where `target` holds records and
+    this is not to `resume` a copy; and what Kafka raises.
     """
     topics, connection = Topics(settings.topics.documents), kafka_connection(settings, "copy")
     await _check(connection, topics, target, resume=resume)
@@ -46,6 +47,11 @@ async def copy_topic(
         ends = await _ends(connection, topics.documents)
         reached = Reached(ends, await _ends(connection, topics.again))
         async with folded(settings, connection, reached, bar) as log:
+            if log.divided is not None:
+                raise MisfitError(
+                    f"{log.divided!r} has events in two partitions of {topics.documents}, so nothing tells which is "
+                    f"the newest: have everything published again, to {target}"
+                )
             with bar("copying", len(log)) as advance:
                 documents = await copy_fold(log, sink=sink, topic=target, advance=advance)
         since = 0

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from freshet.schemas.errors import OutsideError
-from freshet.search.embedding.cache import CachedVector
 from freshet.search.embedding.cached import CachedEmbedder
 from freshet.search.index.base import IndexReader, IndexVersions
 from freshet.search.index.identity import Identity, lends_vectors
@@ -46,9 +45,10 @@ async def find_donor(
 class LiveVectors:
     """A `Donor`: vectors of passages that stand in another version under the same ids.
 
-    What the cache knows is left to it, and it gets to know what was found here. The id of a passage tells its text and
-    its whole title, but a model is given a title only as far as its share of the window goes. So where the two versions
-    have other `windows`, passages under long titles are left out. Once it is not `wanted` any more nothing is asked.
+    What the cache knows is left to it. It does not get to know what was found here, for `freshet verify` holds vectors
+    against it. The id of a passage tells its text and its whole title, but a model is given a title only as far as its
+    share of the window goes. So where the two versions have other `windows`, passages under long titles are left out.
+    Once it is not `wanted` any more nothing is asked.
     """
 
     def __init__(
@@ -72,10 +72,7 @@ class LiveVectors:
         alike = self._alike(passages)
         known = await self._embedder.known([each.piece.embedded for each in alike])
         asked = [each for each, vector in zip(alike, known, strict=True) if vector is None]
-        found = await self._read([each.id for each in asked])
-        pieces = [(each.piece, found[each.id]) for each in asked if each.id in found]
-        await self._embedder.keep({piece.embedded: CachedVector(vector, piece.tokens) for piece, vector in pieces})
-        return found
+        return await self._read([each.id for each in asked])
 
     def _alike(self, passages: Sequence[NewPassage]) -> list[NewPassage]:
         """Those under a title that neither version cuts, for with its full stop it has fewer tokens than are kept."""

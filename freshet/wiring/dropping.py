@@ -10,6 +10,7 @@ from typing import Final, Protocol
 from freshet.schemas.errors import FreshetError
 from freshet.search.index.base import IndexVersions
 from freshet.search.index.facts import DROPPED, State, agents_group_of, group_of, state_of
+from freshet.search.index.switching import forget_way_back
 from freshet.settings import Settings
 from freshet.streams.kafka.groups import GroupMember, KafkaGroups
 from freshet.wiring.parts import kafka_connection
@@ -32,8 +33,10 @@ async def drop_version(settings: Settings, wanted: str, *, force: bool, say: Say
         await versions.record(name, {DROPPED: True})
         try:
             for group in (group_of(settings.index, name), agents_group_of(settings.index, name)):
+                await _demand_droppable(versions, name, force=force)  # somebody may have put it live since
                 await wait_until_left(groups, group, name, say=say, wait=wait)
                 await groups.delete(group)
+            await forget_way_back(versions, name)
             await versions.drop(name)
         finally:
             if await versions.live() == name:  # somebody has put it live meanwhile, so whoever follows it must go on

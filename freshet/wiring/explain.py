@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from freshet.schemas.topics import Topics
@@ -41,27 +41,33 @@ def explainer(
     connection: KafkaConnection,
     limits: Limits,
     price: Callable[[str], float | None],
+    whole: bool = True,
 ) -> Explainer:
     """An explainer of the live version; it connects to Kafka anew for each document.
 
-    `price` tells what a million tokens of a model cost, by its name.
+    `price` tells what a million tokens of a model cost, by its name. What Kafka says when it cannot be asked is told
+    `whole` to operators only.
     """
+    tracer = cache(lambda topic: log_tracer(settings, connection, limits, topic=topic, whole=whole))
     return Explainer(
         versions=versions,
         open_reader=lambda info: QdrantReader(client, collection=info.name),
-        log=log_tracer(settings, connection, limits),
-        composer=Composer(rules=settings.rules, topic=settings.topics.documents, price=price),
+        open_log=lambda info: tracer(info.metadata.get("topic")),
+        composer=Composer(rules=settings.rules, price=price),
     )
 
 
-def log_tracer(settings: Settings, connection: KafkaConnection, limits: Limits) -> LogTracer:
-    """What looks for documents in Kafka."""
+def log_tracer(
+    settings: Settings, connection: KafkaConnection, limits: Limits, *, topic: str | None = None, whole: bool = True
+) -> LogTracer:
+    """What looks for documents in Kafka, by default in the topic of the settings."""
     connection = replace(connection, timeout=limits.seconds / 2)  # so that it is told that Kafka is away, not only late
     return LogTracer(
         index=settings.index,
-        topics=Topics(settings.topics.documents),
+        topics=Topics(topic or settings.topics.documents),
         offsets=partial(KafkaOffsets, connection),
         reader=partial(KafkaReader, connection),
         partition_of=partition_of,
         limits=limits,
+        whole=whole,
     )

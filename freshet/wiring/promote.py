@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -21,7 +22,7 @@ from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.fusion import Fusion
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.facts import built_at
+from freshet.search.index.facts import BUILT_AT, built_at
 from freshet.search.index.identity import Identity, is_of_model, refuse_model
 from freshet.search.index.qdrant.audit import QdrantAudit
 from freshet.search.index.qdrant.reader import QdrantReader
@@ -35,7 +36,7 @@ from freshet.wiring.models import Models, open_models
 from freshet.wiring.parts import identity, kafka_connection, load_model
 from freshet.wiring.starting import check_fit
 from freshet.wiring.verify import Bar, Parts, hold_against_the_log
-from freshet.wiring.versions import Say, index_versions, lag_of, named
+from freshet.wiring.versions import Say, index_versions, is_built, lag_of, named
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
@@ -118,6 +119,8 @@ async def promote(
             return Promotion(name, live_name, checks)
         if (now := await versions.live()) not in (live_name, name):
             raise MisfitError(f"{now} was put live meanwhile, and nothing was compared with it: run this again")
+        if built_at(candidate.metadata) is None:  # workers built it, and nobody was there to record that
+            await versions.record(name, {BUILT_AT: datetime.now(UTC).isoformat(timespec="seconds")})
         return Promotion(name, await switch(versions, name), checks)
 
 
@@ -157,7 +160,7 @@ class _Gate:
         self._given.tell(check)
 
     async def _caught_up(self, candidate: VersionInfo) -> Check:
-        built = built_at(candidate.metadata) is not None
+        built = await is_built(self._settings, self._parts.connection, candidate)
         end = time.monotonic() + PATIENCE_SECONDS
         while True:
             lag = await lag_of(self._settings, self._parts.connection, candidate)

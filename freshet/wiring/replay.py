@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from freshet.schemas.errors import MisfitError
@@ -41,7 +42,7 @@ async def replay_process(
     A `limit` in events per second is recorded with the version. Raises as `worker_process` does, and MisfitError where
     nothing is live or the version is.
     """
-    throttle = Throttle()
+    throttle, since = Throttle(), datetime.now(UTC).replace(microsecond=0)
     async with AsyncExitStack() as stack:
         mode = building(settings, throttle)
         process = await stack.enter_async_context(worker_process(settings, mode=mode, load=load))
@@ -57,6 +58,7 @@ async def replay_process(
             versions=versions,
             reader=QdrantReader(client, collection=name),
             yield_seconds=settings.replay.yield_seconds,
+            since=since,
         )
         throttle.obey(build.orders)
         task = asyncio.create_task(build.run())
@@ -93,5 +95,5 @@ async def _only_one(versions: IndexVersions, index: str, names: list[str], live_
     if not built:
         raise MisfitError(f"no version of the index {index!r} is being built; begin one with: freshet replay run")
     if len(built) > 1:
-        raise MisfitError(f"several versions are being built; name one of them: {', '.join(built)}")
+        raise MisfitError(f"several versions are not live; name one of them: {', '.join(built)}")
     return built[0]

@@ -124,6 +124,7 @@ async def search_process(
                 connection=connection,
                 limits=LookLimits(seconds=min(_LOOK_SECONDS, settings.search.deadline_seconds / 2)),
                 price=partial(price, settings),
+                whole=False,
             ),
             feedback=JudgementLog(producer, topics),
             checks=board.checks,

@@ -19,7 +19,7 @@ from freshet.schemas.topics import Topics
 from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.cached import CachedEmbedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
-from freshet.search.index.identity import Identity, check_live
+from freshet.search.index.identity import Identity, check_end, check_live, check_source
 from freshet.search.index.qdrant.audit import QdrantAudit
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.passages import split
@@ -31,6 +31,7 @@ from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.kafka.reader import KafkaReader
+from freshet.streams.kafka.source import find_source
 from freshet.streams.kafka.topics import describe_topics
 from freshet.streams.letters import Fold, Letter
 from freshet.streams.purging import kept_seconds
@@ -79,7 +80,7 @@ async def verify(
         embedder = await open_embedder(settings, spent, stack, redis_timeout=timeout, load=load)
         wanted = identity(settings, embedder.model)
         client = qdrant_client(settings, stack)
-        index = await _described(client, wanted)
+        index = await _described(client, wanted, connection, settings.topics.documents)
         sink = await stack.enter_async_context(KafkaProducer(connection)) if heal else None
         parts = Parts(connection, wanted, embedder, index)
         return await hold_against_the_log(settings, parts, sink=sink, sample=sample, bar=bar)
@@ -116,8 +117,10 @@ async def hold_against_the_log(
             ).run()
 
 
-async def _described(client: AsyncQdrantClient, wanted: Identity) -> QdrantAudit:
-    """The version that the settings describe, live or not."""
+async def _described(
+    client: AsyncQdrantClient, wanted: Identity, connection: KafkaConnection, topic: str
+) -> QdrantAudit:
+    """The version that the settings describe, live or not; it must follow the topic that is there."""
     versions = QdrantVersions(client, index=wanted.index)
     info, name = await versions.describe(wanted.version), await versions.live()
     if info is None:
@@ -125,6 +128,10 @@ async def _described(client: AsyncQdrantClient, wanted: Identity) -> QdrantAudit
         if live is not None:
             check_live(wanted, live)
         raise MisfitError(f"there is no index {wanted.index!r} yet; make it with: freshet worker")
+    check_source(wanted, info, topic, await find_source(connection, topic))
+    async with KafkaOffsets(connection) as offsets:
+        for each in await offsets.positions(topic, wanted.group):
+            check_end(wanted, info, each.partition, committed=each.committed, end=each.end)
     return QdrantAudit(client, collection=info.name, dimension=info.dimension)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from freshet.schemas.errors import DeniedError, OutsideError, PermanentError
 from freshet.schemas.topics import Topics
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.facts import State, group_of, state_of
+from freshet.search.index.facts import State, built_at, built_to, group_of, state_of
 from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.search.index.qdrant.sizes import disk_sizes
 from freshet.search.index.qdrant.statistics import QdrantStatistics
@@ -113,6 +113,16 @@ async def followed(
     except OutsideError as error:
         return told, str(error)
     return told, None
+
+
+async def is_built(settings: Settings, connection: KafkaConnection, info: VersionInfo) -> bool:
+    """Whether a version has come to where its topic ended when its build began. Raises as `lag_of`."""
+    if built_at(info.metadata) is not None:
+        return True
+    wanted = built_to(info.metadata)
+    async with KafkaOffsets(connection) as offsets:
+        positions = await offsets.positions(str(info.metadata.get("topic")), group_of(settings.index, info.name))
+    return bool(wanted) and all(each.next >= wanted.get(each.partition, 0) for each in positions)
 
 
 async def lag_of(settings: Settings, connection: KafkaConnection, info: VersionInfo) -> Lag | None:

@@ -52,9 +52,8 @@ class Found:
 class Composer:
     """Makes answers. `price` tells what a million tokens of a model cost in US dollars, where that is known."""
 
-    def __init__(self, *, rules: Rules, topic: str, price: Callable[[str], float | None]) -> None:
+    def __init__(self, *, rules: Rules, price: Callable[[str], float | None]) -> None:
         self._rules = rules
-        self._topic = topic
         self._price = price
 
     def answer(self, found: Found) -> DocumentFacts:
@@ -84,7 +83,7 @@ class Composer:
             index_version=found.version.name,
             model=model,
             event=EventFacts(
-                event=self._place(record),
+                event=_place(found, record),
                 at=moment(record.event_time),
                 written_at=None if held is None else moment(held.timestamp),
                 version=record.version,
@@ -110,15 +109,15 @@ class Composer:
         stale = verdict.news is News.STALE and found.record is not None
         return NewerFacts(
             outcome=verdict.news.value,
-            event=None if verdict.record is None else self._event(verdict.record),
+            event=None if verdict.record is None else self._event(found, verdict.record),
             ahead=verdict.ahead,
             eta_seconds=_eta(verdict, found.facts),
             letter=None if verdict.letter is None else _letter(verdict.letter),
             problem=verdict.problem or None,
-            won=self._place(found.record) if stale and found.record is not None else None,
+            won=_place(found, found.record) if stale and found.record is not None else None,
         )
 
-    def _event(self, record: Record) -> EventFacts:
+    def _event(self, found: Found, record: Record) -> EventFacts:
         try:
             event = decode(record, self._rules)
         except BadEvent:
@@ -126,15 +125,17 @@ class Composer:
         else:
             at, version = event.time, event.version
         return EventFacts(
-            event=self._place(record),
+            event=_place(found, record),
             at=moment(at),
             written_at=moment(record.timestamp),
             version=version,
             producer=producer(record.headers),
         )
 
-    def _place(self, of: LedgerRecord | Record) -> str:
-        return str(FreshnessToken(self._topic, of.partition, of.offset))
+
+def _place(found: Found, of: LedgerRecord | Record) -> str:
+    """Where it lies in the topic that the version follows."""
+    return str(FreshnessToken(str(found.version.metadata.get("topic", "")), of.partition, of.offset))
 
 
 def moment(seconds: float) -> datetime | None:

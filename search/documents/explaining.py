@@ -31,19 +31,19 @@ class UnknownDocument(FreshetError):  # noqa: N818 (it is no failure of anything
 
 
 class Explainer:
-    """Tells where documents are. `log` is None where there is no Kafka."""
+    """Tells where documents are. `open_log` gives the log that a version follows, None where there is no Kafka."""
 
     def __init__(
         self,
         *,
         versions: IndexVersions,
         open_reader: Callable[[VersionInfo], IndexReader],
-        log: DocumentLog | None,
+        open_log: Callable[[VersionInfo], DocumentLog | None],
         composer: Composer,
     ) -> None:
         self._versions = versions
         self._open_reader = open_reader
-        self._log = log
+        self._open_log = open_log
         self._composer = composer
 
     async def explain(self, document_id: str, tenant: str | None = None, *, texts: bool = False) -> DocumentFacts:
@@ -54,7 +54,7 @@ class Explainer:
         """
         version = await self._live()
         reader = self._open_reader(version)
-        record, facts = await self._look(reader, version.name, document_key(document_id, tenant))
+        record, facts = await self._look(reader, version, document_key(document_id, tenant))
         if record is None and facts.is_empty and not facts.untold:
             raise UnknownDocument(facts)
         told = await _texts(reader, record) if texts and record is not None else None
@@ -68,14 +68,14 @@ class Explainer:
             raise TransientError("find the live index version", "no index version is live yet", hint=hint)
         return info
 
-    async def _look(self, reader: IndexReader, version: str, key: str) -> tuple[LedgerRecord | None, LogFacts]:
+    async def _look(self, reader: IndexReader, version: VersionInfo, key: str) -> tuple[LedgerRecord | None, LogFacts]:
         """The document's record, and what the log knew just before it was read."""
         record = (await reader.ledger([key])).get(key)
-        facts = LogFacts(untold=["the log: this service runs without Kafka"])
+        facts, log = LogFacts(untold=["the log: this service runs without Kafka"]), self._open_log(version)
         for _ in range(TRIES):
             before = None if record is None else Place(record.partition, record.offset)
-            if self._log is not None:
-                facts = await self._log.look(key, held=before, version=version)
+            if log is not None:
+                facts = await log.look(key, held=before, version=version.name)
             record = (await reader.ledger([key])).get(key)
             if (None if record is None else Place(record.partition, record.offset)) == before:
                 break

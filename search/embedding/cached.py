@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,10 +48,6 @@ class CachedEmbedder:
         keys = [cache_key(self.model, purpose, text) for text in texts]
         found = await self._lookup(list(dict.fromkeys(keys)))
         return [found[key].vector if key in found else None for key in keys]
-
-    async def keep(self, vectors: Mapping[str, CachedVector], *, purpose: Purpose = "index") -> None:
-        """Have the cache know vectors of this model that somebody else had, by their texts."""
-        await self._cache.put_many({cache_key(self.model, purpose, text): each for text, each in vectors.items()})
 
     def token_ends(self, text: str) -> Sequence[int]:
         """As `Embedder.token_ends`."""

@@ -102,7 +102,7 @@ def is_of_model(version: VersionInfo, model: Model) -> bool:
         return bool(recorded == model.fingerprint)
     # The version's fingerprint is a digest of the model's and of what was recorded always.
     window = version.metadata.get("window")
-    if not window:
+    if not window or "languages" not in version.metadata:  # of a release that knew no words
         return False
     supposed = Identity("", model, Recipe(int(window)), recorded_text(version))
     return version.metadata.get("fingerprint") == supposed.fingerprint

@@ -45,7 +45,8 @@ async def go_back(versions: IndexVersions) -> tuple[str, str]:
     previous = None if info is None else info.metadata.get(PREVIOUS)
     if previous is None:
         raise NoSuchVersionError(f"no version was live before {live}")
-    await demand(versions, previous)
+    if built_at((await demand(versions, previous)).metadata) is None:
+        raise NoSuchVersionError(f"{previous} is being built anew; put it live once it is built, with: freshet promote")
     await _record_as_built(versions, live)
     await versions.make_live(previous)
     return live, previous
@@ -59,6 +60,14 @@ async def demand(versions: IndexVersions, name: str) -> VersionInfo:
     if info.metadata.get(DROPPED):
         raise NoSuchVersionError(f"the version {name} is being dropped; finish that with: freshet versions drop {name}")
     return info
+
+
+async def forget_way_back(versions: IndexVersions, name: str) -> None:
+    """Have no version tell any more that this one was live before it. Idempotent."""
+    for each in await versions.names():
+        info = await versions.describe(each)
+        if info is not None and info.metadata.get(PREVIOUS) == name:
+            await versions.record(each, {PREVIOUS: None})
 
 
 async def _record_as_built(versions: IndexVersions, live: str) -> None:

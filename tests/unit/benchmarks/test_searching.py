@@ -1,6 +1,6 @@
 from itertools import islice
 
-from benchmarks.searching import new_queries, figures
+from benchmarks.searching import figures, new_queries
 
 
 def test_ratios_are_held_against_their_baselines():

@@ -89,7 +89,9 @@ def test_a_switch_tells_the_way_back(standing, capsys):
 def test_what_is_live_already_is_told_so(standing, capsys):
     standing(Promoted(left="new"))
     assert run(["promote"]) == DONE
-    assert capsys.readouterr().out == "new is live already\n"
+    assert capsys.readouterr().out == (
+        "new is live already; to put another one live, give the settings that it was built with\n"
+    )
 
 
 def test_force_asks_nothing(standing, capsys):

@@ -1,10 +1,12 @@
 """What a build is told to do, and when it counts as built."""
 
+from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from freshet.schemas.errors import PermanentError
 from freshet.schemas.topics import Topics
 from freshet.search.index.base import VersionInfo
 from freshet.streams.lag import Position
@@ -22,6 +24,7 @@ class World:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.facts: dict[str, Any] = {"partitions": 4, "began_at": "2026-11-20T12:00:00+00:00"}
+        self.live_topic = "documents"
         self.live, self.members, self.now = NAMES["live"], 1, 0.0
         self.end = 100
         self.done = {"own": 0, "live": 100}
@@ -41,12 +44,14 @@ class World:
             versions=itself,
             reader=itself,
             yield_seconds=5,
+            since=datetime(2026, 11, 20, 11, tzinfo=UTC),
             clock=lambda: self.now,
         )
         monkeypatch.setattr(building, "describe_groups", self._groups)
 
     async def describe(self, name: str) -> VersionInfo:
-        return VersionInfo(name, 8, dict(self.facts))
+        topic = "documents" if name == NAMES["own"] else self.live_topic
+        return VersionInfo(name, 8, {**self.facts, "topic": topic})
 
     async def record(self, version: str, facts: dict[str, Any]) -> None:
         assert version == NAMES["own"]
@@ -57,9 +62,12 @@ class World:
         return 42
 
     async def positions(self, topic: str, group: str) -> list[Position]:
-        if topic != "documents":
+        if topic == "gone":
+            raise PermanentError("read offsets", "there is no such topic")
+        which = "own" if group == GROUPS["own"] else "live"
+        if topic != ("documents" if which == "own" else self.live_topic):
             return []
-        done = self.done["own" if group == GROUPS["own"] else "live"]
+        done = self.done[which]
         return [Position(0, 0, self.end, done)]
 
     async def times(self, _topic: str, offsets: dict[int, int]) -> dict[int, float]:
@@ -120,6 +128,20 @@ async def test_it_rests_while_workers_of_the_live_version_have_not_done_what_cam
     assert await world.look() == Orders()
 
 
+async def test_a_live_version_of_another_topic_is_waited_for_as_far_as_it_is_behind_that(world: World) -> None:
+    world.live_topic, world.done["live"] = "documents-before", 90
+    await world.look()
+    assert await world.look(5) == Orders(rest="the live version is behind")
+    world.done["live"] = 100
+    assert await world.look() == Orders()
+
+
+async def test_nobody_waits_for_a_live_version_whose_topic_is_gone(world: World) -> None:
+    world.live_topic, world.done["live"] = "gone", 0
+    await world.look()
+    assert await world.look(5) == Orders()
+
+
 async def test_it_does_not_wait_for_a_live_version_that_nobody_works_on(world: World) -> None:
     world.members, world.done["live"] = 0, 90
     await world.look()
@@ -142,9 +164,16 @@ async def test_it_is_built_once_it_has_done_what_was_there_a_moment_ago_and_that
     await world.look()
     assert world.build.caught_up.is_set()
     [facts] = world.recorded
-    assert facts["build"].items() >= {"documents": 42, "events": 100, "tokens": 7}.items()
+    assert facts["build"].items() >= {"documents": 42, "events": 100, "tokens": None}.items()
     world.done["own"] = 130
     await world.look()
     assert len(world.recorded) == 1
     assert world.build.seen is not None
     assert (world.build.seen.is_built, world.build.seen.counted.left) == (True, 0)
+
+
+async def test_what_a_build_embedded_is_recorded_where_one_process_did_all_of_it(world: World) -> None:
+    world.done["own"], world.worker.partitions = 100, frozenset(range(4))
+    await world.look()
+    [facts] = world.recorded
+    assert facts["build"]["tokens"] == 7

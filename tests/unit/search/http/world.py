@@ -303,8 +303,8 @@ class World:
             explainer=Explainer(
                 versions=self.versions,
                 open_reader=lambda _: self.reader,
-                log=self.log,
-                composer=Composer(rules=options["rules"], topic="documents", price={"words": 20.0}.get),
+                open_log=lambda _: self.log,
+                composer=Composer(rules=options["rules"], price={"words": 20.0}.get),
             ),
             feedback=self.quality if publishes else None,
             checks=self.service.checks(),
