@@ -61,7 +61,7 @@ class Store:
         if written_by != ENGINE_VERSION:
             raise StoreError(
                 f"{self._folder} was written by qdrant-edge {written_by}, and this is {ENGINE_VERSION}: "
-                "delete the folder and rebuild the index from the log"
+                "delete the folder and start workers with another FRESHET_GENERATION, which reads the log anew"
             )
 
     def _load(self) -> list[Collection]:
