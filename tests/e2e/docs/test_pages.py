@@ -15,11 +15,15 @@ READ = {str(page.relative_to(ROOT)): blocks_of(str(page.relative_to(ROOT)), page
 @pytest.mark.parametrize("page", [name for name, blocks in READ.items() if blocks])
 async def test_what_the_page_shows_works(page, world: World, tmp_path: Path):
     folder = world.folder(tmp_path)
-    async with Shell(folder, world.environment) as shell:
-        reader = Reader(world, folder, shell)
-        for block in READ[page]:
-            await reader.follow(block)
-        await reader.finish()
+    try:
+        async with Shell(folder, world.environment) as shell:
+            reader = Reader(world, folder, shell)
+            for block in READ[page]:
+                await reader.follow(block)
+            await reader.finish()
+    finally:
+        if any("replay run" in block.text for block in READ[page]):
+            await world.put_back()
 
 
 async def test_every_metric_that_the_processes_expose_is_in_the_reference(world: World):

@@ -52,6 +52,22 @@ class World:
     names: dict[str, str]
     environment: dict[str, str]
     processes: tuple[Process, Process]
+    road: Road
+
+    async def put_back(self) -> None:
+        """Have the version live again that the worker follows, and no other there, whatever a page has built."""
+        versions = json.loads(await self._freshet("versions", "--json"))
+        own = next(each for each in versions if each["members"])
+        if own["state"] != "live":
+            await self._freshet("promote", own["name"], "--force")
+        for each in versions:
+            if each is not own:
+                await self._freshet("versions", "drop", each["name"], "--force")
+
+    async def _freshet(self, *arguments: str) -> str:
+        code, output = await self.road.command(*arguments)
+        assert code == 0, output
+        return output
 
     def here(self, text: str) -> str:
         for shown, real in self.names.items():
@@ -112,7 +128,7 @@ async def running_world(folder: Path, servers: Servers, redis_url: str) -> Async
             "https://llm.example.com/v1": openai.url,
             "/models/handbook": str(write_tiny_model(folder / "model")),
         }
-        yield World(names, _environment(folder, road.environment), (worker, search))
+        yield World(names, _environment(folder, road.environment), (worker, search), road)
 
 
 async def one_dead_letter(road: Road) -> str:

@@ -23,6 +23,7 @@ def compose(arguments: list[str]) -> None:
     for name in ("exec", "run"):
         running = with_flags(commands.add_parser(name))
         running.add_argument("--env", action="append", default=[])
+        running.add_argument("--name")
         running.add_argument("service", choices=SERVICES)
         running.add_argument("rest", nargs=argparse.REMAINDER)
     given = parser.parse_args(arguments)
@@ -58,6 +59,12 @@ def build(arguments: list[str]) -> None:
         assert (ROOT / given.file.parent / value).exists(), f"there is no {value}"
 
 
+def of_one(arguments: list[str]) -> None:
+    """What is done with a container by its name; none is kept here."""
+    with_flags(parser := argparse.ArgumentParser(prog="docker")).add_argument("name")
+    parser.parse_args(arguments)
+
+
 if __name__ == "__main__":
     subcommand, *rest = sys.argv[1:]
-    {"compose": compose, "build": build}[subcommand](rest)
+    {"compose": compose, "build": build, "logs": of_one}[subcommand](rest)

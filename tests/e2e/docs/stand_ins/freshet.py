@@ -14,15 +14,27 @@ ENDLESS = ("worker", "search")
 # The demo has tests of its own, and starts a second Kafka: here its options are looked at.
 LOOKED_AT = ("demo",)
 SECONDS = 60.0
+FOLLOWING: dict[tuple[str, ...], tuple[str, bool]] = {
+    ("replay", "run"): ("--until-caught-up", True),
+    ("topics", "copy"): ("--follow", False),
+}
 
 
 def main(arguments: list[str]) -> int:
+    arguments = without_end(arguments)
     command = [sys.executable, "-m", "freshet", *arguments]
     if "--help" in arguments or arguments[:1] not in [[name] for name in ENDLESS + LOOKED_AT]:
         os.execv(sys.executable, command)
     if arguments[0] in LOOKED_AT:
         return subprocess.run([*command, "--help"], stdout=subprocess.DEVNULL, check=False).returncode
     return run_until_ready(command)
+
+
+def without_end(arguments: list[str]) -> list[str]:
+    """The same, but that what follows the log ends when it has come to the log's end."""
+    option, wanted = FOLLOWING.get(tuple(arguments[:2]), ("", False))
+    rest = [each for each in arguments if each != option]
+    return [*rest, option] if wanted and "--help" not in arguments else rest
 
 
 def run_until_ready(command: list[str]) -> int:
