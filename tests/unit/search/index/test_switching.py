@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freshet.schemas.errors import TransientError
+from freshet.search.index.base import VersionInfo
 from freshet.search.index.facts import BUILT_AT, BUILT_TO, DROPPED, PREVIOUS, State, state_of
-from freshet.search.index.switching import NoSuchVersionError, go_back, switch
+from freshet.search.index.switching import NoSuchVersionError, forget_way_back, go_back, switch
 from tests.support.memory_versions import MemoryVersions
 
 OLD, NEW = "documents__old", "documents__new"
@@ -66,6 +67,22 @@ async def test_where_nothing_is_live_there_is_no_way_back():
     assert await switch(versions, NEW) is None
     with pytest.raises(NoSuchVersionError, match="no version was live before"):
         await go_back(versions)
+
+
+async def test_nobody_goes_back_to_a_version_that_was_dropped_and_is_being_built_anew(versions: MemoryVersions):
+    await switch(versions, NEW)
+    await versions.drop(OLD)
+    await versions.create(VersionInfo(OLD, 8, {BUILT_TO: {"0": 3}}))
+    with pytest.raises(NoSuchVersionError, match="is being built anew"):
+        await go_back(versions)
+    assert versions.alias == NEW
+
+
+async def test_a_version_that_goes_is_nobodys_way_back_any_more(versions: MemoryVersions):
+    await switch(versions, NEW)
+    for _ in range(2):
+        await forget_way_back(versions, OLD)
+    assert states(versions) == {OLD: State.READY, NEW: State.LIVE}
 
 
 async def test_nobody_goes_back_to_what_is_gone_or_going(versions: MemoryVersions):
