@@ -18,7 +18,8 @@ logger = logging.getLogger(__name__)
 
 
 async def run_checks(checks: Mapping[str, Check], *, seconds: float = CHECK_SECONDS) -> Health:
-    """Try all parts at once, each for at most so long."""
+    """Try all parts at once, each for at most so long; those that there are when it begins."""
+    checks = dict(checks)
     results = await asyncio.gather(*(_run(name, check, seconds) for name, check in checks.items()))
     found = dict(zip(checks, results, strict=True))
     return Health(status="healthy" if all(result.ok for result in results) else "unhealthy", checks=found)

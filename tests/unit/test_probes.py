@@ -100,6 +100,17 @@ async def test_a_check_that_hangs_fails_within_its_time_and_holds_up_no_other():
     assert health.checks["b"].ok
 
 
+async def test_a_probe_that_comes_while_a_start_ends_is_answered_with_what_there_was():
+    checks = {}
+
+    async def started() -> None:
+        checks.clear()
+        checks.update(kafka=started, index=started)
+
+    checks["start"] = started
+    assert list((await run_checks(checks)).checks) == ["start"]
+
+
 async def test_what_an_unforeseen_failure_says_goes_to_the_log_only(caplog):
     health = await run_checks({"a": broken})
     assert health.checks["a"].error == "ValueError"
