@@ -33,7 +33,7 @@ from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.publisher import Publisher
 
-PARTS: Final = 5  # documents of the corpus in an article
+PARTS: Final = 10  # documents of the corpus in an article, which is then some 500 words long
 SEARCHES: Final = 200
 OTHER_WINDOW: Final = "64"  # tokens of a passage, in the recipe that is forecast
 LOOK_SECONDS: Final = 0.02

@@ -101,7 +101,7 @@ async def test_a_check_that_hangs_fails_within_its_time_and_holds_up_no_other():
 
 
 async def test_a_probe_that_comes_while_a_start_ends_is_answered_with_what_there_was():
-    checks = {}
+    checks: dict[str, Check] = {}
 
     async def started() -> None:
         checks.clear()
