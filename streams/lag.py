@@ -95,6 +95,16 @@ async def lag_of_both(
     return found
 
 
+async def lag_where_there(offsets: Offsets, *, topics: Topics, group: str) -> list[PartitionLag] | None:
+    """As `lag_of_both`; None where the documents topic is gone. Raises TransientError, and DeniedError."""
+    try:
+        return await lag_of_both(offsets, topics=topics, group=group)
+    except DeniedError:
+        raise
+    except PermanentError:
+        return None
+
+
 async def waiting(
     offsets: Offsets, *, topics: Iterable[str], group: str, clock: Callable[[], float] = time.time
 ) -> dict[int, float]:

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from freshet.schemas.errors import DeniedError, DroppedError, OutsideError, PermanentError
+from freshet.schemas.errors import DroppedError, OutsideError
 from freshet.schemas.topics import Topics
 from freshet.search.index.base import IndexReader, IndexVersions
 from freshet.search.index.facts import BEGAN_AT, BUILD, BUILT_AT, LIMIT, PAUSED, built_at, group_of
 from freshet.streams.building import Counted, Ends, Trail, counted, ends, is_behind
 from freshet.streams.kafka.cluster import describe_groups
 from freshet.streams.kafka.offsets import KafkaOffsets
-from freshet.streams.lag import PartitionLag, lag_of_both
+from freshet.streams.lag import PartitionLag, lag_of_both, lag_where_there
 from freshet.streams.pace import Orders
 from freshet.wiring.worker import WorkerProcess
 
@@ -148,11 +148,8 @@ class Build:
             self._live = (name, Trail(seconds=self._yield_seconds), Topics(topic))
         _, trail, topics = self._live
         group = group_of(self._index, name)
-        try:
-            lags = await lag_of_both(offsets, topics=topics, group=group)
-        except DeniedError:
-            raise
-        except PermanentError:  # its topic is gone, so nothing more comes to it
+        lags = await lag_where_there(offsets, topics=topics, group=group)
+        if lags is None:  # nothing more comes to it
             return False
         if not trail.saw(self._clock(), lags):
             return False

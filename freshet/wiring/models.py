@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
-from freshet.schemas.errors import SettingsError
+from freshet.schemas.errors import MisfitError, SettingsError
 from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.cached import CachedEmbedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
@@ -28,17 +28,26 @@ class Models:
     others: tuple[CachedEmbedder, ...] = ()
     _refused: set[str] = field(default_factory=set)
 
-    def of(self, version: VersionInfo) -> CachedEmbedder:
+    def find(self, version: VersionInfo) -> CachedEmbedder:
         """The model that a version was built with. Raises MisfitError where it is not at hand."""
         every = (self.own, *self.others)
         for each in every:
             if is_of_model(version, each.model):
                 return each
-        error = refuse_model(version, [each.model for each in every])
-        if version.name not in self._refused:  # once, not for every search
-            self._refused.add(version.name)
+        raise refuse_model(version, [each.model for each in every])
+
+    def of(self, version: VersionInfo) -> CachedEmbedder:
+        """As `find`, for who asks again and again: a version that is refused is logged, once."""
+        try:
+            return self.find(version)
+        except MisfitError as error:
+            self._tell_once(version.name, error)
+            raise
+
+    def _tell_once(self, version: str, error: MisfitError) -> None:
+        if version not in self._refused:
+            self._refused.add(version)
             logger.error("%s", error, extra={"action": "version_refused"})
-        raise error
 
 
 async def open_models(

@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -22,11 +21,11 @@ from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.fusion import Fusion
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.facts import BUILT_AT, built_at
-from freshet.search.index.identity import Identity, is_of_model, refuse_model
+from freshet.search.index.facts import built_at
+from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.audit import QdrantAudit
 from freshet.search.index.qdrant.reader import QdrantReader
-from freshet.search.index.switching import demand, switch
+from freshet.search.index.switching import demand, record_as_built, switch
 from freshet.search.live import LiveVersion
 from freshet.settings import Settings
 from freshet.streams.judged_queries import last_queries
@@ -120,7 +119,7 @@ async def promote(
         if (now := await versions.live()) not in (live_name, name):
             raise MisfitError(f"{now} was put live meanwhile, and nothing was compared with it: run this again")
         if built_at(candidate.metadata) is None:  # workers built it, and nobody was there to record that
-            await versions.record(name, {BUILT_AT: datetime.now(UTC).isoformat(timespec="seconds")})
+            await record_as_built(versions, name)
         return Promotion(name, await switch(versions, name), checks)
 
 
@@ -146,7 +145,7 @@ class _Gate:
 
     async def run(self, candidate: VersionInfo, live: VersionInfo | None) -> list[Check]:
         """All checks, the cheap one first: what has not caught up is not looked at any further."""
-        embedder = None if live is None else model_of(live, self._models)
+        embedder = None if live is None else self._models.find(live)
         self._note(await self._caught_up(candidate))
         if refused(self._checks):
             return self._checks
@@ -210,12 +209,3 @@ class _Gate:
 
 def _audit(client: AsyncQdrantClient, info: VersionInfo) -> QdrantAudit:
     return QdrantAudit(client, collection=info.name, dimension=info.dimension)
-
-
-def model_of(live: VersionInfo, models: Models) -> Embedder:
-    """The model of the live version. Raises MisfitError where it is not at hand."""
-    every = (models.own, *models.others)
-    for each in every:
-        if is_of_model(live, each.model):
-            return each
-    raise refuse_model(live, [each.model for each in every])

@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from freshet.schemas.errors import DeniedError, OutsideError, PermanentError
+from freshet.schemas.errors import OutsideError, PermanentError
 from freshet.schemas.topics import Topics
 from freshet.search.index.base import VersionInfo
 from freshet.search.index.facts import State, built_at, built_to, group_of, state_of
@@ -20,7 +20,7 @@ from freshet.settings import Settings
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.groups import KafkaGroups
 from freshet.streams.kafka.offsets import KafkaOffsets
-from freshet.streams.lag import lag_of_both
+from freshet.streams.lag import lag_where_there
 from freshet.wiring.parts import kafka_connection, qdrant_client
 
 if TYPE_CHECKING:
@@ -132,11 +132,8 @@ async def lag_of(settings: Settings, connection: KafkaConnection, info: VersionI
 
 
 async def _lag(offsets: KafkaOffsets, info: VersionInfo, group: str) -> Lag | None:
-    try:
-        lags = await lag_of_both(offsets, topics=Topics(str(info.metadata.get("topic", ""))), group=group)
-    except DeniedError:
-        raise
-    except PermanentError:
+    lags = await lag_where_there(offsets, topics=Topics(str(info.metadata.get("topic", ""))), group=group)
+    if lags is None:
         return None
     return Lag(sum(each.events for each in lags), max((each.seconds for each in lags), default=0.0))
 

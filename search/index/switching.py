@@ -27,7 +27,7 @@ async def switch(versions: IndexVersions, candidate: str) -> str | None:
         return live
     await demand(versions, candidate)
     if live is not None:
-        await _record_as_built(versions, live)
+        await _record_first_as_built(versions, live)
         await versions.record(candidate, {PREVIOUS: live})
     await versions.make_live(candidate)
     return live
@@ -47,7 +47,7 @@ async def go_back(versions: IndexVersions) -> tuple[str, str]:
         raise NoSuchVersionError(f"no version was live before {live}")
     if built_at((await demand(versions, previous)).metadata) is None:
         raise NoSuchVersionError(f"{previous} is being built anew; put it live once it is built, with: freshet promote")
-    await _record_as_built(versions, live)
+    await _record_first_as_built(versions, live)
     await versions.make_live(previous)
     return live, previous
 
@@ -70,8 +70,13 @@ async def forget_way_back(versions: IndexVersions, name: str) -> None:
             await versions.record(each, {PREVIOUS: None})
 
 
-async def _record_as_built(versions: IndexVersions, live: str) -> None:
+async def record_as_built(versions: IndexVersions, name: str) -> None:
+    """Record that a version has caught up with the log by now."""
+    await versions.record(name, {BUILT_AT: datetime.now(UTC).isoformat(timespec="seconds")})
+
+
+async def _record_first_as_built(versions: IndexVersions, live: str) -> None:
     """An index's first version is live from its beginning, and nobody else says when it was built."""
     info = await versions.describe(live)
     if info is not None and built_at(info.metadata) is None and not built_to(info.metadata):
-        await versions.record(live, {BUILT_AT: datetime.now(UTC).isoformat(timespec="seconds")})
+        await record_as_built(versions, live)

@@ -10,7 +10,6 @@ from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.index.identity import Identity
 from freshet.search.passages import Recipe
 from freshet.wiring.models import Models
-from freshet.wiring.promote import model_of
 from tests.unit.wiring.test_models import Named
 
 
@@ -25,10 +24,10 @@ def version_of(model):
 def test_it_is_asked_with_its_own_model_whichever_the_settings_describe():
     new, old = named("new"), named("old")
     models = Models(new, (old,))
-    assert model_of(version_of(old), models) is old
-    assert model_of(version_of(new), models) is new
+    assert models.find(version_of(old)) is old
+    assert models.find(version_of(new)) is new
 
 
 def test_a_model_that_is_not_at_hand_is_named_with_what_to_set():
     with pytest.raises(MisfitError, match=r"built for old .*FRESHET_SEARCH__OTHER_MODELS"):
-        model_of(version_of(named("old")), Models(named("new")))
+        Models(named("new")).find(version_of(named("old")))
