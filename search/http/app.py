@@ -25,7 +25,6 @@ from freshet.search.http.pages import SEARCH_PAGE, AssetRoutes, SearchPageRoutes
 from freshet.search.http.publishing import PublishRoutes
 from freshet.search.http.searching import SearchRoutes
 from freshet.search.limits.base import Limiter
-from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.ports import DocumentPublisher, FeedbackLog
 from freshet.search.service import SearchService
@@ -35,7 +34,6 @@ from freshet.search.watching import IndexWatch
 def create_app(
     *,
     service: SearchService,
-    admission: Admission,
     watch: IndexWatch,
     publisher: DocumentPublisher | None,
     explainer: Explainer,
@@ -45,10 +43,7 @@ def create_app(
     options: HttpOptions,
     limiter: Limiter,
 ) -> web.Application:
-    """The application; without a publisher or a log of feedback, the routes that need one answer 503.
-
-    Searches need admission; nothing else is ever sent away.
-    """
+    """The application; without a publisher or a log of feedback, the routes that need one answer 503."""
     guard = Guard(options.allowed_hosts, origins=options.cors_origins, keys=bool(options.keys))
     meet = edge(
         deadline_seconds=options.deadline_seconds,
@@ -65,7 +60,7 @@ def create_app(
     operations = [
         *SearchPageRoutes().operations(),
         *AssetRoutes(SEARCH_PAGE).operations(),
-        *SearchRoutes(service=service, admission=admission, metrics=metrics).operations(),
+        *SearchRoutes(service=service, metrics=metrics).operations(),
         *index.operations(),
         *DocumentRoutes(explainer=explainer, options=options).operations(),
         *PublishRoutes(publisher=publisher, options=options).operations(),

@@ -19,7 +19,7 @@ from freshet.search.http.edge import is_late, keep_query, seconds_left
 from freshet.search.http.operations import OUTSIDE, TENANT, Operation
 from freshet.search.http.problems import Kind, Problem, field_error
 from freshet.search.http.requests import read_json, read_parameters
-from freshet.search.load import Admission, ShedError
+from freshet.search.load import ShedError
 from freshet.search.metrics import Outcome, SearchMetrics
 from freshet.search.service import SearchService
 
@@ -33,12 +33,10 @@ class SearchRoutes:
         self,
         *,
         service: SearchService,
-        admission: Admission,
         metrics: SearchMetrics,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._service = service
-        self._admission = admission
         self._metrics = metrics
         self._clock = clock
 
@@ -82,8 +80,8 @@ class SearchRoutes:
         keep_query(request, asked.query[:MAX_QUERY_CHARACTERS])
         tenant = caller_of(request).acts_for(asked.tenant)
         try:
-            async with self._admission.enter(seconds_left=seconds_left(request)):
-                return await self._service.search(asked.model_copy(update={"tenant": tenant}))
+            asked = asked.model_copy(update={"tenant": tenant})
+            return await self._service.search(asked, seconds_left=seconds_left(request))
         except InvalidSearch as error:
             raise Problem.invalid(field_error(names.get(error.field, error.field), error.message)) from error
 
