@@ -44,3 +44,13 @@ class ChangeSink(Protocol):
     def add(self, change: FeedChange) -> None:
         """The next change of its partition. A mark that is taken from now on lies above it."""
         ...
+
+
+class NoSink:
+    """`ChangeSink` where nobody wants to hear of changes."""
+
+    def begin(self, positions: Mapping[int, int]) -> None:
+        del positions
+
+    def add(self, change: FeedChange) -> None:
+        del change
