@@ -16,7 +16,7 @@ from freshet.search.fusion import Candidate, Fusion, fuse
 from freshet.search.index.base import Query
 from freshet.search.index.records import LedgerRecord, ValueCount, Vector
 from freshet.search.live import LiveVersion
-from freshet.search.metrics import SearchMetrics, Stage
+from freshet.search.metrics import Stage
 from freshet.search.rerank.base import RerankOff
 from freshet.search.reranking import DEPTH, Reranked, Reranking
 from freshet.search.results.base import Computed
@@ -50,10 +50,9 @@ class _Found:
 class Computing:
     """Answers questions from an index version, each time anew. Safe to call from several tasks at once."""
 
-    def __init__(self, *, rules: SearchRules, ranking: Ranking, metrics: SearchMetrics) -> None:
+    def __init__(self, *, rules: SearchRules, ranking: Ranking) -> None:
         self._rules = rules
         self._ranking = ranking
-        self._metrics = metrics
 
     async def compute(self, asked: Asked, vector: QueryVector, timer: Timer, live: LiveVersion) -> Computed:
         """What the version says. Raises what the index and the model raise."""
@@ -65,6 +64,7 @@ class Computing:
         telling = Telling(asked, live, stems, statistics, ranked.scores)
         content = Content(
             version=live.name,
+            topic=live.topic,
             query=telling.query(self._ranking.reranking.model),
             results=telling.results(ranked.candidates[asked.request.offset : asked.end]),
             facets=facet_counts(facets),
@@ -113,10 +113,7 @@ class Computing:
             return Reranked(found)
         reranking = self._ranking.reranking
         with nullcontext() if reranking.model is None else timer.stage(Stage.RERANK):
-            ranked = await reranking.order(asked.query.text, found, limit=asked.request.limit)
-        if ranked.degraded is not None:
-            self._metrics.degraded(ranked.degraded)
-        return ranked
+            return await reranking.order(asked.query.text, found, limit=asked.request.limit)
 
 
 def _queries(asked: Asked, live: LiveVersion, vector: Vector | None, statistics: TermStatistics | None) -> list[Query]:

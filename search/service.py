@@ -20,15 +20,18 @@ from freshet.search.asking import Asked, SearchRules
 from freshet.search.computing import Computing, Ranking
 from freshet.search.early import QueryVector
 from freshet.search.embedding.base import Embedder
+from freshet.search.feed.base import Following
 from freshet.search.health import Check
 from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.load import Admission
-from freshet.search.metrics import SearchMetrics, Stage
+from freshet.search.metrics import Degraded, SearchMetrics, Stage
 from freshet.search.recording import Recording
-from freshet.search.results.base import Answers, Begin, Computed
+from freshet.search.results.base import Answered, Answers, Begin, Computed
+from freshet.search.results.entry import Content
 from freshet.search.results.uncached import Uncached
 from freshet.search.timing import Timer
 
+_RANKING: Final = Ranking()
 ALIAS_SECONDS: Final = 0.1  # so long ago the version of a kept answer may have been seen live
 
 
@@ -43,8 +46,9 @@ class Offer:
 class SearchService:
     """Answers searches. Safe to call from several tasks at once.
 
-    `embedder` is the model that a version is supposed to have while none was live yet. Whoever computes an answer waits
-    for `admission`, where there is one; who gets a kept one does not.
+    `embedder` is the model that a version is supposed to have while none was live yet. Without `following` answers
+    say no watermarks, without `results` each is computed. Whoever computes one waits for `admission`, where there is
+    one; who gets a kept answer does not.
     """
 
     def __init__(
@@ -54,8 +58,9 @@ class SearchService:
         embedder: Embedder,
         metrics: SearchMetrics,
         rules: SearchRules,
-        ranking: Ranking = Ranking(),
+        ranking: Ranking = _RANKING,
         recording: Recording | None = None,
+        following: Following | None = None,
         results: Answers | None = None,
         admission: Admission | None = None,
         clock: Callable[[], float] = time.perf_counter,
@@ -66,10 +71,11 @@ class SearchService:
         self._metrics = metrics
         self._rules = rules
         self._ranking = ranking
-        self._computing = Computing(rules=rules, ranking=ranking, metrics=metrics)
+        self._computing = Computing(rules=rules, ranking=ranking)
         self._recording = recording
-        self._results: Answers = Uncached() if results is None else results
+        self._results: Answers = Uncached(following) if results is None else results
         self._admission = admission
+        self._following = following
         self._clock = clock
         self._new_id = new_id
         self._tried: set[str] = set()
@@ -88,8 +94,15 @@ class SearchService:
         answered = await self._results.answer(asked, resolve, compute, at_least=at_least or {})
         if Stage.CACHE not in timer.stages:
             timer.ended(Stage.CACHE)
+        answer = self._told(answered, timer)
+        if self._recording is not None:
+            self._recording.answered(asked, answer)
+        return answer
+
+    def _told(self, answered: Answered, timer: Timer) -> SearchAnswer:
+        """An answer as who asked gets it. It is true at the watermarks, for they were noted before it was read."""
         content = answered.content
-        answer = SearchAnswer(
+        return SearchAnswer(
             query_id=self._new_id(),
             query=content.query,
             results=content.results,
@@ -98,12 +111,18 @@ class SearchService:
             took_ms=timer.took_ms(),
             stages=timer.stages,
             cached=answered.cached,
-            degraded=content.degraded,
-            index=IndexState(version=content.version),
+            degraded=[reason.value for reason in self._degraded(content)],
+            index=IndexState(version=content.version, topic=content.topic, watermarks=dict(answered.mark.watermarks)),
         )
-        if self._recording is not None:
-            self._recording.answered(asked, answer)
-        return answer
+
+    def _degraded(self, content: Content) -> list[Degraded]:
+        """What the answer has to do without; it is counted."""
+        found = [Degraded[each.upper()] for each in content.degraded]
+        if self._following is not None and not self._following.sure:
+            found.append(Degraded.CHANGES_UNKNOWN)
+        for reason in found:
+            self._metrics.degraded(reason)
+        return found
 
     async def _compute(self, asked: Asked, timer: Timer, seconds_left: float, begin: Begin) -> Computed:
         """What the live version says, as soon as it is our turn."""

@@ -16,7 +16,6 @@ from typing import Final, NamedTuple
 from freshet.schemas.fields import Kind
 from freshet.search.asking import Asked
 from freshet.search.feed.base import Following
-from freshet.search.feed.changes import FeedChange
 from freshet.search.feed.mark import Mark
 from freshet.search.feed.ring import Changes, Ring
 from freshet.search.index.facts import built_to
@@ -53,7 +52,7 @@ class _Known(NamedTuple):
 
 
 class ResultCache:
-    """Answers searches from what is kept, and keeps what is computed. Is told of all changes, as a `ChangeSink`.
+    """Answers searches from what is kept, and keeps what is computed. `ring` and `lifetimes` hear of all changes.
 
     For one event loop. `clock` is in seconds since the epoch; `rules` are those of the proof.
     """
@@ -86,29 +85,25 @@ class ResultCache:
         self._last: _Known | None = None
         metrics.watch(answers=lambda: memory.bytes, changes=lambda: ring.bytes)
 
-    def begin(self, positions: Mapping[int, int]) -> None:
-        """As `ChangeSink.begin`."""
-        self._ring.begin(positions)
-
-    def add(self, change: FeedChange) -> None:
-        """As `ChangeSink.add`."""
-        self._ring.add(change)
-        self._lifetimes.changed(change.tenant)
-
     async def answer(
         self, asked: Asked, resolve: Resolve, compute: Compute, *, at_least: Mapping[int, int]
     ) -> Answered:
         """A kept answer that is proven, or what `compute` makes of it, once for all who ask the same at the same time.
 
-        `resolve` tells which version a kept answer may be of. `at_least` are watermarks, by partition, that this process
-        has reached: no answer is from before. Raises what `resolve` and `compute` raise.
+        `resolve` tells which version a kept answer may be of. `at_least` are watermarks, by partition: where they are
+        reached in this process, no answer is from before. Raises what `resolve` and `compute` raise.
         """
         found = await self._look(asked, resolve)
         if found is None:
             self._metrics.asked(Outcome.OFF)
             return await self._uncached.answer(asked, resolve, compute, at_least=at_least)
         key, known = found
-        return await self._kept(key, known) or await self._computed(key, asked, compute, at_least)
+        answered = await self._kept(key, known)
+        if answered is None:
+            now = self._following.mark(known.version).watermarks
+            wanted = {partition: min(offset, now.get(partition, -1)) for partition, offset in at_least.items()}
+            answered = await self._computed(key, asked, compute, wanted)
+        return answered
 
     async def close(self) -> None:
         """Give up what is under way. Idempotent."""
@@ -128,7 +123,7 @@ class ResultCache:
             self._memory.clear()  # of another version, or beside another feed: none of it is asked for again
             self._last = known
         statistics = await live.snapshots.current()
-        return self._key(asked, live, statistics and statistics.number, known), known
+        return self._key(asked, live, None if statistics is None else statistics.number, known), known
 
     def _known(self, live: LiveVersion, mark: Mark) -> _Known | None:
         """What answers of the version are proven by, now.

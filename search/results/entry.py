@@ -29,6 +29,7 @@ class Content(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     version: str
+    topic: str
     query: QueryExplanation | None = None
     results: list[SearchResult]
     facets: dict[str, list[FacetCount]] = Field(default_factory=dict)
@@ -120,7 +121,7 @@ class Entry:
         searched = []
         for each in header.searched:
             searched.append(each.read(value, arrays_at))
-            arrays_at += each.bytes
+            arrays_at += each.length
         if arrays_at != len(value):
             raise ValueError("more than an answer")
         facts = header.tenant, header.filters, header.facets, header.expires, header.told
@@ -142,7 +143,7 @@ class _Described(BaseModel):
         return cls(sparse=sparse, numbers=numbers, last=searched.last)
 
     @property
-    def bytes(self) -> int:
+    def length(self) -> int:
         return self.numbers * (8 if self.sparse else 4)
 
     def read(self, value: bytes, at: int) -> Searched:

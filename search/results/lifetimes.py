@@ -10,9 +10,11 @@ import math
 import random
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
+
+from freshet.search.feed.changes import FeedChange
 
 CHANGES: Final = 1_000
 HALF_LIFE: Final = 600.0  # seconds after which a change counts half
@@ -30,7 +32,10 @@ class _Tally:
 
 
 class Lifetimes:
-    """Rates of change by tenant, and what follows. `least` and `most` are in seconds."""
+    """Rates of change by tenant, and what follows; hears of changes as a `ChangeSink`.
+
+    `least` and `most` are in seconds.
+    """
 
     def __init__(
         self,
@@ -46,8 +51,12 @@ class Lifetimes:
         self._chance = chance
         self._tallies: OrderedDict[str | None, _Tally] = OrderedDict()
 
-    def changed(self, tenant: str | None) -> None:
-        """A document of the tenant has changed."""
+    def begin(self, positions: Mapping[int, int]) -> None:
+        """As `ChangeSink.begin`."""
+
+    def add(self, change: FeedChange) -> None:
+        """As `ChangeSink.add`."""
+        tenant = change.tenant
         now, tally = self._clock(), self._tallies.pop(tenant, None)
         self._tallies[tenant] = _Tally(1.0 if tally is None else tally.now(now) + 1, now)
         if len(self._tallies) > _TENANTS:

@@ -21,8 +21,8 @@ class Uncached:
 
     async def answer(
         self,
-        asked: Asked,
-        resolve: Resolve,
+        asked: Asked,  # noqa: ARG002
+        resolve: Resolve,  # noqa: ARG002
         compute: Compute,
         *,
         at_least: Mapping[int, int],  # noqa: ARG002

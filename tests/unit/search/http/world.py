@@ -25,6 +25,9 @@ from freshet.search.documents.composing import Composer
 from freshet.search.documents.explaining import Explainer
 from freshet.search.documents.facts import LogFacts, Looked
 from freshet.search.embedding.base import Embedded, Model, Purpose
+from freshet.search.feed.base import Following
+from freshet.search.feed.metrics import FeedMetrics
+from freshet.search.freshness import Freshness
 from freshet.search.http.app import create_app
 from freshet.search.http.connections import Limits
 from freshet.search.http.options import HttpOptions
@@ -262,11 +265,12 @@ class World:
     places: int = 64
     reranking: Reranking = NO_RERANKING
     results: Answers | None = None
+    following: Following | None = None
     port: int = 0
     session: ClientSession | None = None
 
     def __post_init__(self) -> None:
-        self.metrics = SearchMetrics(self.registry)
+        self.metrics, self.feed_metrics = SearchMetrics(self.registry), FeedMetrics(self.registry)
         self.admission = Admission(places=self.places, seconds=5, observer=self.metrics)
         self.index = LiveIndex(
             versions=self.versions, open_version=lambda info: LiveVersion.of(info, self.reader, self.embedder)
@@ -281,6 +285,7 @@ class World:
             recording=Recording(self.quality, with_text=self.with_text),
             results=self.results,
             admission=self.admission,
+            following=self.following,
         )
 
     async def ask(self, method: str, path: str, **given: Any) -> Answer:
@@ -302,6 +307,7 @@ class World:
         options.setdefault("rules", Rules(tenants=self.tenants))
         app = create_app(
             service=self.service,
+            freshness=Freshness(index=self.index, following=self.following, metrics=self.feed_metrics),
             watch=self.watch,
             publisher=self.publisher if publishes else None,
             explainer=Explainer(
@@ -309,6 +315,7 @@ class World:
                 open_reader=lambda _: self.reader,
                 open_log=lambda _: self.log,
                 composer=Composer(rules=options["rules"], price={"words": 20.0}.get),
+                following=self.following,
             ),
             feedback=self.quality if publishes else None,
             checks=self.service.checks(),
