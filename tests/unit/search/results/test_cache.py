@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from tests.unit.search.http.world import VERSION
 from tests.unit.search.results.kept import DictResults, Kept, shown
 
 
-async def warmed(**given) -> Kept:
+async def warmed(**given: Any) -> Kept:
     """Two documents of cats, and an answer that is kept."""
     kept = Kept(**given)
     kept.edit("one", "cat cat")
@@ -162,7 +163,7 @@ async def test_a_life_ends():
 async def test_every_part_of_a_question_counts():
     kept = Kept(fields={"lang": Kind.KEYWORD}, list_length=100)
     kept.edit("one", "cat", lang="en")
-    asked = [
+    asked: list[dict[str, Any]] = [
         {},
         {"query": "cats"},
         {"limit": 6},
@@ -186,7 +187,7 @@ async def test_every_part_of_a_question_counts():
 async def test_facets_and_listings_are_kept_and_ended_too():
     kept = Kept(fields={"lang": Kind.KEYWORD}, list_length=100)
     kept.edit("one", "cat", lang="en")
-    asked = {"query": "", "facets": ("metadata.lang",), "filters": {}}
+    asked: dict[str, Any] = {"query": "", "facets": ("metadata.lang",), "filters": {}}
     await kept.search(**asked)
     again = await kept.search(**asked)
     assert (again.cached, again.facets["metadata.lang"][0].count) == (True, 1)
@@ -206,12 +207,10 @@ async def test_processes_share_what_one_of_them_computed_and_each_proves_it():
     assert two.outcomes() == {"shared": 1}
     assert (await two.search()).cached
     assert two.outcomes() == {"shared": 1, "hot": 1}
+    one.edit("near", "cat")
     three = Kept(shared=shared, reader=one.index, versions=one.versions)
     three.following.position = one.following.position
-    three.ring.begin({0: one.following.position})  # came too late to know what has changed since
-    one.edit("near", "cat")
-    three.following.position = one.following.position
-    three.ring.begin({0: one.following.position})
+    three.ring.begin({0: one.following.position})  # it came too late to know what has changed since
     assert not (await three.search()).cached
 
 
