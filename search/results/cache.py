@@ -30,7 +30,7 @@ from freshet.search.results.metrics import Outcome, ResultMetrics
 from freshet.search.results.proving import RULES, Reason, Rule, touched
 from freshet.search.results.uncached import Uncached
 
-OFF_LOOP: Final = 2_000  # passages in a test, from which on it is done in a thread: some milliseconds
+OFF_LOOP: Final = 4_000  # changes and their passages, from which on a test is done in a thread: half a millisecond
 TELL_AGAIN: Final = 30.0  # seconds, after which others are told how far an answer has come that is still asked for
 _TELLING: Final = 64  # tellings under way at most; what comes on top is not told
 
@@ -172,7 +172,7 @@ class ResultCache:
         return Answered(entry.content, mark, cached=True)
 
     async def _touched(self, entry: Entry, changes: Changes) -> Reason | None:
-        if changes.passages < OFF_LOOP:
+        if changes.size < OFF_LOOP:
             return touched(entry, changes, self._way.fields, self._rules)
         return await asyncio.to_thread(touched, entry, changes, self._way.fields, self._rules)
 
