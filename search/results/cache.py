@@ -162,7 +162,12 @@ class ResultCache:
             return None
         mark = self._following.mark(known.version)
         changes = self._ring.since(known.version, entry.positions)
-        reason = Reason.OLD if changes is None else await self._touched(entry, changes)
+        if changes is None:
+            reason: Reason | None = Reason.OLD
+        elif entry.until not in (None, mark.watermarks):
+            reason = Reason.MOVED
+        else:
+            reason = await self._touched(entry, changes)
         if reason is not None:
             self._metrics.voided(reason)
             if self._memory.get(key) is entry:
@@ -206,6 +211,8 @@ class ResultCache:
 
     def _entry(self, asked: Asked, computed: Computed, mark: Mark) -> Entry:
         request = asked.request
+        # A record may take another place in the log, and in listings, without a change that anybody is told of.
+        moves = request.explain or not computed.searched
         return Entry(
             content=computed.content,
             positions=mark.positions,
@@ -215,6 +222,7 @@ class ResultCache:
             filters=request.filters,
             facets=request.facets,
             expires=self._clock() + self._lifetimes.of(request.tenant),
+            until=mark.watermarks if moves else None,
         )
 
     def _tell_again(self, key: str, entry: Entry) -> Entry:

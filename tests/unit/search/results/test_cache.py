@@ -196,6 +196,17 @@ async def test_facets_and_listings_are_kept_and_ended_too():
     assert (answer.cached, shown(answer), answer.facets["metadata.lang"][0].count) == (False, ["two", "one"], 2)
 
 
+@pytest.mark.parametrize("asked", [{"query": "cat", "explain": True}, {"query": "", "filters": {}}])
+async def test_what_shows_places_in_the_log_is_kept_until_the_index_goes_on(asked: dict[str, Any]):
+    """A repeat may move a document's record, of which nobody is told."""
+    kept = await warmed()
+    assert [(await kept.search(**asked)).cached for _ in range(2)] == [False, True]
+    kept.following.advance(VERSION, 3)
+    assert not (await kept.search(**asked)).cached
+    assert (await kept.search()).cached
+    assert kept.reasons() == {"moved": 1}
+
+
 async def test_processes_share_what_one_of_them_computed_and_each_proves_it():
     shared = DictResults()
     one = await warmed(shared=shared)

@@ -49,6 +49,7 @@ def entry(**given_: Any) -> Entry:
         "facets": ("metadata.lang",),
         "expires": 1_800_000_000.125,
         "told": 12.5,
+        "until": {0: 3},
     }
     return Entry(**{**parts, **given_})
 
@@ -69,7 +70,7 @@ def same(one: Entry, other: Entry) -> bool:
     "given_",
     [
         {},
-        {"searched": (), "met": frozenset(), "tenant": None, "filters": None, "facets": ()},
+        {"searched": (), "met": frozenset(), "tenant": None, "filters": None, "facets": (), "until": None},
         {"searched": (Searched(SparseVector.of({}), None),)},
     ],
 )
