@@ -17,8 +17,9 @@ from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.reasons import connecting
-from freshet.streams.kafka.source import find_sources
-from freshet.streams.kafka.stopping import stop_consumer
+from freshet.streams.kafka.source import SourceFinder
+from freshet.streams.kafka.stopping import stop_consumer, uncut
+from freshet.streams.lag import Position
 
 POLL_MS: Final = 500  # as long as a broker that has nothing new keeps a question
 MOST_RECORDS: Final = 500
@@ -36,6 +37,7 @@ class KafkaChangeFeed:
         self._topics = topics
         self._index = index
         self._clock = clock
+        self._finder = SourceFinder(connection)
         self._consumer: AIOKafkaConsumer | None = None
         self._partitions: list[TopicPartition] = []
         self._answered: dict[TopicPartition, tuple[int | None, float]] = {}
@@ -43,7 +45,7 @@ class KafkaChangeFeed:
     async def look(self) -> FeedTopics:
         """As `ChangeFeed.look`."""
         names = self._topics.indexed, self._topics.documents
-        cluster, sources = await find_sources(self._connection, names)
+        cluster, sources = await self._finder.find(names)
         feed, documents = (sources.get(name) for name in names)
         if feed is None:
             raise DeniedError(_OPERATION, f"there is no topic {names[0]}", hint=self._connection.no_topic_hint)
@@ -53,9 +55,12 @@ class KafkaChangeFeed:
 
     async def committed(self, version: str) -> Mapping[int, int]:
         """As `ChangeFeed.committed`."""
-        async with KafkaOffsets(self._connection) as offsets:
-            found = await offsets.positions(self._topics.documents, group_of(self._index, version))
+        found = await uncut(self._positions(group_of(self._index, version)))
         return {each.partition: each.committed for each in found if each.committed is not None}
+
+    async def _positions(self, group: str) -> list[Position]:
+        async with KafkaOffsets(self._connection) as offsets:
+            return await offsets.positions(self._topics.documents, group)
 
     async def ends(self) -> Mapping[int, int]:
         """As `ChangeFeed.ends`."""
@@ -76,7 +81,7 @@ class KafkaChangeFeed:
         )
         self._consumer = consumer
         async with connecting(self._connection):
-            await consumer.start()
+            await uncut(consumer.start())
         with kafka_errors(_OPERATION):
             begin = await consumer.beginning_offsets(self._partitions)
             end = await consumer.end_offsets(self._partitions)
@@ -109,6 +114,7 @@ class KafkaChangeFeed:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             await stop_consumer(consumer)
+        await self._finder.close()
 
     def _silent(self, consumer: AIOKafkaConsumer) -> float:
         """Seconds since the leader of every partition has answered a fetch, also with nothing.
