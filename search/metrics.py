@@ -30,6 +30,7 @@ class Outcome(Word):
 class Stage(Word):
     """A step of a search that takes time."""
 
+    CACHE = "cache", "looking for a kept answer and proving it, or waiting for one that was being computed already"
     QUEUE = "queue", "waiting for its turn"
     RESOLVE = "resolve", "finding the live version of the index"
     EMBED = "embed", "turning the query into a vector"
@@ -53,6 +54,8 @@ class Degraded(Word):
     RERANK_OFF = "rerank_off", "the reranker of the settings could not be had when the service started"
     RERANK_LATE = "rerank_late", "reranking would not have been done, or was not done, within its budget"
     RERANK_FAILED = "rerank_failed", "the reranker was away, had too much to do, or refused"
+    CHANGES_UNKNOWN = "changes_unknown", "the change feed is not followed now, so no cache was used"
+    NOT_FRESH = "not_fresh", "it could not wait for all events of `fresh_after`; `pending` names those it may not show"
 
 
 class Recorded(Word):

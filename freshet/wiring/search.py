@@ -15,6 +15,8 @@ from freshet.schemas.topics import Topics
 from freshet.search.asking import SearchRules
 from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
+from freshet.search.feed.metrics import FeedMetrics
+from freshet.search.freshness import Freshness
 from freshet.search.http.app import create_app
 from freshet.search.http.connections import Limits
 from freshet.search.http.serving import serve
@@ -40,6 +42,7 @@ from freshet.streams.quality import AnswerLog, JudgementLog
 from freshet.streams.tracing import Limits as LookLimits
 from freshet.wiring.access import check_exposure, http_options, open_limiter
 from freshet.wiring.explain import explainer, price
+from freshet.wiring.feed import follow_feed
 from freshet.wiring.models import Models, open_models
 from freshet.wiring.parts import (
     identity,
@@ -51,6 +54,7 @@ from freshet.wiring.parts import (
     watch_lag,
 )
 from freshet.wiring.rerank import open_rerank, ranking
+from freshet.wiring.results import RecentChanges, open_results
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
@@ -97,24 +101,29 @@ async def search_process(
         producer = KafkaProducer(connection)
         stack.push_async_callback(producer.stop, within=_LAST_SECONDS)
         live = LiveIndex(versions=versions, open_version=partial(_open, client, models))
-        reranker = await open_rerank(settings, stack)
+        feed_metrics = FeedMetrics(registry)
+        recent = RecentChanges.of(settings)
+        following = await follow_feed(settings, connection, live, feed_metrics, stack, sink=recent.sink)
+        order = ranking(settings, await open_rerank(settings, stack))
         service = SearchService(
             index=live,
             embedder=models.own,
             metrics=metrics,
             rules=SearchRules(settings.tenants, settings.fields, settings.search.list_length),
-            ranking=ranking(settings, reranker),
+            ranking=order,
             recording=_recording(settings, AnswerLog(producer, topics, counted=metrics.recorded), stack),
+            following=following,
+            results=open_results(settings, recent, following=following, ranking=order, registry=registry, stack=stack),
+            admission=Admission(
+                places=settings.search.max_in_flight, seconds=settings.search.max_wait_seconds, observer=metrics
+            ),
         )
         board = Board(
             "search", settings.index, service.checks(), version=lambda: _name(live.seen), search=metrics.status
         )
-        admission = Admission(
-            places=settings.search.max_in_flight, seconds=settings.search.max_wait_seconds, observer=metrics
-        )
         app = create_app(
             service=service,
-            admission=admission,
+            freshness=Freshness(index=live, following=following, metrics=feed_metrics),
             watch=IndexWatch(name=settings.index, index=live),
             publisher=publisher,
             explainer=explainer(
@@ -125,6 +134,7 @@ async def search_process(
                 limits=LookLimits(seconds=min(_LOOK_SECONDS, settings.search.deadline_seconds / 2)),
                 price=partial(price, settings),
                 whole=False,
+                following=following,
             ),
             feedback=JudgementLog(producer, topics),
             checks=board.checks,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from aiohttp import web
 
 from freshet.schemas.access import Scope
 from freshet.search.documents.explaining import Explainer
+from freshet.search.freshness import Freshness
 from freshet.search.health import Check
 from freshet.search.http.access import access, caller_of, tell_limit
 from freshet.search.http.callers import Keyring
@@ -25,7 +27,6 @@ from freshet.search.http.pages import SEARCH_PAGE, AssetRoutes, SearchPageRoutes
 from freshet.search.http.publishing import PublishRoutes
 from freshet.search.http.searching import SearchRoutes
 from freshet.search.limits.base import Limiter
-from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.ports import DocumentPublisher, FeedbackLog
 from freshet.search.service import SearchService
@@ -35,7 +36,7 @@ from freshet.search.watching import IndexWatch
 def create_app(
     *,
     service: SearchService,
-    admission: Admission,
+    freshness: Freshness,
     watch: IndexWatch,
     publisher: DocumentPublisher | None,
     explainer: Explainer,
@@ -45,10 +46,7 @@ def create_app(
     options: HttpOptions,
     limiter: Limiter,
 ) -> web.Application:
-    """The application; without a publisher or a log of feedback, the routes that need one answer 503.
-
-    Searches need admission; nothing else is ever sent away.
-    """
+    """The application; without a publisher or a log of feedback, the routes that need one answer 503."""
     guard = Guard(options.allowed_hosts, origins=options.cors_origins, keys=bool(options.keys))
     meet = edge(
         deadline_seconds=options.deadline_seconds,
@@ -62,15 +60,21 @@ def create_app(
     app.on_response_prepare.extend([cors.tell, tell_limit])
     index = IndexRoutes(watch=watch, options=options, publishing=publisher is not None, offer=service.offer)
     app.on_shutdown.append(index.end_waits)
+    app.on_shutdown.append(partial(_end_waits, freshness))
     operations = [
         *SearchPageRoutes().operations(),
         *AssetRoutes(SEARCH_PAGE).operations(),
-        *SearchRoutes(service=service, admission=admission, metrics=metrics).operations(),
+        *SearchRoutes(service=service, freshness=freshness, metrics=metrics).operations(),
         *index.operations(),
-        *DocumentRoutes(explainer=explainer, options=options).operations(),
+        *DocumentRoutes(explainer=explainer, freshness=freshness, options=options).operations(),
         *PublishRoutes(publisher=publisher, options=options).operations(),
         *FeedbackRoutes(log=feedback, metrics=metrics, tenants=options.rules.tenants).operations(),
         *HealthRoutes(checks, tells=lambda request: caller_of(request).may(Scope.ADMIN)).operations(),
     ]
     add_operations(app, [*operations, *DocsRoutes(operations).operations()])
     return app
+
+
+async def _end_waits(freshness: Freshness, _: web.Application) -> None:
+    """Answer those who wait, so that they don't hold up the end of the service."""
+    freshness.end()

@@ -20,10 +20,14 @@ from freshet.schemas.positions import FreshnessToken, Place, Rank
 from freshet.schemas.queries import FeedbackRecord, QueryRecord
 from freshet.search.asking import SearchRules
 from freshet.search.bm25 import Bm25
+from freshet.search.computing import NO_RERANKING, Ranking
 from freshet.search.documents.composing import Composer
 from freshet.search.documents.explaining import Explainer
 from freshet.search.documents.facts import LogFacts, Looked
 from freshet.search.embedding.base import Embedded, Model, Purpose
+from freshet.search.feed.base import Following
+from freshet.search.feed.metrics import FeedMetrics
+from freshet.search.freshness import Freshness
 from freshet.search.http.app import create_app
 from freshet.search.http.connections import Limits
 from freshet.search.http.options import HttpOptions
@@ -36,7 +40,8 @@ from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.recording import Recording
 from freshet.search.reranking import Reranking
-from freshet.search.service import NO_RERANKING, Ranking, SearchService
+from freshet.search.results.base import Answers
+from freshet.search.service import SearchService
 from freshet.search.sparse import SparseVector
 from freshet.search.statistics import TermStatistics
 from freshet.search.watching import IndexWatch
@@ -259,11 +264,13 @@ class World:
     now: int = 0  # in microseconds, for what counts requests
     places: int = 64
     reranking: Reranking = NO_RERANKING
+    results: Answers | None = None
+    following: Following | None = None
     port: int = 0
     session: ClientSession | None = None
 
     def __post_init__(self) -> None:
-        self.metrics = SearchMetrics(self.registry)
+        self.metrics, self.feed_metrics = SearchMetrics(self.registry), FeedMetrics(self.registry)
         self.admission = Admission(places=self.places, seconds=5, observer=self.metrics)
         self.index = LiveIndex(
             versions=self.versions, open_version=lambda info: LiveVersion.of(info, self.reader, self.embedder)
@@ -276,6 +283,9 @@ class World:
             rules=SearchRules(tenants=self.tenants, fields=self.reader.fields),
             ranking=Ranking(reranking=self.reranking),
             recording=Recording(self.quality, with_text=self.with_text),
+            results=self.results,
+            admission=self.admission,
+            following=self.following,
         )
 
     async def ask(self, method: str, path: str, **given: Any) -> Answer:
@@ -297,7 +307,7 @@ class World:
         options.setdefault("rules", Rules(tenants=self.tenants))
         app = create_app(
             service=self.service,
-            admission=self.admission,
+            freshness=Freshness(index=self.index, following=self.following, metrics=self.feed_metrics),
             watch=self.watch,
             publisher=self.publisher if publishes else None,
             explainer=Explainer(
@@ -305,6 +315,7 @@ class World:
                 open_reader=lambda _: self.reader,
                 open_log=lambda _: self.log,
                 composer=Composer(rules=options["rules"], price={"words": 20.0}.get),
+                following=self.following,
             ),
             feedback=self.quality if publishes else None,
             checks=self.service.checks(),
