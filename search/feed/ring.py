@@ -18,6 +18,7 @@ from freshet.search.feed.changes import FeedChange, Scored
 _ROWS: Final = 1_024  # passages of a block, and changes; at 384 dimensions it takes 2 MB
 _BLOCKS: Final = 8  # so many at least share the memory: the oldest goes as a whole
 _TERMS: Final = 64  # of a passage, at first
+_TERM_BYTES: Final = 12
 _CHANGE_BYTES: Final = 1_000  # a change without passages and metadata, measured with tracemalloc
 _JSON_FACTOR: Final = 8  # bytes of Python's objects for one of JSON, at most
 
@@ -124,7 +125,7 @@ class Ring:
 
     def _open(self, version: _Version, scored: Scored | None) -> _Block:
         passages, share = 0 if scored is None else len(scored), self._max_bytes // _BLOCKS
-        rows = min(_ROWS, share // (4 * version.dimension)) if version.dimension else 0
+        rows = min(_ROWS, share // (4 * version.dimension + _TERMS * _TERM_BYTES)) if version.dimension else 0
         block = _Block(max(passages, rows), version.dimension, dict(version.last), most_bytes=share)
         version.blocks.append(block)
         self._blocks.append((version, block))
