@@ -112,6 +112,15 @@ async def search_process(
         admission = Admission(
             places=settings.search.max_in_flight, seconds=settings.search.max_wait_seconds, observer=metrics
         )
+        results = open_results(
+            settings,
+            recent,
+            following=following,
+            ranking=order,
+            registry=registry,
+            stack=stack,
+            shared=open_shared_results(settings, stack, upkeep),
+        )
         service = SearchService(
             index=live,
             embedder=models.own,
@@ -120,15 +129,7 @@ async def search_process(
             ranking=order,
             recording=_recording(settings, AnswerLog(producer, topics, counted=metrics.recorded), stack),
             following=following,
-            results=open_results(
-                settings,
-                recent,
-                following=following,
-                ranking=order,
-                registry=registry,
-                stack=stack,
-                shared=open_shared_results(settings, stack, upkeep),
-            ),
+            results=results,
             admission=admission,
             popular=popular,
         )
@@ -138,7 +139,7 @@ async def search_process(
             service=service,
             live=live,
             admission=admission,
-            following=following,
+            results=results,
             connection=connection,
             metrics=upkeep,
             stack=stack,

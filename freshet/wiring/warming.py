@@ -10,9 +10,9 @@ from typing import Final
 
 from freshet.schemas.errors import OutsideError
 from freshet.schemas.topics import Topics
-from freshet.search.feed.base import Following
 from freshet.search.live import LiveIndex
 from freshet.search.load import Admission
+from freshet.search.results.base import Answers
 from freshet.search.results.popular import Popular
 from freshet.search.results.upkeep import UpkeepMetrics
 from freshet.search.results.warming import Warming
@@ -38,7 +38,7 @@ def warm_in_background(
     service: SearchService,
     live: LiveIndex,
     admission: Admission,
-    following: Following,
+    results: Answers,
     connection: KafkaConnection,
     metrics: UpkeepMetrics,
     stack: AsyncExitStack,
@@ -47,16 +47,16 @@ def warm_in_background(
     if popular is None:
         return
 
-    async def version() -> str:
+    async def version() -> str | None:
         current = await live.current()
-        return f"{current.name} {current.incarnation}"
+        return f"{current.name} {current.incarnation}" if results.keeps(current) else None
 
     warming = Warming(
         popular=popular,
         most=settings.cache.warm,
         search=partial(service.search, in_advance=True),
         version=version,
-        quiet=lambda: following.sure and admission.idle,
+        quiet=lambda: admission.idle,
         counted=metrics.warmed,
     )
     task = asyncio.create_task(_run(warming, settings, popular, connection))

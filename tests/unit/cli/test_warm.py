@@ -20,6 +20,7 @@ from freshet.schemas.errors import PermanentError
 from freshet.schemas.fields import Kind
 from freshet.schemas.http import SearchRequest
 from freshet.search.asking import Asked
+from freshet.search.live import LiveVersion
 from freshet.search.results.base import Answered, Compute, Resolve
 from freshet.search.results.uncached import Uncached
 from freshet.streams import recorded_requests
@@ -46,6 +47,9 @@ class Kept:
             return replace(self._answers[name], cached=True)
         self._answers[name] = await self._computing.answer(asked, resolve, compute, at_least=at_least)
         return self._answers[name]
+
+    def keeps(self, live: LiveVersion) -> bool:  # noqa: ARG002
+        return True
 
 
 @pytest.fixture
