@@ -23,6 +23,7 @@ class Shed(Word):
     NO_CHANCE = "no_chance", "by how long searches take now, its turn would have come too late"
     TOO_LATE = "too_late", "its turn had not come when its time to wait was over"
     EMBEDDING = "embedding", "too many queries were waiting for the model"
+    IN_ADVANCE = "in_advance", "nobody waits for it: it was to be asked when there is less to do"
 
 
 class ShedError(OverloadedError):
@@ -82,6 +83,11 @@ class Admission:
     def waiting(self) -> int:
         """How many are not."""
         return len(self._queue)
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits and half of the places are free: time for what can wait."""
+        return not self._queue and self._working <= self._places // 2
 
     @asynccontextmanager
     async def enter(self, *, seconds_left: float | None = None) -> AsyncIterator[None]:
