@@ -119,6 +119,16 @@ class Teller:
         return Message(self._topics.indexed, told.key.encode(), _value(change), told.origin.partition)
 
 
+def ended(record: LedgerRecord, *, topics: Topics, version: str) -> Message:
+    """What tells that a document is gone whose record was removed without an event."""
+    origin = str(FreshnessToken(topics.documents, record.partition, record.offset))
+    outcome, tenant = Outcome.DELETED.value, record.tenant
+    change = Change(
+        index_version=version, outcome=outcome, origin=origin, key=record.key, tenant=tenant, after=NOBODY, passages=()
+    )
+    return Message(topics.indexed, record.key.encode(), _value(change), record.partition)
+
+
 class _States:
     """The states that are told: the records, and what scores their passages."""
 

@@ -18,7 +18,7 @@ from freshet.search.sparse import SparseVector
 
 _MAGIC: Final = b"FRR\x01"  # the last byte is the format
 _HEAD: Final = struct.Struct("<4sII")  # magic, bytes of the header, bytes of the content; arrays follow
-_OBJECTS: Final = 6  # bytes of Python's objects for one of their JSON, measured with tracemalloc
+_OBJECTS: Final = 8  # bytes of Python's objects for one of JSON: 4 of texts to 12 of nested metadata (tracemalloc)
 _KEY_BYTES: Final = 120  # of a key in a set, with its slot
 _ENTRY_BYTES: Final = 2_000  # of an entry beside these
 
