@@ -15,7 +15,7 @@ from tests.unit.search.http.world import DIMENSION, MemoryReader, WordEmbedder
 
 
 def key_of(**other: Any) -> str:
-    given = {"name": "documents__abc", "incarnation": "1", "statistics": 7, "feed": "cluster and topic", "shape": "s"}
+    given: dict[str, Any] = {"name": "documents__abc", "incarnation": "1", "statistics": 7, "feed": "f", "shape": "s"}
     given |= other
     facts = {"languages": ["en"], "average_length": 100, "incarnation": given["incarnation"]}
     live = LiveVersion.of(VersionInfo(given["name"], DIMENSION, facts), MemoryReader(), WordEmbedder())
