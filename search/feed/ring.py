@@ -67,9 +67,14 @@ class Changes:
     stretches: Sequence[Stretch] = ()
 
     @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(len(each.changes) for each in self.stretches)
+
+    @property
     def size(self) -> int:
         """How many changes and passages there are to be looked at."""
-        return sum(len(each.changes) + len(each.vectors) for each in self.stretches)
+        return self.count + sum(len(each.vectors) for each in self.stretches)
 
 
 class Ring:

@@ -27,7 +27,7 @@ from freshet.search.results.key import result_key
 from freshet.search.results.lifetimes import Lifetimes
 from freshet.search.results.memory import HotResults
 from freshet.search.results.metrics import Outcome, ResultMetrics
-from freshet.search.results.proving import RULES, Reason, Rule, touched
+from freshet.search.results.proving import RULES, Reason, Rule, is_worth_it, touched
 from freshet.search.results.uncached import Uncached
 
 OFF_LOOP: Final = 4_000  # changes and their passages, from which on a test is done in a thread: half a millisecond
@@ -166,7 +166,7 @@ class ResultCache:
             return None
         mark = self._following.mark(known.version)
         changes = self._ring.since(known.version, entry.positions)
-        if changes is None:
+        if changes is None or not is_worth_it(entry, changes):
             reason: Reason | None = Reason.OLD
         elif entry.until not in (None, mark.watermarks):
             reason = Reason.MOVED

@@ -386,6 +386,18 @@ async def test_an_answer_that_is_larger_than_all_memory_drives_no_other_out():
     assert not (await kept.search("dog", mode="sparse")).cached
 
 
+async def test_what_would_take_longer_to_prove_than_to_compute_is_computed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("freshet.search.results.proving.ONE_BY_ONE", 3)
+    kept = await warmed(fields={"lang": Kind.KEYWORD})
+    await kept.search(facets=("metadata.lang",))
+    for number in range(4):
+        kept.edit(f"far {number}", "rain")
+        kept.edit(f"far {number}", "hill")
+    assert (await kept.search()).cached
+    assert not (await kept.search(facets=("metadata.lang",))).cached
+    assert kept.reasons() == {"old": 1}
+
+
 async def test_a_large_test_is_done_in_a_thread_and_speaks_for_the_moment_when_it_began(
     monkeypatch: pytest.MonkeyPatch,
 ):
