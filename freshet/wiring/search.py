@@ -113,7 +113,11 @@ async def search_process(
             following=following,
         )
         board = Board(
-            "search", settings.index, service.checks(), version=lambda: _name(live.seen), search=metrics.status
+            "search",
+            settings.index,
+            service.checks(),
+            version=lambda: _name(live.seen),
+            search=lambda: metrics.status(following=following.sure),
         )
         admission = Admission(
             places=settings.search.max_in_flight, seconds=settings.search.max_wait_seconds, observer=metrics
