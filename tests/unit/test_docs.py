@@ -14,6 +14,7 @@ from freshet.schemas import explain, http, status
 from freshet.schemas.topics import Topics
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.http.problems import Kind
+from freshet.search.feed.metrics import FeedMetrics
 from freshet.search.metrics import SearchMetrics
 from freshet.streams.lag import Followed, LagWatcher
 from freshet.streams.metrics import WorkerMetrics
@@ -89,6 +90,7 @@ def test_every_metric_is_in_the_reference_and_every_metric_that_the_documentatio
     registry = new_registry()
     WorkerMetrics(registry)
     SearchMetrics(registry)
+    FeedMetrics(registry)
     EmbeddingMetrics(registry)
     LagWatcher(lambda: pytest.fail("not now"), followed=Followed(Topics(), "g").always, registry=registry)
     ours = {exposed(each) for each in registry.collect() if not each.name.startswith(("process_", "python_"))}
