@@ -13,8 +13,8 @@ from freshet import settings
 from freshet.schemas import explain, http, status
 from freshet.schemas.topics import Topics
 from freshet.search.embedding.metrics import EmbeddingMetrics
-from freshet.search.http.problems import Kind
 from freshet.search.feed.metrics import FeedMetrics
+from freshet.search.http.problems import Kind
 from freshet.search.metrics import SearchMetrics
 from freshet.streams.lag import Followed, LagWatcher
 from freshet.streams.metrics import WorkerMetrics
