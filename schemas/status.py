@@ -70,6 +70,7 @@ class SearchStatus(_Status):
     answers: dict[str, int] = Field(
         default_factory=dict, description="by where they came from, as in `freshet_result_cache_requests_total`"
     )
+    following: bool | None = Field(None, description="whether it follows the change feed now, as in `degraded`")
 
 
 class Status(_Status):

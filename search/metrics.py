@@ -144,12 +144,17 @@ class SearchMetrics:
         """Time one stage of a search."""
         self._stages[stage].observe(seconds)
 
-    def status(self) -> SearchStatus:
-        """The same at a glance, and how it was lately."""
+    def status(self, *, following: bool | None = None, answers: Mapping[str, int] | None = None) -> SearchStatus:
+        """The same at a glance, and how it was lately.
+
+        `following` is whether the change feed is followed, `answers` are counted by where they came from.
+        """
         return SearchStatus(
             searches=counted(self._searches, "outcome"),
             searches_per_second=self._rate.per_second(),
             latency=self._spread.status(),
             in_flight=int(level(self._in_flight)),
             shed=counted(self._shed, "reason"),
+            following=following,
+            answers=dict(answers or {}),
         )

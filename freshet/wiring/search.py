@@ -150,7 +150,7 @@ async def search_process(
             settings.index,
             service.checks(),
             version=lambda: _name(live.seen),
-            search=lambda: metrics.status().model_copy(update={"answers": result_metrics.counts()}),
+            search=lambda: metrics.status(following=following.sure, answers=result_metrics.counts()),
         )
         app = create_app(
             service=service,

@@ -168,8 +168,6 @@ class ResultCache:
         changes = self._ring.since(known.version, entry.positions)
         if changes is None or not is_worth_it(entry, changes):
             reason: Reason | None = Reason.OLD
-        elif entry.until not in (None, mark.watermarks):
-            reason = Reason.MOVED
         else:
             reason = await self._touched(entry, changes)
         if reason is not None:
@@ -216,8 +214,6 @@ class ResultCache:
 
     def _entry(self, asked: Asked, computed: Computed, mark: Mark) -> Entry:
         request = asked.request
-        # A record may take another place in the log, and in listings, without a change that anybody is told of.
-        moves = request.explain or not computed.searched
         return Entry(
             content=computed.content,
             positions=mark.positions,
@@ -227,7 +223,6 @@ class ResultCache:
             filters=request.filters,
             facets=request.facets,
             expires=self._clock() + self._lifetimes.of(request.tenant),
-            until=mark.watermarks if moves else None,
         )
 
     def _tell_again(self, key: str, entry: Entry) -> Entry:

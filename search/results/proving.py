@@ -36,7 +36,6 @@ class Reason(Word):
     SPARSE = "sparse", "a changed passage may be one of the nearest by words"
     LISTING = "listing", "a changed document may be one of those listed"
     FACETS = "facets", "a changed document may be counted otherwise"
-    MOVED = "moved", "it shows where documents stand in the log, and the index has gone on"
     OLD = "old", "it is older than the changes that are still known, or that it is worth looking at"
 
 

@@ -13,6 +13,7 @@ from freshet import settings
 from freshet.schemas import explain, http, status
 from freshet.schemas.topics import Topics
 from freshet.search.embedding.metrics import EmbeddingMetrics
+from freshet.search.feed.metrics import FeedMetrics
 from freshet.search.http.problems import Kind
 from freshet.search.metrics import SearchMetrics
 from freshet.search.results.metrics import ResultMetrics
@@ -91,6 +92,7 @@ def test_every_metric_is_in_the_reference_and_every_metric_that_the_documentatio
     registry = new_registry()
     WorkerMetrics(registry)
     SearchMetrics(registry)
+    FeedMetrics(registry)
     EmbeddingMetrics(registry)
     ResultMetrics(registry)
     UpkeepMetrics(registry)

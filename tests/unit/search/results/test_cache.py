@@ -246,14 +246,15 @@ async def test_facets_and_listings_are_kept_and_ended_too():
 
 
 @pytest.mark.parametrize("asked", [{"query": "cat", "explain": True}, {"query": "", "filters": {}}])
-async def test_what_shows_places_in_the_log_is_kept_until_the_index_goes_on(asked: dict[str, Any]):
-    """A repeat may move a document's record, of which nobody is told."""
+async def test_a_record_that_takes_another_place_in_the_log_ends_what_shows_places(asked: dict[str, Any]):
+    """A repeat may move it, and documents are listed by when they were written."""
     kept = await warmed()
-    assert [(await kept.search(**asked)).cached for _ in range(2)] == [False, True]
     kept.following.advance(VERSION, 3)
-    assert not (await kept.search(**asked)).cached
-    assert (await kept.search()).cached
-    assert kept.reasons() == {"moved": 1}
+    assert [(await kept.search(**asked)).cached for _ in range(2)] == [False, True]
+    kept.edit("two", "cat dog")
+    answer = await kept.search(**asked)
+    assert not answer.cached
+    assert kept.reasons() == {"candidate": 1}
 
 
 async def test_processes_share_what_one_of_them_computed_and_each_proves_it():
