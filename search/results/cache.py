@@ -177,7 +177,8 @@ class ResultCache:
             if self._memory.get(key) is entry:
                 self._memory.drop(key)
             return None
-        self._memory.move(key, self._tell_again(key, entry.moved(mark.positions)))
+        if self._memory.get(key) in (None, entry):  # else somebody has computed it anew meanwhile, or proven it
+            self._memory.move(key, self._tell_again(key, entry.moved(mark.positions)))
         return Answered(entry.content, mark, cached=True)
 
     async def _touched(self, entry: Entry, changes: Changes) -> Reason | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from freshet.schemas.fields import Kind
 from freshet.search.rerank.base import RerankModel, RerankTooLate, Scores
 from freshet.search.reranking import Reranking
 from freshet.search.results.cache import TELL_AGAIN
+from freshet.search.results.proving import Reason, touched
 from freshet.search.statistics import TermStatistics
 from tests.support.waiting import wait_until
 from tests.unit.search.http.world import VERSION
@@ -376,10 +378,33 @@ async def test_memory_is_bounded_and_what_was_asked_last_stays():
     assert not (await kept.search("cat 0")).cached
 
 
-async def test_a_large_test_is_done_in_a_thread_and_says_the_mark_from_before(monkeypatch: pytest.MonkeyPatch):
+async def test_an_answer_that_is_larger_than_all_memory_drives_no_other_out():
+    kept = await warmed(max_bytes=20_000)
+    kept.edit("dog", "dog " * 6_000)
+    await kept.search("dog", mode="sparse")
+    assert (await kept.search()).cached
+    assert not (await kept.search("dog", mode="sparse")).cached
+
+
+async def test_a_large_test_is_done_in_a_thread_and_speaks_for_the_moment_when_it_began(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    begun, gate = threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> Reason | None:
+        begun.set()
+        gate.wait(10)
+        return touched(*given)
+
     monkeypatch.setattr("freshet.search.results.cache.OFF_LOOP", 1)
+    monkeypatch.setattr("freshet.search.results.cache.touched", slow)
     kept = await warmed()
     kept.edit("far", "rain fell")
-    assert (await kept.search()).cached
+    asking = asyncio.create_task(kept.search())
+    await wait_until(begun.is_set, "the test is under way")
     kept.edit("near", "cat")
-    assert not (await kept.search()).cached
+    kept.following.advance(VERSION, 9)
+    gate.set()
+    answer = await asking
+    assert (answer.cached, shown(answer), answer.index.watermarks) == (True, ["one", "two"], {0: 2})
+    assert shown(await kept.search()) == ["near", "one"]
