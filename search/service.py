@@ -158,7 +158,7 @@ class SearchService:
         async with nullcontext() if self._admission is None else self._admission.enter(seconds_left=seconds_left):
             began = timer.seconds()
             with QueryVector(asked, timer).begun(self._likely) as vector:
-                return await self._index.use(work, within=began)
+                return await self._index.use(work, within=timer.seconds())  # or since the request came
 
     @property
     def offer(self) -> Offer:
