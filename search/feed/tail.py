@@ -98,12 +98,6 @@ class Tail:
         self._meet(version)
         return Mark(dict(self._positions), self._watermarks.of(version))
 
-    def forget(self, version: str) -> None:
-        """Learn anew how far a version is: there may be another one of its name, which was built from the start."""
-        self._watermarks.forget(version)
-        self._asked.discard(version)
-        self._meet(version)
-
     async def reached(self, version: str, wanted: Mapping[int, int], *, seconds: float) -> bool:
         """As `Following.reached`; False at once when this tail has ended."""
         self._meet(version)
@@ -139,7 +133,7 @@ class Tail:
         """From a start to the first thing that goes wrong. Always raises."""
         topics = await self._feed.look()
         if topics != self._topics:
-            self._watermarks.forget_all()
+            self._watermarks.forget()
         self._topics = topics
         # The order matters: see Watermarks.
         committed = {version: await self._feed.committed(version) for version in tuple(self._asked)}
