@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
-from freshet.schemas.errors import FreshetError
 from freshet.search.feed.mark import Mark
 from freshet.search.feed.metrics import FeedMetrics
 from freshet.search.feed.tail import Tail
@@ -77,7 +76,7 @@ class Keeper:
 
     async def _until_it_moves(self) -> None:
         while self._topic == self._tail.topic:
-            with suppress(FreshetError):  # the checks tell it
+            with suppress(Exception):  # the checks tell it, and whatever it is, the feed is followed all the same
                 self._tail.mark((await self._live.current()).name)  # so that it knows how far that is when it is asked
             await self._sleep(LOOK_SECONDS)
 
