@@ -103,7 +103,7 @@ class Oracle:
                 allowed = [each for each in allowed if _shows(each, shown[name], collection)]
                 if not allowed:
                     return f"{key} is shown in no state that it had since {dict(marks)}: {shown[name]!r}"
-            options.append(allowed)
+            options.append(_different(request, allowed))
         told, facets = told_of(answer)
         if (wrong := self._wrong_facets(request, facets, self._counted(request, collection, marks))) is not None:
             return wrong
@@ -197,6 +197,18 @@ class Oracle:
             return []
         several = [self._allowed(key, collection, marks) for _, key in self._keys(request)]
         return [list({_values(request, each): each for each in states}.values()) for states in several]
+
+
+def _different(request: SearchRequest, states: Sequence[LedgerRecord | None]) -> list[LedgerRecord | None]:
+    """Those that an answer can tell apart; what does not pass the filter might as well not be there."""
+    found: dict[Any, LedgerRecord | None] = {}
+    exact = request.explain or not request.query
+    for each in states:
+        if each is None or each.deleted or (request.filters and not matches(request.filters, each.metadata, FIELDS)):
+            found.setdefault(None, None)
+        else:
+            found.setdefault((each.passages, exact and (each.rank, each.searchable_at)), each)
+    return list(found.values())
 
 
 def _halfway(states: Sequence[LedgerRecord | None], *, listing: bool) -> list[State | None]:
