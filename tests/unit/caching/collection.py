@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import count
 from typing import Any, Final
 
 import numpy as np
 
 from freshet.schemas.fields import Kind
 from freshet.schemas.filters import Filter
-from freshet.schemas.keys import digest
-from freshet.schemas.matching import matches
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedded, Model, Purpose
 from freshet.search.index.base import Query
 from freshet.search.index.records import Hit, LedgerRecord, Passage, StoredPassage, Vector
-from freshet.search.sparse import SparseVector
 from freshet.search.statistics import TermStatistics
+from tests.support.exact_search import nearest, stored
 from tests.support.ledger_reading import LedgerReading
 from tests.support.memory_index import Gate, Points, open_gate
 
@@ -74,7 +71,7 @@ class _Remembering(dict[str, Any]):
 
 
 @dataclass
-class Collection_:
+class IndexVersion:
     """One physical collection: its points, every record and passage that it ever held, and its watermarks.
 
     `states` are by document the records that it held, with the moment when each came; `marks` are by partition the
@@ -92,10 +89,11 @@ class Collection_:
     committed: dict[int, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.points.ledger = _Remembering(lambda key, record: self.states.setdefault(key, []).append(
-            (next(self.moments), record)
-        ))
-        self.points.passages = _Remembering(lambda id_, passage: self.ever.__setitem__(id_, passage))
+        self.points.ledger = _Remembering(self._committed)
+        self.points.passages = _Remembering(self.ever.__setitem__)
+
+    def _committed(self, key: str, record: LedgerRecord) -> None:
+        self.states.setdefault(key, []).append((next(self.moments), record))
 
     def announced(self, partition: int, offset: int) -> None:
         self.marks.setdefault(partition, []).append((next(self.moments), offset))
@@ -120,27 +118,6 @@ class Collection_:
         return self.snapshots[-1] if self.snapshots else None
 
 
-def score(vector: Vector, terms: SparseVector, query: Query) -> float:
-    return query.dot(terms) if isinstance(query, SparseVector) else float(query @ vector)
-
-
-def nearest(
-    passages: Iterable[Passage], query: Query, *, limit: int, filters: Filter | None, tenant: str | None, salt: str = ""
-) -> list[Hit]:
-    """Of equal ones those count that come first by their keys, or in an order that a salt decides."""
-
-    def order(hit: Hit) -> tuple[float, str, str]:
-        return -hit.score, digest(salt, hit.id) if salt else hit.key, hit.id
-
-    hits = [
-        Hit(each.id, each.key, each.text, score(each.vector, each.terms, query), each.rank)
-        for each in passages
-        if tenant in (None, each.tenant) and (filters is None or matches(filters, each.metadata, FIELDS))
-    ]
-    shown = [hit for hit in hits if hit.score > 0 or not isinstance(query, SparseVector)]
-    return sorted(shown, key=order)[:limit]
-
-
 class Reader(LedgerReading):
     """What a search reads of a collection, whose name it knows; each call takes its time to get there, and back."""
 
@@ -150,8 +127,8 @@ class Reader(LedgerReading):
         self._gate = gate
 
     @property
-    def _collection(self) -> Collection_:
-        found: Collection_ = self._find()
+    def _collection(self) -> IndexVersion:
+        found: IndexVersion = self._find()
         self.records = found.points.ledger
         return found
 
@@ -160,7 +137,7 @@ class Reader(LedgerReading):
     ) -> list[list[Hit]]:
         await self._gate("nearest")
         passages = list(self._collection.points.passages.values())
-        found = [nearest(passages, each, limit=limit, filters=filters, tenant=tenant) for each in queries]
+        found = [nearest(passages, each, FIELDS, limit=limit, filters=filters, tenant=tenant) for each in queries]
         await self._gate("nearest is answered")
         return found
 
@@ -198,10 +175,4 @@ class Reader(LedgerReading):
         return found
 
 
-def stored(passage: Passage, *, vectors: bool) -> StoredPassage:
-    found = (passage.vector, passage.terms) if vectors else (None, None)
-    return StoredPassage(passage.id, passage.key, passage.text, passage.partition, passage.rank, *found)
-
-
 TEXT: Final = Bm25(average_length=4)
-new_moments = count

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 from freshet.schemas.http import SearchAnswer
 from freshet.schemas.positions import Order
-from tests.unit.caching.collection import Collection_
+from freshet.search.asking import SearchRules
+from tests.unit.caching.collection import FIELDS, IndexVersion
 from tests.unit.caching.gates import Gates, kill
-from tests.unit.caching.oracle import Oracle
+from tests.unit.caching.oracle import Oracle, View
 from tests.unit.caching.searches import Asked, SearchProcess, outcome, questions
 from tests.unit.caching.world import Upstream
 
@@ -39,9 +40,10 @@ class Driver:
         self.gates = Gates()
         self.world = Upstream(seed, order, self.gates)
         self.length = self.random.choice(LENGTHS)
-        self.oracle = Oracle(self.world.log, self.length, self.world.tenants, self.world.embedder)
+        self.rules = SearchRules(self.world.tenants, FIELDS, self.length)
+        self.oracle = Oracle(self.world.log, self.rules, self.world.embedder)
         self.questions = questions(self.random, self.random.randint(3, 8), tenants=self.world.tenants)
-        self.lives: list[Collection_] = [self.world.make("v1", first=True)]
+        self.lives: list[IndexVersion] = [self.world.make("v1", first=True)]
         self.processes: list[SearchProcess] = []
 
     async def run(self) -> None:
@@ -62,7 +64,7 @@ class Driver:
         self.processes = [self.process(str(number)) for number in range(3)]
 
     def process(self, name: str) -> SearchProcess:
-        return SearchProcess(name, self.world, lambda: self.lives[-1].name, list_length=self.length)
+        return SearchProcess(name, self.world, lambda: self.lives[-1].name, rules=self.rules)
 
     async def _step(self) -> None:
         dice, choose = self.random.random(), self.random.choice
@@ -109,12 +111,12 @@ class Driver:
 
     async def _judge(self, asked: Asked, answer: SearchAnswer) -> None:
         lives = [each for each in self.lives[asked.lives :] if each.name == answer.index.version]
-        snapshots = {
-            None if number == 0 else each.snapshots[number - 1]
+        views = [
+            View(asked.request, each, None if number == 0 else each.snapshots[number - 1], asked.marks)
             for each in lives
             for number in range(asked.snapshots.get(each.name, 0), len(each.snapshots) + 1)
-        }
-        wrong = await self.oracle.judge(asked.request, answer, asked.marks, lives, list(snapshots))
+        ]
+        wrong = await self.oracle.wrong(answer, views)
         self.counts.answers += 1
         cached = getattr(answer, "cached", False)
         self.counts.cached += cached

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
@@ -19,7 +19,7 @@ from freshet.search.metrics import SearchMetrics
 from freshet.search.service import SearchService
 from freshet.search.snapshots import Snapshots
 from freshet.search.statistics import TermStatistics
-from tests.unit.caching.collection import DIMENSION, FIELDS, TEXT, Collection_, Reader
+from tests.unit.caching.collection import DIMENSION, TEXT, IndexVersion, Reader
 from tests.unit.caching.log import KINDS, TENANTS, WORDS
 from tests.unit.caching.world import Upstream
 
@@ -100,7 +100,7 @@ class Versions:
 class SearchProcess:
     """One process: its reader, its model, its service; it may be killed and started again."""
 
-    def __init__(self, name: str, world: Upstream, live: Callable[[], str], *, list_length: int) -> None:
+    def __init__(self, name: str, world: Upstream, live: Callable[[], str], *, rules: SearchRules) -> None:
         self.name = name
         self.world = world
         self.gate = world.gates.of(self)
@@ -111,7 +111,7 @@ class SearchProcess:
             index=index,
             embedder=world.embedder,
             metrics=SearchMetrics(CollectorRegistry()),
-            rules=SearchRules(world.tenants, FIELDS, list_length),
+            rules=rules,
         )
 
     def _open(self, info: VersionInfo) -> LiveVersion:
@@ -120,7 +120,7 @@ class SearchProcess:
         snapshots = self.snapshots[info.name] = Snapshots(reader, seconds=STATISTICS_SECONDS, clock=clock)
         return LiveVersion(info, reader, self.world.embedder, TEXT, snapshots)
 
-    def _find(self, name: str) -> Collection_:
+    def _find(self, name: str) -> IndexVersion:
         found = self.world.collections.get(name)
         if found is None:
             raise TransientError("search", f"there is no {name}")

@@ -20,7 +20,7 @@ from freshet.streams.indexer import Indexer
 from freshet.streams.messages import Message
 from freshet.streams.retry import Retry, Weather
 from tests.support.memory_index import MemoryIndex
-from tests.unit.caching.collection import TEXT, Collection_, NearEmbedder
+from tests.unit.caching.collection import TEXT, IndexVersion, NearEmbedder
 from tests.unit.caching.gates import Gates, kill
 from tests.unit.caching.log import PARTITIONS, Log
 
@@ -39,7 +39,7 @@ class Feed:
 class Worker:
     """An owner of all partitions of one version, or somebody who once was."""
 
-    collection: Collection_
+    collection: IndexVersion
     task: asyncio.Task[Any] | None = None
 
 
@@ -55,18 +55,18 @@ class Upstream:
         self.embedder = NearEmbedder()
         self.feed = Feed()
         self.moments = count(1)
-        self.collections: dict[str, Collection_] = {}
-        self.past: list[Collection_] = []
+        self.collections: dict[str, IndexVersion] = {}
+        self.past: list[IndexVersion] = []
         self.owners: dict[str, Worker] = {}
         self.sleepers: list[Worker] = []
         self.now = 0
 
-    def make(self, name: str, *, first: bool) -> Collection_:
+    def make(self, name: str, *, first: bool) -> IndexVersion:
         """A version, beside the live one unless it is the first, or anew under the same name."""
         incarnation = {"incarnation": f"{name}-{next(self.moments)}"}
         ends = {str(number): len(events) for number, events in enumerate(self.log.partitions)}
         facts: dict[str, Any] = {"topic": TOPICS.documents, **incarnation, **({} if first else {BUILT_TO: ends})}
-        made = self.collections[name] = Collection_(name, facts, self.moments)
+        made = self.collections[name] = IndexVersion(name, facts, self.moments)
         return made
 
     def drop(self, name: str) -> None:
