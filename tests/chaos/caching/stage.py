@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import aiohttp
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -18,14 +17,13 @@ from freshet import SearchClient
 from freshet.local.kafka import LocalKafka
 from freshet.search.index.identity import Identity
 from freshet.search.passages import Recipe
-from tests.chaos.caching.upstream import FIELDS, PARTITIONS
+from tests.chaos.caching.upstream import FIELDS, LIST_LENGTH, PARTITIONS
 from tests.chaos.kafka import Group
 from tests.support.chaos_worker import JOURNAL
 from tests.support.embedder import CountingEmbedder
 from tests.support.road import Process, Road
 from tests.support.servers import LocalRedis, Servers
 
-LIST_LENGTH: Final = 6  # so that lists are full
 SESSION_SECONDS: Final = 2
 SEARCHES: Final = 3
 
@@ -121,11 +119,3 @@ async def _service(road: Road, stack: AsyncExitStack, **settings: str) -> Servic
     process = road.search(**settings)
     client = await stack.enter_async_context(road.client())
     return Service(process, road.url, client)
-
-
-async def is_there(url: str) -> bool:
-    try:
-        async with aiohttp.ClientSession() as session, session.get(f"{url}/livez") as answer:
-            return answer.status == 200
-    except aiohttp.ClientError:
-        return False
