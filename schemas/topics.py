@@ -15,6 +15,7 @@ MIN_COMPACTION_LAG_MS: Final = DAY_MS
 # How long a null value stays after compaction; a rebuild that takes longer could miss the end of a document.
 DELETE_RETENTION_MS: Final = 7 * DAY_MS
 RECORD_OVERHEAD_BYTES: Final = 64 * 1024  # key, headers and framing of a record beside its value
+CHANGE_BYTES: Final = 768 * 1024  # at most of a change record, so that it fits into a topic as brokers make it
 
 CLEANUP: Final = "cleanup.policy"
 RETENTION: Final = "retention.ms"
@@ -55,7 +56,7 @@ class TopicSpec:
 
     `minimums` are created as they stand, and an existing topic may have more. `follows` names the topic whose number of
     partitions this one must share, because a document lies in the same partition of both. `holds` says for people what
-    its records are.
+    its records are. One whose records are `copies` of events needs room for whatever `documents` may hold.
     """
 
     name: str
@@ -65,6 +66,7 @@ class TopicSpec:
     minimums: Mapping[str, int] = field(default_factory=dict)
     follows: str | None = None
     holds: str = ""
+    copies: bool = False
 
     @property
     def configs(self) -> dict[str, str]:
@@ -111,6 +113,7 @@ def topic_specs(
     topics: Topics, *, partitions: int, replication_factor: int = 1, max_event_bytes: int = 1_000_000
 ) -> tuple[TopicSpec, ...]:
     """What each topic must be like, the documents topic first."""
+    changes = {RETENTION: 7 * DAY_MS, MAX_MESSAGE: CHANGE_BYTES + RECORD_OVERHEAD_BYTES}
     events = {MAX_MESSAGE: max_event_bytes + RECORD_OVERHEAD_BYTES}
     copies = {MAX_MESSAGE: max_event_bytes + 2 * RECORD_OVERHEAD_BYTES}  # the same bytes with headers of ours
     kept = {DELETE_RETENTION: DELETE_RETENTION_MS}
@@ -119,14 +122,15 @@ def topic_specs(
     def spec(
         name: str, cleanup: Cleanup, minimums: Mapping[str, int], holds: str, *, follows: str | None = None
     ) -> TopicSpec:
-        return TopicSpec(name, cleanup, partitions, replication_factor, minimums, follows, holds)
+        is_copy = name in (topics.again, topics.dead_letters)
+        return TopicSpec(name, cleanup, partitions, replication_factor, minimums, follows, holds, is_copy)
 
     compact, delete, first = Cleanup.COMPACT, Cleanup.DELETE, topics.documents
     return (
         spec(topics.documents, compact, lag | kept | events, "events, or null, under their document keys"),
         spec(topics.again, compact, kept | copies, "events to be processed again", follows=first),
         spec(topics.dead_letters, delete, {RETENTION: 30 * DAY_MS} | copies, "what can never be indexed, as it came"),
-        spec(topics.indexed, delete, {RETENTION: 7 * DAY_MS}, "the change feed, under document keys", follows=first),
+        spec(topics.indexed, delete, changes, "the change feed, under document keys", follows=first),
         spec(topics.queries, delete, {RETENTION: 7 * DAY_MS}, "what was asked and answered, under query ids"),
         spec(topics.feedback, delete, {RETENTION: 90 * DAY_MS}, "what people thought of results, under query ids"),
     )
@@ -144,7 +148,7 @@ def fitted(specs: tuple[TopicSpec, ...], existing: Mapping[str, TopicState]) -> 
 
 def _beside(spec: TopicSpec, partitions: int, room: int) -> TopicSpec:
     minimums = dict(spec.minimums)
-    if MAX_MESSAGE in minimums:
+    if spec.copies:
         minimums[MAX_MESSAGE] = max(minimums[MAX_MESSAGE], room)
     return replace(spec, partitions=partitions, minimums=minimums)
 

@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from typing import Final, Protocol
 
 from freshet.schemas.errors import DeniedError, PermanentError
-from freshet.schemas.feed import Change, Watermark
+from freshet.schemas.feed import Watermark
 from freshet.schemas.positions import FreshnessToken
 from freshet.schemas.topics import Topics
 from freshet.streams.batch import Batch, DeadLetter
 from freshet.streams.messages import Message
-from freshet.streams.plan import DocumentPlan, Outcome
+from freshet.streams.telling import States, Teller
 
 KEPT_BYTES: Final = 100_000  # of what the broker refuses whole; the headers `cut` and `cut-key` tell the lengths
 
@@ -38,28 +38,34 @@ class Announcer:
 
     Of a version that is built beside the live one nobody needs to hear what lay in the log when its build began, up to
     the offsets `built_to` of each partition: the live one told it (docs/decisions/announced-from-the-build-on.md).
+    `live` tells whether searches use the version now, as far as this process knows.
     """
 
     def __init__(
         self,
         *,
         sink: Sink,
+        index: States,
         topics: Topics,
         version: str,
+        live: Callable[[], bool],
         clock: Callable[[], float],
         built_to: Mapping[int, int] | None = None,
     ) -> None:
         self._sink = sink
+        self._teller = Teller(index=index, topics=topics, version=version, built_to=built_to)
         self._topics = topics
         self._version = version
+        self._live = live
         self._clock = clock
-        self._built_to = built_to or {}
 
     async def announce(self, batch: Batch) -> None:
-        """Produce what the batch has to say. Idempotent in meaning: a repeat says the same again. Raises as `Sink`."""
+        """Produce what the batch has to say. Idempotent in meaning: a repeat says the same again.
+
+        Raises as `Sink`, and as the index, of which it reads what it does not know before it produces anything.
+        """
+        changes = await self._teller.changes(batch)
         await asyncio.gather(*(self._bury(letter) for letter in batch.dead))
-        plans = [plan for plan in batch.plans.values() if self._is_of_interest(plan)]
-        changes = [self._change(plan) for plan in plans if _worth_saying(plan, batch)]
         await asyncio.gather(*(self._reinstate(message) for message in batch.reinstated))
         await self._sink.send_all([*changes, *self._watermarks(batch)])
 
@@ -109,32 +115,13 @@ class Announcer:
             headers=tuple((name, value.encode("utf-8", "replace")) for name, value in headers.items()),
         )
 
-    def _change(self, plan: DocumentPlan) -> Message:
-        event = plan.newest.event
-        origin = FreshnessToken(self._topics.documents, event.partition, event.offset)
-        change = Change(index_version=self._version, outcome=plan.outcome.value, origin=str(origin), key=plan.key)
-        return Message(self._topics.indexed, plan.key.encode(), change.model_dump_json().encode(), event.partition)
-
-    def _is_of_interest(self, plan: DocumentPlan) -> bool:
-        """Whether the event is not only read again for a version that is being built."""
-        event = plan.newest.event
-        return event.again is not None or event.offset >= self._built_to.get(event.partition, 0)
-
     def _watermarks(self, batch: Batch) -> Iterator[Message]:
         for partition, offset in batch.ends.items():
             mark = Watermark(
-                index_version=self._version, topic=self._topics.documents, partition=partition, offset=offset
+                index_version=self._version,
+                topic=self._topics.documents,
+                partition=partition,
+                offset=offset,
+                live=self._live(),
             )
             yield Message(self._topics.indexed, None, mark.model_dump_json().encode(), partition)
-
-
-def _worth_saying(plan: DocumentPlan, batch: Batch) -> bool:
-    """Whether others may not have been told yet: changes, redelivered events, and states that somebody else wrote.
-
-    An unchanged document is passed over only where its record is from before this batch, for then it is announced: by
-    whoever committed what lies before, or by an earlier batch of ours, which told what it found.
-    """
-    if plan.outcome is not Outcome.UNCHANGED or plan.record is not None:
-        return True
-    event = plan.newest.event
-    return plan.read is not None and plan.read.offset >= batch.starts.get(event.partition, 0)

@@ -54,8 +54,9 @@ class Batch:
     that cannot be used. `epoch` counts the worker's assignments: a batch of an earlier one is abandoned. `events` holds
     each document's events;
     `plans`, `assumed` and `made` speak of documents: what is to be written, from which state of a batch in flight it
-    was planned, and which state it will leave; `overtaken` are those where somebody newer won. `starts` is where it
-    begins in each partition: what lies before has been announced. `vectors` and `terms` are those of new passages, by
+    was planned, and which state it will leave; `overtaken` are those where somebody newer won, and `ours` those whose
+    record is the very one that we wrote (writing.py). Below `announced`, by partition, all is known to be announced; 0
+    where nothing is. `vectors` and `terms` are those of new passages, by
     their ids, and `shares` the tokens that the model took for them now, 0 where the cache had them; `taken_over` are
     those whose vector another point had. `fetched_at` and `passed`, by stage, are seconds since the epoch.
     `reinstated` is what compaction must not lose (reinstating.py).
@@ -63,7 +64,7 @@ class Batch:
 
     records: tuple[Record, ...]
     ends: Mapping[int, int]
-    starts: Mapping[int, int]
+    announced: Mapping[int, int]
     epoch: int
     again_ends: Mapping[int, int] = field(default_factory=dict)
     ignored: int = 0
@@ -73,6 +74,7 @@ class Batch:
     assumed: dict[str, Assumption] = field(default_factory=dict)
     made: dict[str, Assumption] = field(default_factory=dict)
     overtaken: set[str] = field(default_factory=set)
+    ours: set[str] = field(default_factory=set)
     vectors: dict[str, Vector] = field(default_factory=dict)
     terms: dict[str, SparseVector] = field(default_factory=dict)
     shares: dict[str, int] = field(default_factory=dict)

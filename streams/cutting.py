@@ -42,13 +42,5 @@ def cut_by_tokens(passages: Iterable[NewPassage], max_tokens: int) -> Iterator[l
 
 def ends(records: Sequence[Record], topic: str) -> dict[int, int]:
     """Per partition of a topic, the offset after its last record: what to commit when all of them are done."""
-    return {each.partition: each.offset + 1 for each in sorted(_of(records, topic), key=lambda each: each.offset)}
-
-
-def starts(records: Sequence[Record], topic: str) -> dict[int, int]:
-    """Per partition of a topic, the offset of its first record."""
-    return {each.partition: each.offset for each in sorted(_of(records, topic), key=lambda each: -each.offset)}
-
-
-def _of(records: Sequence[Record], topic: str) -> Iterator[Record]:
-    return (each for each in records if each.topic == topic)
+    of_topic = (each for each in records if each.topic == topic)
+    return {each.partition: each.offset + 1 for each in sorted(of_topic, key=lambda each: each.offset)}

@@ -303,6 +303,7 @@ class Indexer:
                 raise written
             again += written.again
             batch.overtaken.update(written.overtaken)
+            batch.ours.update(written.ours)
             self._remember(written.found.values(), wanted)
 
     def _writing(self, batch: Batch, partition: int, plans: Sequence[DocumentPlan]) -> Callable[[], Awaitable[Written]]:

@@ -233,10 +233,13 @@ def _unchanged(newest: Newest, record: LedgerRecord, digests: Digests, order: Or
 
     That is so when others that say something else were collapsed with this event, for somebody who sleeps may hold one
     of them; when one that lies before it is a dead letter, which may be retried; and in version order, where an event
-    may come later and still be older than this one.
+    may come later and still be older than this one. A record that an event made which had come again moves to one of
+    the topic's own, lest it be announced with each that follows (telling.py).
     """
     retriable = record.refused > record.offset
-    must_move = order is Order.VERSION or retriable or any(_digests(each) != digests for each in newest.others)
+    returned = record.again and newest.event.again is None
+    others = any(_digests(each) != digests for each in newest.others)
+    must_move = order is Order.VERSION or retriable or returned or others
     position = {**_position(newest), "refused": _refused(newest.event, record)}
     moved = replace(record, **position) if must_move else None
     return DocumentPlan(newest, Outcome.UNCHANGED, record, moved)
@@ -324,4 +327,6 @@ def _additions(
 
 
 def _position(newest: Newest) -> dict[str, Any]:
-    return {"rank": newest.rank, "version": newest.event.version, "event_time": newest.event.time}
+    event = newest.event
+    again = event.again is not None
+    return {"rank": newest.rank, "version": event.version, "event_time": event.time, "again": again}

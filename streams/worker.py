@@ -16,7 +16,7 @@ from freshet.schemas.status import WorkerStatus
 from freshet.schemas.topics import Topics
 from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch
-from freshet.streams.cutting import cut, ends, starts
+from freshet.streams.cutting import cut, ends
 from freshet.streams.decode import decode_batch
 from freshet.streams.indexer import Indexer
 from freshet.streams.kafka.consumer import DocumentsConsumer
@@ -92,6 +92,7 @@ class Worker:
         self._drain_seconds = drain_seconds
         self._pace = pace
         self._epoch = 0
+        self._taken: dict[int, int] = {}  # by partition of `documents`, the end of what was taken in this epoch
         self._partitions: frozenset[int] = frozenset()
         self._in_flight: dict[Batch, Place] = {}
         self._idle = asyncio.Event()
@@ -162,8 +163,9 @@ class Worker:
 
     def _batch(self, records: tuple[Record, ...], epoch: int) -> Batch:
         documents, again = (ends(records, topic) for topic in (self._topics.documents, self._topics.again))
-        first = starts(records, self._topics.documents)
-        return Batch(records, documents, first, epoch, again_ends=again, fetched_at=self._clock())
+        batch = Batch(records, documents, self._taken, epoch, again_ends=again, fetched_at=self._clock())
+        self._taken = {**self._taken, **documents}  # those before it are announced before it, or none of them is
+        return batch
 
     async def _assigned(self, partitions: frozenset[int]) -> None:
         logger.info("assigned partitions %s", sorted(partitions) or "none")
@@ -181,6 +183,7 @@ class Worker:
         self._partitions = frozenset()
         await self._finish(min(self._drain_seconds, REBALANCE_SECONDS))
         self._epoch += 1
+        self._taken = {}
         self._indexer.forget()
         if partitions:
             logger.info("gave back partitions %s", sorted(partitions))

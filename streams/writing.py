@@ -27,16 +27,21 @@ from freshet.search.index.records import Displaced, LedgerRecord, Passage, Vecto
 from freshet.search.sparse import SparseVector
 from freshet.streams.plan import DocumentPlan, NewPassage
 
-MICROSECOND: Final = 1e-6
+A_SECOND: Final = 1_000_000  # in microseconds, of which the index keeps whole ones
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Keys of documents by what the read-back showed, and the records that it `found`."""
+    """Keys of documents by what the read-back showed, and the records that it `found`.
+
+    Of those that are `own`, `ours` are the ones where what is stored is the very record that we sent, so that no twin
+    wrote it: it replaced the one that the plan had read.
+    """
 
     own: tuple[str, ...]
     again: tuple[str, ...]
     overtaken: tuple[str, ...]
+    ours: tuple[str, ...]
     found: Mapping[str, LedgerRecord]
 
 
@@ -63,7 +68,7 @@ async def write(
     records = _dated(plans, clock(), work)
     await index.commit(records, partition=partition, read={plan.read.offset for plan in plans if plan.read})
     found = await index.ledger([plan.key for plan in plans])
-    written = _compare(plans, found)
+    written = replace(_compare(plans, found), ours=_ours(records, found))
     own = set(written.own)
     displaced = _displaced([plan for plan in plans if plan.key in own and plan.displaced], partition)
     if displaced:
@@ -95,11 +100,22 @@ def _dated(
 
     They are a microsecond apart, so that of a batch the newest event is what became searchable last.
     """
-    records = [replace(plan.record, work=work(plan)) for plan in plans if plan.record is not None]
+    records = [replace(plan.record, work=_whole(work(plan))) for plan in plans if plan.record is not None]
+    first = round(now * A_SECOND)
     return [
-        replace(record, searchable_at=now + number * MICROSECOND)
+        replace(record, searchable_at=(first + number) / A_SECOND)
         for number, record in enumerate(sorted(records, key=lambda record: record.event_time))
     ]
+
+
+def _whole(work: Work | None) -> Work | None:
+    """With its times in whole microseconds, as it comes back."""
+    if work is None:
+        return None
+    fetched, decode, plan, embed = (
+        round(each * A_SECOND) / A_SECOND for each in (work.fetched_at, work.decode, work.plan, work.embed)
+    )
+    return replace(work, fetched_at=fetched, decode=decode, plan=plan, embed=embed)
 
 
 def _by_fence(plans: Sequence[DocumentPlan], top: int) -> dict[Rank, list[tuple[LedgerRecord, NewPassage]]]:
@@ -142,4 +158,17 @@ def _compare(plans: Sequence[DocumentPlan], found: Mapping[str, LedgerRecord]) -
             own.append(plan.key)
         else:
             overtaken.append(plan.key)
-    return Written(tuple(own), tuple(again), tuple(overtaken), found)
+    return Written(tuple(own), tuple(again), tuple(overtaken), (), found)
+
+
+def _ours(sent: Sequence[LedgerRecord], found: Mapping[str, LedgerRecord]) -> tuple[str, ...]:
+    """Documents whose record came back as it was sent, with the times of this very write.
+
+    Floats may come back with another last digit, so those of the event are left out.
+    """
+    return tuple(
+        each.key
+        for each in sent
+        if (stored := found.get(each.key)) is not None
+        and replace(stored, event_time=each.event_time, metadata=each.metadata) == each
+    )

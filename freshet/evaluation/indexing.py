@@ -12,7 +12,7 @@ from freshet.schemas.decoding import Record, Rules
 from freshet.schemas.errors import TransientError
 from freshet.schemas.topics import Topics
 from freshet.streams.batch import Batch
-from freshet.streams.cutting import cut, ends, starts
+from freshet.streams.cutting import cut, ends
 from freshet.streams.decode import decode_batch
 from freshet.streams.indexer import Indexer
 from freshet.streams.retry import AbandonedError, Weather
@@ -57,7 +57,7 @@ async def index_corpus(
 ) -> None:
     """Index what is not indexed yet. Raises FolderError for a document that is refused, and TransientError."""
     for records in _batches(judged.documents, sizes):
-        batch = Batch(records, ends(records, CORPUS), starts(records, CORPUS), 0)
+        batch = Batch(records, ends(records, CORPUS), {}, 0)
         decode_batch(batch, rules, Topics(CORPUS))
         try:
             await indexer.plan(batch, patience)

@@ -167,8 +167,10 @@ async def worker_process(
             ),
             announcer=Announcer(
                 sink=sink,
+                index=writer,
                 topics=topics,
                 version=version.version,
+                live=lambda: followed.is_live,
                 clock=time.time,
                 built_to=built_to(followed.info.metadata),
             ),

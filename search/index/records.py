@@ -42,8 +42,8 @@ class LedgerRecord:
 
     Times are seconds since the epoch. `passages` lists the ids of the passage points that belong to the state, in the
     order of the text: a passage that it does not list is not visible, whether it exists or not. Up to the offset
-    `refused` there may be dead letters of the document; -1 where there is none above the record's own. `work` is None
-    of records that were written before it was recorded.
+    `refused` there may be dead letters of the document; -1 where there is none above the record's own. `again` where
+    its event had come again. `work` is None of records that were written before it was recorded.
     """
 
     key: str
@@ -62,6 +62,7 @@ class LedgerRecord:
     tokens: int = 0
     deleted: bool = False
     refused: int = -1
+    again: bool = False
     work: Work | None = None
 
     @property

@@ -105,5 +105,5 @@ class MemoryIndex:
 
 
 def _stored(passage: Passage, *, vectors: bool = False) -> StoredPassage:
-    vector = passage.vector if vectors else None
-    return StoredPassage(passage.id, passage.key, passage.text, passage.partition, passage.rank, vector)
+    vector, terms = (passage.vector, passage.terms) if vectors else (None, None)
+    return StoredPassage(passage.id, passage.key, passage.text, passage.partition, passage.rank, vector, terms)

@@ -16,7 +16,7 @@ from freshet.schemas.words import Word
 from freshet.settings import Topics as TopicSettings
 from freshet.streams.letters import State
 from freshet.streams.plan import Outcome
-from tools.reference.fields import fields_table
+from tools.reference.fields import fields_table, nested_models
 from tools.reference.markdown import doc, page, table
 
 INTRODUCTION: Final = """\
@@ -43,6 +43,7 @@ def events_page() -> str:
         _words("state", State),
         "## Change feed",
         *(_model(model, always="kind") for model in (Change, Watermark)),
+        *(_model(model) for model in dict.fromkeys(nested_models(Change))),
         "### Outcomes",
         _words("outcome", Outcome),
         "## Searches and feedback",
@@ -51,8 +52,9 @@ def events_page() -> str:
     )
 
 
-def _model(model: type[BaseModel], *, always: str) -> str:
-    return f"### {model.__name__}\n\n{doc(model)}\n\n{fields_table(model, always=[always])}"
+def _model(model: type[BaseModel], *, always: str | None = None) -> str:
+    fields = fields_table(model, always=[always] if always else [])
+    return f"### {model.__name__}\n\n{doc(model)}\n\n{fields}"
 
 
 def _words(column: str, words: type[Word]) -> str:

@@ -91,6 +91,7 @@ def ledger_point(record: LedgerRecord) -> models.PointStruct:
         "tokens": record.tokens,
         "deleted": record.deleted,
         "refused": record.refused,
+        "again": record.again,
         "work": None if record.work is None else _work_payload(record.work),
     }
     return models.PointStruct(id=ledger_id(record.key), vector={}, payload=payload)
@@ -114,7 +115,8 @@ def ledger_record(point: models.Record) -> LedgerRecord:
         passages=tuple(payload["passages"]),
         tokens=payload["tokens"],
         deleted=payload["deleted"],
-        refused=payload.get("refused", -1),  # records were written without it, and without the next
+        refused=payload.get("refused", -1),  # records were written without it, and without the next ones
+        again=payload.get("again", False),
         work=_work(payload.get("work")),
     )
 

@@ -12,13 +12,13 @@ from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import BadEvent, Reason, Record
 from freshet.schemas.topics import Topics
 from freshet.streams.again import wrap
-from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch, DeadLetter
 from freshet.streams.kafka.admin import admin_client
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.producer import KafkaProducer
 from tests.integration.kafka.command import Done, Freshet
 from tests.integration.kafka.reading import read_all
+from tests.support.announcing import announcer_to
 from tests.support.servers import KafkaServer
 
 HOUR_MS = 3_600_000
@@ -46,7 +46,7 @@ class Buried:
 
     async def bury(self, records: Sequence[Record], reason: Reason = Reason.TOO_LARGE) -> None:
         async with KafkaProducer(KafkaConnection(self.freshet.bootstrap)) as sink:
-            announcer = Announcer(sink=sink, topics=Topics(self.freshet.topic), version="docs__1", clock=time.time)
+            announcer = announcer_to(sink, topics=Topics(self.freshet.topic), clock=time.time)
             dead = [DeadLetter(record, BadEvent(reason, "no", field="text")) for record in records]
             await announcer.announce(Batch((), {}, {}, 0, dead=dead))
 

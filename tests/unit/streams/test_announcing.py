@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import pytest
 
-from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import BadEvent, Reason, Record
-from freshet.schemas.errors import DeniedError, PermanentError
-from freshet.schemas.events import Event, Upsert
-from freshet.schemas.positions import FreshnessToken, Order
-from freshet.schemas.topics import Topics
-from freshet.search.passages import Piece
-from freshet.streams.announcing import KEPT_BYTES, Announcer
+from freshet.schemas.errors import DeniedError, PermanentError, TransientError
+from freshet.schemas.positions import FreshnessToken
+from freshet.streams.announcing import KEPT_BYTES
 from freshet.streams.batch import Batch, DeadLetter
 from freshet.streams.messages import Message
-from freshet.streams.plan import collapse, plan_document
+from tests.support.announcing import announcer_to
+from tests.support.memory_index import MemoryIndex
+from tests.support.working import Worker
 
 
 class Sink:
@@ -38,43 +36,22 @@ class Sink:
         return []
 
 
-def announcer(sink: Sink, built_to: Mapping[int, int] | None = None) -> Announcer:
-    topics = Topics("documents")
-    return Announcer(sink=sink, topics=topics, version="docs__1", clock=lambda: 0.0, built_to=built_to)
-
-
 def dead(value: bytes | None, error: BadEvent) -> Batch:
     record = Record("documents", 2, 7, 1.0, b"k", value)
     return Batch((record,), {2: 8}, {2: 0}, 0, dead=[DeadLetter(record, error)])
-
-
-def planned(text: str, before: str | None, *, start: int, again: Again | None = None) -> Batch:
-    def event(offset: int, text: str) -> Event:
-        return Event("a", None, "a", 2, offset, 1.0, Upsert(id="a", text=text), again=again)
-
-    def plan(offset: int, text: str, record=None):
-        newest = collapse([event(offset, text)], record, Order.LOG)
-        return plan_document(newest, record, Order.LOG, lambda _, text: [Piece(text, text, 1)])
-
-    read = None if before is None else plan(5, before).record
-    return Batch((), {2: 8}, {2: start}, 0, plans={"a": plan(7, text, read)})
-
-
-def kinds(sink: Sink) -> list[str]:
-    return [json.loads(message.value or b"")["kind"] for message in sink.sent]
 
 
 async def test_a_dead_letter_of_nothing_at_all_is_still_a_record_that_kafkas_client_takes() -> None:
     """An event without a key and without a value, as it comes back from a retry."""
     sink, record = Sink(), Record("documents", 2, 7, 1.0, None, None)
     letter = DeadLetter(record, BadEvent(Reason.KEY_MISMATCH, "the record has no key"))
-    await announcer(sink).announce(Batch((record,), {}, {}, 0, dead=[letter]))
+    await announcer_to(sink).announce(Batch((record,), {}, {}, 0, dead=[letter]))
     assert (sink.sent[0].key, sink.sent[0].value) == (b"", None)
 
 
 async def test_a_dead_letter_keeps_key_bytes_origin_and_reason() -> None:
     sink = Sink()
-    await announcer(sink).announce(dead(b"\xffbytes", BadEvent(Reason.NOT_UTF8, "not UTF-8", field="text")))
+    await announcer_to(sink).announce(dead(b"\xffbytes", BadEvent(Reason.NOT_UTF8, "not UTF-8", field="text")))
     letter = sink.sent[0]
     assert (letter.topic, letter.key, letter.value) == ("documents.dead-letters", b"k", b"\xffbytes")
     assert dict(letter.headers) == {
@@ -90,7 +67,7 @@ async def test_a_dead_letter_keeps_key_bytes_origin_and_reason() -> None:
 
 async def test_a_dead_letter_that_the_broker_finds_too_large_is_cut_and_says_so() -> None:
     sink = Sink(limit=KEPT_BYTES)
-    await announcer(sink).announce(dead(b"x" * 300_000, BadEvent(Reason.TOO_LARGE, "too large")))
+    await announcer_to(sink).announce(dead(b"x" * 300_000, BadEvent(Reason.TOO_LARGE, "too large")))
     letter = sink.sent[0]
     assert letter.value == b"x" * KEPT_BYTES
     assert dict(letter.headers)["cut"] == b"300000"
@@ -108,45 +85,39 @@ async def test_a_key_that_the_broker_finds_too_large_is_cut_as_well() -> None:
             return await super().send_all(records)
 
     sink = Narrow()
-    await announcer(sink).announce(Batch((record,), {2: 8}, {2: 0}, 0, dead=[DeadLetter(record, error)]))
+    await announcer_to(sink).announce(Batch((record,), {2: 8}, {2: 0}, 0, dead=[DeadLetter(record, error)]))
     assert (sink.sent[0].key, dict(sink.sent[0].headers)["cut-key"]) == (b"k" * KEPT_BYTES, b"200000")
 
 
 async def test_without_the_right_to_write_nothing_is_cut() -> None:
     with pytest.raises(DeniedError):
-        await announcer(Sink(denied=True)).announce(dead(b"x", BadEvent(Reason.NOT_JSON, "bad")))
+        await announcer_to(Sink(denied=True)).announce(dead(b"x", BadEvent(Reason.NOT_JSON, "bad")))
 
 
-async def test_a_change_is_told_before_the_watermark_in_the_partition_of_its_document() -> None:
-    sink = Sink()
-    await announcer(sink).announce(planned("new", "old", start=0))
-    assert kinds(sink) == ["change", "watermark"]
-    assert {message.partition for message in sink.sent} == {2}
+@pytest.mark.parametrize("live", [True, False])
+async def test_a_change_is_told_before_the_watermark_in_the_partition_of_its_document(live) -> None:
+    worker, sink = Worker(), Sink()
+    worker.publish("a", "old", "new")
+    await announcer_to(sink, worker.index, live=live).announce(await worker.written(0, 2))
     change, mark = (json.loads(message.value or b"") for message in sink.sent)
-    assert (change["key"], change["origin"], change["outcome"]) == ("a", "documents/2@7", "indexed")
-    assert (mark["partition"], mark["offset"]) == (2, 8)
+    assert {message.partition for message in sink.sent} == {0}
+    assert (change["kind"], change["key"], change["origin"]) == ("change", "a", "documents/0@1")
+    assert mark["kind"] == "watermark"
+    assert (mark["topic"], mark["partition"], mark["offset"], mark["live"]) == ("documents", 0, 2, live)
 
 
-async def test_an_unchanged_document_is_passed_over_only_where_its_record_was_announced_before() -> None:
-    sink = Sink()
-    await announcer(sink).announce(planned("same", "same", start=6))
-    assert kinds(sink) == ["watermark"]
-    sink = Sink()
-    await announcer(sink).announce(planned("same", "same", start=5))
-    assert kinds(sink) == ["change", "watermark"]
+async def test_where_the_index_cannot_be_read_nothing_is_produced_yet() -> None:
+    """It is all said once the index answers, and no letter twice."""
+    worker, sink = Worker(), Sink()
+    worker.publish("a", "one two three four")
+    await worker.written(0, 1)
+    batch = await worker.written(0, 1)  # redelivered
+    record = Record("documents", 0, 1, 1.0, b"b", b"{")
+    batch.dead = [DeadLetter(record, BadEvent(Reason.NOT_JSON, "bad"))]
 
+    async def away(_step: str) -> None:
+        raise TransientError("read", "away")
 
-@pytest.mark.parametrize(
-    ("built_to", "again", "told"),
-    [
-        ({2: 8}, None, ["watermark"]),
-        ({2: 7}, None, ["change", "watermark"]),
-        ({1: 100}, None, ["change", "watermark"]),
-        ({2: 100}, Again(Why.RETRIED, 1), ["change", "watermark"]),
-    ],
-    ids=["before the build", "since the build began", "another partition", "again"],
-)
-async def test_of_what_a_build_reads_again_only_the_watermark_is_told(built_to, again, told) -> None:
-    sink = Sink()
-    await announcer(sink, built_to).announce(planned("new", "old", start=0, again=again))
-    assert kinds(sink) == told
+    with pytest.raises(TransientError):
+        await announcer_to(sink, MemoryIndex(worker.points, away)).announce(batch)
+    assert sink.sent == []

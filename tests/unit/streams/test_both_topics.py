@@ -25,7 +25,7 @@ from freshet.search.bm25 import Bm25
 from freshet.search.passages import Recipe
 from freshet.streams.again import wrap
 from freshet.streams.batch import Batch, DeadLetter
-from freshet.streams.cutting import ends, starts
+from freshet.streams.cutting import ends
 from freshet.streams.decode import decode_batch
 from freshet.streams.indexer import Indexer
 from freshet.streams.messages import Message
@@ -85,7 +85,7 @@ class World:
         records = tuple(found)
         of_both = (ends(records, topic) for topic in (TOPICS.documents, TOPICS.again))
         documents_end, again_end = of_both
-        return Batch(records, documents_end, starts(records, TOPICS.documents), 0, again_ends=again_end)
+        return Batch(records, documents_end, {}, 0, again_ends=again_end)
 
     def _records(self, topic: str) -> list[Record]:
         return self.documents if topic == TOPICS.documents else self.again

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freshet.schemas.decoding import Record
-from freshet.streams.cutting import cut, ends, starts
+from freshet.streams.cutting import cut, ends
 
 LIMIT = 100
 
@@ -40,10 +40,9 @@ def test_pieces_are_as_large_as_they_may_be(fetched: list[Record]) -> None:
         assert sum(len(each.value or b"") for each in [*piece, following[0]]) > LIMIT
 
 
-def test_ends_and_starts_are_per_partition() -> None:
+def test_ends_are_per_partition() -> None:
     fetched = [record(0, 4), record(0, 7), record(2, 1)]
     assert ends(fetched, "documents") == {0: 8, 2: 2}
-    assert starts(fetched, "documents") == {0: 4, 2: 1}
 
 
 @given(records, st.integers(1, 5))

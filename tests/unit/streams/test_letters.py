@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 
 from freshet.schemas.decoding import BadEvent, Reason, Record
 from freshet.schemas.positions import FreshnessToken, Place
-from freshet.schemas.topics import Topics
-from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch, DeadLetter
 from freshet.streams.letters import KEPT_KEY, Fold, Letter, State, mark, original, read
 from freshet.streams.messages import Message
+from tests.support.announcing import announcer_to
 from tests.unit.streams.letters import LETTERS, Topic, letter_headers
 
 ORIGINS = [FreshnessToken("documents", 0, offset) for offset in range(3)]
@@ -133,7 +132,7 @@ async def test_what_the_worker_buried_is_dug_out_as_it_was(key, value, milliseco
     partition, offset = place
     record = Record("documents", partition, offset, milliseconds / 1_000, key, value, (("trace", b"1"),))
     topic = Topic()
-    announcer = Announcer(sink=topic, topics=Topics(), version="docs__1", clock=lambda: 0.0)
+    announcer = announcer_to(topic)
     batch = Batch((), {}, {}, 0, dead=[DeadLetter(record, BadEvent(Reason.NOT_JSON, "no"))])
     await announcer.announce(batch)
     buried = topic.records[0]

@@ -21,12 +21,12 @@ from freshet.schemas.positions import FreshnessToken, Order, Place
 from freshet.search.documents.facts import LogFacts, Looked, Pace
 from freshet.search.documents.verdict import News, State, Verdict, judge
 from freshet.streams.again import wrap
-from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch
 from freshet.streams.headway import FRESH_SECONDS, Mark, pace
 from freshet.streams.lag import Position
 from freshet.streams.retrying import Spans
 from freshet.streams.tracing import Limits, LogTracer
+from tests.support.announcing import announcer_to
 from tests.unit.streams.letters import LETTERS, Topic, letter_headers
 from tests.unit.streams.test_both_topics import LIMIT, TOPICS, World, Written, arrived, follow, logs, record_of
 
@@ -113,7 +113,7 @@ async def traced(world: World, key: str, kafka: Kafka) -> Verdict:
 
 async def topics_of(world: World) -> Kafka:
     kafka, letters = Kafka(), Topic()
-    announcer = Announcer(sink=letters, topics=TOPICS, version=VERSION, clock=lambda: 7.0)
+    announcer = announcer_to(letters, topics=TOPICS, clock=lambda: 7.0)
     await announcer.announce(Batch((), {}, {}, 0, dead=world.dead))
     kafka.topics = {TOPICS.documents: world.documents, TOPICS.again: world.again, LETTERS: letters.records}
     kafka.done = dict(world.at)

@@ -15,7 +15,6 @@ from freshet.schemas.positions import Order
 from freshet.schemas.topics import Topics
 from freshet.search.bm25 import Bm25
 from freshet.search.passages import Recipe
-from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch
 from freshet.streams.indexer import Indexer
 from freshet.streams.metrics import WorkerMetrics
@@ -23,6 +22,7 @@ from freshet.streams.pace import Orders, Pace, Throttle, Unhurried
 from freshet.streams.reinstating import Reinstater
 from freshet.streams.retry import Retry, Weather
 from freshet.streams.worker import Worker
+from tests.support.announcing import announcer_to
 from tests.support.embedder import CountingEmbedder
 from tests.support.memory_index import MemoryIndex, Points
 from tests.support.memory_log import MemoryLog
@@ -157,7 +157,7 @@ class World:
                 ledger_bytes=1 << 20,
                 batch_tokens=1_000,
             ),
-            announcer=Announcer(sink=Sink(), topics=topics, version="v", clock=lambda: 1.0),
+            announcer=announcer_to(Sink(), index, topics=topics),
             metrics=WorkerMetrics(CollectorRegistry()),
             rules=Rules(),
             topics=topics,

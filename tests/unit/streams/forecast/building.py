@@ -18,7 +18,7 @@ from freshet.search.embedding.memory import MemoryEmbeddingCache
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.passages import Piece, Recipe, split
 from freshet.streams.batch import Batch
-from freshet.streams.cutting import cut, ends, starts
+from freshet.streams.cutting import cut, ends
 from freshet.streams.decode import decode_batch
 from freshet.streams.forecast.forecast import Forecast, forecast
 from freshet.streams.forecast.looking import look_closely
@@ -90,7 +90,7 @@ async def build(
     )
     for piece in cut_as_a_worker(records, events=events, most_bytes=most_bytes):
         of_documents, of_again = (ends(piece, topic) for topic in (TOPICS.documents, TOPICS.again))
-        batch = Batch(piece, of_documents, starts(piece, TOPICS.documents), 0, again_ends=of_again)
+        batch = Batch(piece, of_documents, {}, 0, again_ends=of_again)
         decode_batch(batch, Rules(order=order), TOPICS)
         await indexer.plan(batch, lambda: True)
         await indexer.embed(batch, lambda: True)
