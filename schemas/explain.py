@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from freshet.schemas.events import Tenant
+from freshet.schemas.http import DEFAULT_WAIT_MS, FRESH_AFTER, MAX_TOKENS, MAX_WAIT_MS, WAIT_MS, IndexState, Tokens
 
 MOST_LETTERS: Final = 20
 
@@ -24,6 +25,8 @@ class ExplainParameters(_Request):
 
     tenant: Tenant | None = Field(None, description="required with tenants on but for a tenant's key, else refused")
     passages: bool = Field(False, description="also tell the texts of its passages")
+    fresh_after: Tokens = Field((), max_length=MAX_TOKENS, description=FRESH_AFTER)
+    wait_ms: int = Field(DEFAULT_WAIT_MS, ge=0, le=MAX_WAIT_MS, description=WAIT_MS)
 
 
 class EventFacts(_Answer):
@@ -121,3 +124,9 @@ class DocumentFacts(_Answer):
     dead_letters: list[LetterFacts] = Field(description=f"its dead letters, the newest first, {MOST_LETTERS} at most")
     looked: list[LookedFacts] = Field(description="how far the log was looked through")
     untold: list[str] = Field(description="what could not be looked at, and why")
+    pending: list[str] = Field(
+        default_factory=list,
+        exclude_if=lambda pending: not pending,
+        description="the tokens of `fresh_after` whose events this may not show: it could not wait so long",
+    )
+    index: IndexState = Field(description="what was looked at")

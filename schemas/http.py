@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
@@ -11,11 +12,13 @@ from freshet.schemas.events import MAX_TITLE_CHARACTERS, DocumentId, Metadata, T
 from freshet.schemas.fields import Kind
 from freshet.schemas.filter_values import Key
 from freshet.schemas.filters import Filter
-from freshet.schemas.positions import Order
+from freshet.schemas.positions import FreshnessToken, Order
 
 MAX_LIMIT: Final = 100
 MAX_WAIT_MS: Final = 30_000
+DEFAULT_WAIT_MS: Final = 2_000
 MAX_FACETS: Final = 10
+MAX_TOKENS: Final = 100
 
 Mode = Literal["hybrid", "dense", "sparse"]
 QueryId = Annotated[str, Field(pattern=r"^[A-Za-z0-9._:-]{1,64}$")]
@@ -41,6 +44,16 @@ def _split(given: object, info: ValidationInfo) -> object:
     return given.split(",") if isinstance(given, str) and info.mode != "json" else given
 
 
+def _split_anywhere(given: object) -> object:
+    """One token is a list of one, also in JSON."""
+    return given.split(",") if isinstance(given, str) else given
+
+
+def _token(text: str) -> str:
+    """Raises ValueError where it is none."""
+    return str(FreshnessToken.parse(text.strip()))
+
+
 def _different(names: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(names)) < len(names):
         raise ValueError("names a field twice")
@@ -51,10 +64,17 @@ FilterParameter = Annotated[Filter | None, BeforeValidator(_from_parameter)]
 FacetsParameter = Annotated[tuple[Key, ...], Field(strict=False), BeforeValidator(_split), AfterValidator(_different)]
 
 
+Token = Annotated[str, AfterValidator(_token)]
+Tokens = Annotated[tuple[Token, ...], Field(strict=False), BeforeValidator(_split_anywhere)]
+FRESH_AFTER: Final = "freshness tokens: the answer shows their events, or says in `pending` which not; one, or a list"
+WAIT_MS: Final = "longest wait for the events of `fresh_after`"
+
+
 class SearchRequest(_Request):
     """What `POST /search` takes; the parameters of `GET /search` are the same, with `q` for `query`.
 
-    There `filters` is the text of its JSON, and the names in `facets` have commas between them.
+    There `filters` is the text of its JSON, and the names in `facets` and the tokens in `fresh_after` have commas
+    between them. The header `Freshet-Fresh-After` adds tokens to `fresh_after`.
     """
 
     query: str = Field("", description="up to 8,000 characters, and no more tokens than the model takes; empty to list")
@@ -69,6 +89,8 @@ class SearchRequest(_Request):
         (), max_length=MAX_FACETS, description="fields whose values are counted, such as metadata.lang"
     )
     facet_limit: int = Field(20, ge=1, le=MAX_LIMIT, description="values of each of them in the answer")
+    fresh_after: Tokens = Field((), max_length=MAX_TOKENS, description=FRESH_AFTER)
+    wait_ms: int = Field(DEFAULT_WAIT_MS, ge=0, le=MAX_WAIT_MS, description=WAIT_MS)
 
 
 class PassageScore(_Answer):
@@ -117,6 +139,10 @@ class QueryExplanation(_Answer):
 
 def _absent(value: object) -> bool:
     return value is None
+
+
+def _is_empty(value: Sized) -> bool:
+    return not value
 
 
 class SearchResult(_Answer):
@@ -180,9 +206,19 @@ class FacetCount(_Answer):
 
 
 class IndexState(_Answer):
-    """What the answer was read from."""
+    """What the answer was read from, and how far that was: every event below a watermark is in the answer's index.
+
+    It may show later events, too. `topic` and the offsets make freshness tokens; so does the header
+    `Freshet-Watermark`.
+    """
 
     version: str = Field(description="the collection")
+    topic: str = Field("", description="the documents topic that it follows")
+    watermarks: dict[int, int] = Field(
+        default_factory=dict,
+        description="by partition of that topic, the offset below which every event is indexed or dead; partitions of "
+        "which that is not known are left out",
+    )
 
 
 class SearchAnswer(_Answer):
@@ -197,10 +233,15 @@ class SearchAnswer(_Answer):
     took_ms: float = Field(description="time to answer")
     stages: dict[str, float] = Field(description="time of each stage, as in `freshet_search_stage_seconds`")
     degraded: list[str] = Field(description="what had to be left out: values of `freshet_search_degraded_total`")
+    pending: list[str] = Field(
+        default_factory=list,
+        exclude_if=_is_empty,
+        description="the tokens of `fresh_after` whose events the answer may not show: it could not wait so long",
+    )
     index: IndexState = Field(description="what was searched")
     facets: dict[str, list[FacetCount]] = Field(
         default_factory=dict,
-        exclude_if=lambda facets: not facets,
+        exclude_if=_is_empty,
         description="where `facets` asked for them: of each field its most frequent values, in all documents that pass",
     )
 
@@ -274,9 +315,7 @@ class ProblemBody(_Answer):
     title: str = Field(description="the kind of problem, for people")
     status: int = Field(description="the answer's status")
     detail: str = Field(description="what is wrong with this request, for people")
-    errors: list[FieldError] = Field(
-        default_factory=list, exclude_if=lambda errors: not errors, description="the mistakes, 20 at most"
-    )
+    errors: list[FieldError] = Field(default_factory=list, exclude_if=_is_empty, description="the mistakes, 20 at most")
     request_id: str = Field(description="stands in the log beside what went wrong; also in `X-Request-ID`")
 
 

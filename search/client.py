@@ -19,7 +19,16 @@ from freshet.schemas.errors import OverloadedError, PermanentError, SettingsErro
 from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.explain import DocumentFacts
 from freshet.schemas.filters import Filter
-from freshet.schemas.http import BulkPublished, FeedbackTaken, Health, IndexFacts, Mode, Published, SearchAnswer
+from freshet.schemas.http import (
+    DEFAULT_WAIT_MS,
+    BulkPublished,
+    FeedbackTaken,
+    Health,
+    IndexFacts,
+    Mode,
+    Published,
+    SearchAnswer,
+)
 from freshet.search.client_errors import Reply, error_of
 
 _JSON: Final = "application/json"
@@ -39,6 +48,8 @@ class SearchOptions(TypedDict, total=False):
     facet_limit: int
     rerank: bool
     explain: bool
+    fresh_after: str | Sequence[str]
+    wait_ms: int
 
 
 class DocumentOptions(TypedDict, total=False):
@@ -105,8 +116,8 @@ class SearchClient:
         given: dict[str, Any] = {"query": query, **options}
         if isinstance(filters := given.get("filters"), Filter):
             given["filters"] = filters.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        body = _json(given)
-        return await self._ask("search", "POST", "search", SearchAnswer, body=body)
+        seconds = options.get("wait_ms", DEFAULT_WAIT_MS) / 1000 if options.get("fresh_after") else 0.0
+        return await self._ask("search", "POST", "search", SearchAnswer, body=_json(given), seconds=seconds)
 
     async def index(self, *, after: datetime | None = None, wait_ms: int = 0) -> IndexFacts:
         """What the index holds and how fresh it is; with `wait_ms` as soon as it has changed since `after`."""
@@ -114,11 +125,24 @@ class SearchClient:
         query = {name: value for name, value in given.items() if value is not None}
         return await self._ask("ask for the index", "GET", "index", IndexFacts, query=query, seconds=wait_ms / 1000)
 
-    async def explain(self, document_id: str, *, tenant: str | None = None, passages: bool = False) -> DocumentFacts:
+    async def explain(
+        self,
+        document_id: str,
+        *,
+        tenant: str | None = None,
+        passages: bool = False,
+        fresh_after: str | Sequence[str] = (),
+        wait_ms: int = DEFAULT_WAIT_MS,
+    ) -> DocumentFacts:
         """Where a document is; with `passages` also their texts. PermanentError where nothing is known of it."""
         query = {"tenant": tenant} if tenant is not None else {}
         query |= {"passages": "true"} if passages else {}
-        return await self._ask("explain a document", "GET", _path(document_id), DocumentFacts, query=query)
+        if fresh_after:
+            tokens = fresh_after if isinstance(fresh_after, str) else ",".join(fresh_after)
+            query |= {"fresh_after": tokens, "wait_ms": str(wait_ms)}
+        seconds = wait_ms / 1000 if fresh_after else 0.0
+        path = _path(document_id)
+        return await self._ask("explain a document", "GET", path, DocumentFacts, query=query, seconds=seconds)
 
     async def put(self, document_id: str, text: str, **options: Unpack[DocumentOptions]) -> Published:
         """Publish the full state of a document; returns when Kafka has it."""

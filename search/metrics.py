@@ -53,6 +53,8 @@ class Degraded(Word):
     RERANK_OFF = "rerank_off", "the reranker of the settings could not be had when the service started"
     RERANK_LATE = "rerank_late", "reranking would not have been done, or was not done, within its budget"
     RERANK_FAILED = "rerank_failed", "the reranker was away, had too much to do, or refused"
+    CHANGES_UNKNOWN = "changes_unknown", "the change feed is not followed now, so no cache was used"
+    NOT_FRESH = "not_fresh", "it could not wait for all events of `fresh_after`; `pending` names those it may not show"
 
 
 class Recorded(Word):

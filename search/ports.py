@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 from freshet.schemas.events import Delete, Upsert
 from freshet.schemas.positions import FreshnessToken, Place
@@ -58,4 +59,74 @@ class FeedbackLog(Protocol):
 
         Raises TransientError or OverloadedError when it may work later, PermanentError when it cannot.
         """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FeedTopics:
+    """What tells a change feed from any other, and from a later one of the same name; equal while it is the same.
+
+    `identity` is a digest of the ids of Kafka's cluster and of the feed's topic, `source` the id of the documents
+    topic: None where the brokers are too old to tell ids (before Kafka 2.8).
+    """
+
+    identity: str | None
+    partitions: int
+    source: str | None = None
+
+
+class FeedRecord(NamedTuple):
+    """A record of the feed, as it lies there."""
+
+    partition: int
+    offset: int
+    value: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRecords:
+    """What was fetched, in order of each partition, and how things stand after it.
+
+    `positions` are by partition the next offset. `silent` is for how many seconds the partition that was not heard of
+    for longest has told nothing, not even that there is nothing new. `behind` counts what is known to lie ahead.
+    """
+
+    records: Sequence[FeedRecord]
+    positions: Mapping[int, int]
+    silent: float
+    behind: int
+
+
+class ChangeFeed(Protocol):
+    """The change feed of one documents topic, as one reader sees it who is in no group.
+
+    All but `stop` raise OutsideError, and where what lies next cannot be read, `fetch` does so too: who gets one from
+    `fetch` cannot tell what was missed.
+    """
+
+    async def look(self) -> FeedTopics:
+        """The topics as they are now. Raises DeniedError where there is no such feed."""
+        ...
+
+    async def committed(self, version: str) -> Mapping[int, int]:
+        """By partition of the documents topic, the offset that the workers of an index version have committed last.
+
+        What lies below it was announced before. Partitions of which they never committed any are left out.
+        """
+        ...
+
+    async def ends(self) -> Mapping[int, int]:
+        """By partition of the feed, the offset of the next record to come; only between `start` and `stop`."""
+        ...
+
+    async def start(self, back: int) -> Mapping[int, int]:
+        """Begin to read `back` records, in all partitions together, before the ends; returns where that is."""
+        ...
+
+    async def fetch(self) -> FeedRecords:
+        """What lies next, waiting a moment where nothing does."""
+        ...
+
+    async def stop(self) -> None:
+        """Read no more. Idempotent."""
         ...

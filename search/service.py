@@ -14,19 +14,21 @@ from dataclasses import dataclass
 from functools import partial
 
 from freshet.schemas.fields import Kind
-from freshet.schemas.http import IndexState, SearchAnswer, SearchRequest
+from freshet.schemas.http import SearchAnswer, SearchRequest
 from freshet.schemas.matching import matches
 from freshet.search.answering import Telling, facet_counts
 from freshet.search.asking import Asked, SearchRules
 from freshet.search.browsing import newest
 from freshet.search.early import QueryVector
 from freshet.search.embedding.base import Embedder
+from freshet.search.feed.base import Following
+from freshet.search.freshness import index_state
 from freshet.search.fusion import Candidate, Fusion, fuse
 from freshet.search.health import Check
 from freshet.search.index.base import Query
 from freshet.search.index.records import LedgerRecord, ValueCount, Vector
 from freshet.search.live import LiveIndex, LiveVersion
-from freshet.search.metrics import SearchMetrics, Stage
+from freshet.search.metrics import Degraded, SearchMetrics, Stage
 from freshet.search.recording import Recording
 from freshet.search.rerank.base import RerankOff
 from freshet.search.reranking import DEPTH, Reranked, Reranking
@@ -57,7 +59,8 @@ class Offer:
 class SearchService:
     """Answers searches. Safe to call from several tasks at once.
 
-    `embedder` is the model that a version is supposed to have while none was live yet.
+    `embedder` is the model that a version is supposed to have while none was live yet. Without `following` answers
+    say no watermarks.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class SearchService:
         rules: SearchRules,
         ranking: Ranking = Ranking(),
         recording: Recording | None = None,
+        following: Following | None = None,
         clock: Callable[[], float] = time.perf_counter,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
@@ -78,6 +82,7 @@ class SearchService:
         self._rules = rules
         self._ranking = ranking
         self._recording = recording
+        self._following = following
         self._clock = clock
         self._new_id = new_id
         self._tried: set[str] = set()
@@ -93,7 +98,8 @@ class SearchService:
         return answer
 
     async def _answer(self, asked: Asked, vector: QueryVector, timer: Timer, live: LiveVersion) -> SearchAnswer:
-        """The answer of one version."""
+        """The answer of one version. Its watermarks are noted before it is read, so that it is true at them."""
+        state = index_state(self._following, live.info)
         statistics = await live.snapshots.current()
         timer.ended(Stage.RESOLVE)
         queries = _queries(asked, live, await vector.by(live.embedder), statistics)
@@ -109,8 +115,8 @@ class SearchService:
             reranked=bool(ranked.scores),
             took_ms=timer.took_ms(),
             stages=timer.stages,
-            degraded=[] if ranked.degraded is None else [ranked.degraded.value],
-            index=IndexState(version=live.name),
+            degraded=[reason.value for reason in self._degraded(ranked)],
+            index=state,
         )
 
     @property
@@ -156,10 +162,16 @@ class SearchService:
             return Reranked(found)
         reranking = self._ranking.reranking
         with nullcontext() if reranking.model is None else timer.stage(Stage.RERANK):
-            ranked = await reranking.order(asked.query.text, found, limit=asked.request.limit)
-        if ranked.degraded is not None:
-            self._metrics.degraded(ranked.degraded)
-        return ranked
+            return await reranking.order(asked.query.text, found, limit=asked.request.limit)
+
+    def _degraded(self, ranked: Reranked) -> list[Degraded]:
+        """What the answer has to do without; it is counted."""
+        found = [] if ranked.degraded is None else [ranked.degraded]
+        if self._following is not None and not self._following.sure:
+            found.append(Degraded.CHANGES_UNKNOWN)
+        for reason in found:
+            self._metrics.degraded(reason)
+        return found
 
     @property
     def _likely(self) -> Embedder:

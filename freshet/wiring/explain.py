@@ -10,6 +10,7 @@ from freshet.schemas.topics import Topics
 from freshet.search.documents.composing import Composer
 from freshet.search.documents.explaining import Explainer
 from freshet.search.embedding.known import known_price
+from freshet.search.feed.base import Following
 from freshet.search.index.base import IndexVersions
 from freshet.search.index.qdrant.reader import QdrantReader
 from freshet.settings import Settings
@@ -42,6 +43,7 @@ def explainer(
     limits: Limits,
     price: Callable[[str], float | None],
     whole: bool = True,
+    following: Following | None = None,
 ) -> Explainer:
     """An explainer of the live version; it connects to Kafka anew for each document.
 
@@ -54,6 +56,7 @@ def explainer(
         open_reader=lambda info: QdrantReader(client, collection=info.name),
         open_log=lambda info: tracer(info.metadata.get("topic")),
         composer=Composer(rules=settings.rules, price=price),
+        following=following,
     )
 
 

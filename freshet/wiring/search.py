@@ -15,6 +15,8 @@ from freshet.schemas.topics import Topics
 from freshet.search.asking import SearchRules
 from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
+from freshet.search.feed.metrics import FeedMetrics
+from freshet.search.freshness import Freshness
 from freshet.search.http.app import create_app
 from freshet.search.http.connections import Limits
 from freshet.search.http.serving import serve
@@ -40,6 +42,7 @@ from freshet.streams.quality import AnswerLog, JudgementLog
 from freshet.streams.tracing import Limits as LookLimits
 from freshet.wiring.access import check_exposure, http_options, open_limiter
 from freshet.wiring.explain import explainer, price
+from freshet.wiring.feed import follow_feed
 from freshet.wiring.models import Models, open_models
 from freshet.wiring.parts import (
     identity,
@@ -97,6 +100,8 @@ async def search_process(
         producer = KafkaProducer(connection)
         stack.push_async_callback(producer.stop, within=_LAST_SECONDS)
         live = LiveIndex(versions=versions, open_version=partial(_open, client, models))
+        feed_metrics = FeedMetrics(registry)
+        following = await follow_feed(settings, connection, live, feed_metrics, stack)
         reranker = await open_rerank(settings, stack)
         service = SearchService(
             index=live,
@@ -105,6 +110,7 @@ async def search_process(
             rules=SearchRules(settings.tenants, settings.fields, settings.search.list_length),
             ranking=ranking(settings, reranker),
             recording=_recording(settings, AnswerLog(producer, topics, counted=metrics.recorded), stack),
+            following=following,
         )
         board = Board(
             "search", settings.index, service.checks(), version=lambda: _name(live.seen), search=metrics.status
@@ -114,6 +120,7 @@ async def search_process(
         )
         app = create_app(
             service=service,
+            freshness=Freshness(index=live, following=following, metrics=feed_metrics),
             admission=admission,
             watch=IndexWatch(name=settings.index, index=live),
             publisher=publisher,
@@ -125,6 +132,7 @@ async def search_process(
                 limits=LookLimits(seconds=min(_LOOK_SECONDS, settings.search.deadline_seconds / 2)),
                 price=partial(price, settings),
                 whole=False,
+                following=following,
             ),
             feedback=JudgementLog(producer, topics),
             checks=board.checks,

@@ -20,6 +20,7 @@ from freshet.schemas.explain import (
     StageTimes,
     VectorFacts,
 )
+from freshet.schemas.http import IndexState
 from freshet.schemas.positions import FreshnessToken
 from freshet.search.documents.facts import Letter, LogFacts
 from freshet.search.documents.telling import sentences
@@ -38,12 +39,13 @@ _MOST_CHARACTERS: Final = 200
 class Found:
     """What was found of a document: its ledger record in a version, and what the log knew just before that was read.
 
-    `texts` are those of its passages, None where nobody asked for them.
+    `index` is how far the version was before that. `texts` are those of its passages, None where nobody asked for them.
     """
 
     id: str
     tenant: str | None
     version: VersionInfo
+    index: IndexState
     record: LedgerRecord | None
     facts: LogFacts
     texts: list[str] | None = None
@@ -71,6 +73,7 @@ class Composer:
             dead_letters=[_letter(each) for each in letters],
             looked=[LookedFacts(topic=topic, offsets=each.offsets, of=each.of) for topic, each in facts.looked.items()],
             untold=facts.untold,
+            index=found.index,
         )
         return answer.model_copy(update={"told": sentences(answer)})
 

@@ -11,6 +11,8 @@ from freshet.schemas.keys import document_key
 from freshet.schemas.positions import Place
 from freshet.search.documents.composing import Composer, Found
 from freshet.search.documents.facts import LogFacts
+from freshet.search.feed.base import Following
+from freshet.search.freshness import index_state
 from freshet.search.index.base import IndexReader, IndexVersions, VersionInfo
 from freshet.search.index.records import LedgerRecord
 from freshet.search.ports import DocumentLog
@@ -31,7 +33,10 @@ class UnknownDocument(FreshetError):  # noqa: N818 (it is no failure of anything
 
 
 class Explainer:
-    """Tells where documents are. `open_log` gives the log that a version follows, None where there is no Kafka."""
+    """Tells where documents are. `open_log` gives the log that a version follows, None where there is no Kafka.
+
+    Without `following` answers say no watermarks.
+    """
 
     def __init__(
         self,
@@ -40,7 +45,9 @@ class Explainer:
         open_reader: Callable[[VersionInfo], IndexReader],
         open_log: Callable[[VersionInfo], DocumentLog | None],
         composer: Composer,
+        following: Following | None = None,
     ) -> None:
+        self._following = following
         self._versions = versions
         self._open_reader = open_reader
         self._open_log = open_log
@@ -53,12 +60,13 @@ class Explainer:
         version is live, and what the index raises.
         """
         version = await self._live()
+        state = index_state(self._following, version)
         reader = self._open_reader(version)
         record, facts = await self._look(reader, version, document_key(document_id, tenant))
         if record is None and facts.is_empty and not facts.untold:
             raise UnknownDocument(facts)
         told = await _texts(reader, record) if texts and record is not None else None
-        return self._composer.answer(Found(document_id, tenant, version, record, facts, told))
+        return self._composer.answer(Found(document_id, tenant, version, state, record, facts, told))
 
     async def _live(self) -> VersionInfo:
         name = await self._versions.live()

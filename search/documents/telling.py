@@ -22,6 +22,14 @@ def sentences(facts: DocumentFacts) -> list[str]:
     return [*_state(facts), *_newer(facts.newer), *_old_letters(facts), *_unsure(facts)]
 
 
+def with_pending(facts: DocumentFacts, pending: list[str]) -> DocumentFacts:
+    """The facts, which may not show the events of these freshness tokens."""
+    if not pending:
+        return facts
+    told = f"This may not show yet: {', '.join(pending)}."
+    return facts.model_copy(update={"pending": pending, "told": [*facts.told, told]})
+
+
 def _state(facts: DocumentFacts) -> Iterator[str]:
     indexed = facts.indexed
     if facts.state == State.SEARCHABLE and indexed is not None:

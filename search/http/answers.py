@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from aiohttp import web
 from pydantic import BaseModel
 
 
-def json_response(answer: BaseModel, *, status: int = 200) -> web.Response:
+def json_response(answer: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
     """An answer as JSON."""
-    return web.Response(status=status, body=answer.model_dump_json().encode(), content_type="application/json")
+    body = answer.model_dump_json().encode()
+    return web.Response(status=status, body=body, content_type="application/json", headers=headers)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 from aiohttp import web
 
 from freshet.schemas.access import Scope
 from freshet.search.documents.explaining import Explainer
+from freshet.search.freshness import Freshness
 from freshet.search.health import Check
 from freshet.search.http.access import access, caller_of, tell_limit
 from freshet.search.http.callers import Keyring
@@ -35,6 +37,7 @@ from freshet.search.watching import IndexWatch
 def create_app(
     *,
     service: SearchService,
+    freshness: Freshness,
     admission: Admission,
     watch: IndexWatch,
     publisher: DocumentPublisher | None,
@@ -47,7 +50,7 @@ def create_app(
 ) -> web.Application:
     """The application; without a publisher or a log of feedback, the routes that need one answer 503.
 
-    Searches need admission; nothing else is ever sent away.
+    Searches need admission; nothing else is ever sent away. What waits for events waits before that.
     """
     guard = Guard(options.allowed_hosts, origins=options.cors_origins, keys=bool(options.keys))
     meet = edge(
@@ -62,15 +65,21 @@ def create_app(
     app.on_response_prepare.extend([cors.tell, tell_limit])
     index = IndexRoutes(watch=watch, options=options, publishing=publisher is not None, offer=service.offer)
     app.on_shutdown.append(index.end_waits)
+    app.on_shutdown.append(partial(_end_waits, freshness))
     operations = [
         *SearchPageRoutes().operations(),
         *AssetRoutes(SEARCH_PAGE).operations(),
-        *SearchRoutes(service=service, admission=admission, metrics=metrics).operations(),
+        *SearchRoutes(service=service, freshness=freshness, admission=admission, metrics=metrics).operations(),
         *index.operations(),
-        *DocumentRoutes(explainer=explainer, options=options).operations(),
+        *DocumentRoutes(explainer=explainer, freshness=freshness, options=options).operations(),
         *PublishRoutes(publisher=publisher, options=options).operations(),
         *FeedbackRoutes(log=feedback, metrics=metrics, tenants=options.rules.tenants).operations(),
         *HealthRoutes(checks, tells=lambda request: caller_of(request).may(Scope.ADMIN)).operations(),
     ]
     add_operations(app, [*operations, *DocsRoutes(operations).operations()])
     return app
+
+
+async def _end_waits(freshness: Freshness, _: web.Application) -> None:
+    """Answer those who wait, so that they don't hold up the end of the service."""
+    freshness.end()

@@ -8,8 +8,8 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 _ASKED: Final = "Access-Control-Request-Method"
-_MAY_SEND: Final = "Authorization, Content-Type, X-API-Key, X-Request-ID"
-_MAY_READ: Final = "RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
+_MAY_SEND: Final = "Authorization, Content-Type, Freshet-Fresh-After, X-API-Key, X-Request-ID"
+_MAY_READ: Final = "Freshet-Watermark, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
 _SECONDS: Final = "600"  # for which a browser need not ask again
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -13,17 +13,20 @@ from aiohttp import web
 from freshet.schemas.access import Scope
 from freshet.schemas.http import SearchAnswer, SearchRequest
 from freshet.search.asking import MAX_QUERY_CHARACTERS, InvalidSearch
+from freshet.search.freshness import Freshness
 from freshet.search.http.access import caller_of
 from freshet.search.http.answers import json_response
 from freshet.search.http.edge import is_late, keep_query, seconds_left
+from freshet.search.http.fresh import longest_wait, read_tokens, watermark
 from freshet.search.http.operations import OUTSIDE, TENANT, Operation
 from freshet.search.http.problems import Kind, Problem, field_error
 from freshet.search.http.requests import read_json, read_parameters
 from freshet.search.load import Admission, ShedError
-from freshet.search.metrics import Outcome, SearchMetrics
+from freshet.search.metrics import Degraded, Outcome, SearchMetrics
 from freshet.search.service import SearchService
 
 _NAMES: Final = {"query": "q"}
+_WAITED: Final = web.RequestKey("waited", float)  # seconds, for events
 
 
 class SearchRoutes:
@@ -33,11 +36,13 @@ class SearchRoutes:
         self,
         *,
         service: SearchService,
+        freshness: Freshness,
         admission: Admission,
         metrics: SearchMetrics,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._service = service
+        self._freshness = freshness
         self._admission = admission
         self._metrics = metrics
         self._clock = clock
@@ -70,22 +75,40 @@ class SearchRoutes:
     async def post(self, request: web.Request) -> web.Response:
         """Search, for programs."""
         with self._counted(request):
-            return json_response(await self._search(request, await read_json(request, SearchRequest), {}))
+            return _response(await self._search(request, await read_json(request, SearchRequest), {}))
 
     async def get(self, request: web.Request) -> web.Response:
         """Search, for people: the fields of the body of `POST /search` as parameters."""
         with self._counted(request):
             asked = read_parameters(request, SearchRequest, names=_NAMES)
-            return json_response(await self._search(request, asked, _NAMES))
+            return _response(await self._search(request, asked, _NAMES))
 
     async def _search(self, request: web.Request, asked: SearchRequest, names: dict[str, str]) -> SearchAnswer:
         keep_query(request, asked.query[:MAX_QUERY_CHARACTERS])
         tenant = caller_of(request).acts_for(asked.tenant)
+        tokens = read_tokens(request, asked.fresh_after)
         try:
+            await self._wait(request, tokens, asked.wait_ms)
             async with self._admission.enter(seconds_left=seconds_left(request)):
-                return await self._service.search(asked.model_copy(update={"tenant": tenant}))
+                answer = await self._service.search(asked.model_copy(update={"tenant": tenant}))
         except InvalidSearch as error:
             raise Problem.invalid(field_error(names.get(error.field, error.field), error.message)) from error
+        return self._judged(answer, tokens)
+
+    async def _wait(self, request: web.Request, tokens: Sequence[str], wait_ms: int) -> None:
+        """Wait for events, in no place of a search that is worked on; the time is none that answering took."""
+        start = self._clock()
+        if await self._freshness.wait(tokens, seconds=longest_wait(request, wait_ms)):
+            request[_WAITED] = self._clock() - start
+
+    def _judged(self, answer: SearchAnswer, tokens: Sequence[str]) -> SearchAnswer:
+        """The answer, with the tokens that it may not show."""
+        pending = self._freshness.pending(tokens, answer.index)
+        if not pending:
+            return answer
+        self._metrics.degraded(Degraded.NOT_FRESH)
+        degraded = [*answer.degraded, Degraded.NOT_FRESH.value]
+        return answer.model_copy(update={"degraded": degraded, "pending": pending})
 
     @contextmanager
     def _counted(self, request: web.Request) -> Iterator[None]:
@@ -105,4 +128,8 @@ class SearchRoutes:
             outcome = (Outcome.FAILED if arrived else Outcome.REFUSED) if is_late(request) else Outcome.CANCELLED
             raise
         finally:
-            self._metrics.searched(outcome, self._clock() - start)
+            self._metrics.searched(outcome, self._clock() - start - request.get(_WAITED, 0.0))
+
+
+def _response(answer: SearchAnswer) -> web.Response:
+    return json_response(answer, headers=watermark(answer.index))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from io import BytesIO
 from typing import Any, Final
 from uuid import UUID
@@ -26,21 +27,32 @@ async def find_source(connection: KafkaConnection, topic: str) -> Source | None:
 
     Raises TransientError, and DeniedError without the right to see it.
     """
+    _, found = await find_sources(connection, [topic])
+    return found.get(topic)
+
+
+async def find_sources(connection: KafkaConnection, topics: Collection[str]) -> tuple[str | None, dict[str, Source]]:
+    """The id of the cluster, where the brokers tell it, and those of the topics that are there. As `find_source`."""
     client = AIOKafkaClient(**connection.options())
     try:
         with kafka_errors(_OPERATION):
             await client.bootstrap()
-            answer: Any = await client.send(client.get_random_node(), _TopicRequest(topic))
+            answer: Any = await client.send(client.get_random_node(), _TopicRequest(topics))
     finally:
         await client.close()
-    (told,) = answer.to_object()["topics"]
-    code = told["error_code"]
+    told = answer.to_object()
+    found = [_source(each) for each in told["topics"]]
+    return told["cluster_id"], {each.topic: each for each in found if each is not None}
+
+
+def _source(told: Any) -> Source | None:
+    name, code = told["topic"], told["error_code"]
     if code == UnknownTopicOrPartitionError.errno:
         return None
     if code:
-        raise outside_error(_OPERATION, for_code(code)(topic))
-    found = told.get("topic_id", _BY_NAME)
-    return Source(topic, len(told["partitions"]), None if found == _BY_NAME else str(found))
+        raise outside_error(_OPERATION, for_code(code)(name))
+    id_ = told.get("topic_id", _BY_NAME)
+    return Source(name, len(told["partitions"]), None if id_ == _BY_NAME else str(id_))
 
 
 class _Uuid(AbstractType[UUID]):
@@ -113,16 +125,16 @@ class _TopicRequest_v10(RequestStruct):  # noqa: N801
 
 
 class _TopicRequest(Request[MetadataRequest_v5 | _TopicRequest_v10]):
-    """One topic by its name; in version 10 with its id, and in 5 for brokers before Kafka 2.8 without."""
+    """Topics by their names; in version 10 with their ids, and in 5 for brokers before Kafka 2.8 without."""
 
     API_KEY = 3
 
-    def __init__(self, topic: str) -> None:
-        self._topic = topic
+    def __init__(self, topics: Collection[str]) -> None:
+        self._topics = list(topics)
 
     def build(
         self, request_struct_class: type[MetadataRequest_v5 | _TopicRequest_v10]
     ) -> MetadataRequest_v5 | _TopicRequest_v10:
         if issubclass(request_struct_class, _TopicRequest_v10):
-            return request_struct_class([(_BY_NAME, self._topic, {})], False, False, False, {})
-        return request_struct_class([self._topic], False)
+            return request_struct_class([(_BY_NAME, each, {}) for each in self._topics], False, False, False, {})
+        return request_struct_class(self._topics, False)

@@ -10,6 +10,7 @@ from freshet.cli.app import run
 from freshet.cli.explain_text import MOST_PLACES, print_facts, print_remains
 from freshet.schemas.erasure import ErasureFacts, RemainFacts
 from freshet.schemas.explain import DocumentFacts, EventFacts, IndexedFacts, LookedFacts, StageTimes, VectorFacts
+from freshet.schemas.http import IndexState
 from freshet.search.documents.explaining import Explainer, UnknownDocument
 from freshet.search.documents.facts import LogFacts, Looked
 
@@ -42,6 +43,7 @@ def facts() -> DocumentFacts:
         dead_letters=[],
         looked=[],
         untold=[],
+        index=IndexState(version="documents__abc", topic="documents"),
     )
 
 

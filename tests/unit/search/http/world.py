@@ -24,6 +24,9 @@ from freshet.search.documents.composing import Composer
 from freshet.search.documents.explaining import Explainer
 from freshet.search.documents.facts import LogFacts, Looked
 from freshet.search.embedding.base import Embedded, Model, Purpose
+from freshet.search.feed.base import Following
+from freshet.search.feed.metrics import FeedMetrics
+from freshet.search.freshness import Freshness
 from freshet.search.http.app import create_app
 from freshet.search.http.connections import Limits
 from freshet.search.http.options import HttpOptions
@@ -259,11 +262,12 @@ class World:
     now: int = 0  # in microseconds, for what counts requests
     places: int = 64
     reranking: Reranking = NO_RERANKING
+    following: Following | None = None
     port: int = 0
     session: ClientSession | None = None
 
     def __post_init__(self) -> None:
-        self.metrics = SearchMetrics(self.registry)
+        self.metrics, self.feed_metrics = SearchMetrics(self.registry), FeedMetrics(self.registry)
         self.admission = Admission(places=self.places, seconds=5, observer=self.metrics)
         self.index = LiveIndex(
             versions=self.versions, open_version=lambda info: LiveVersion.of(info, self.reader, self.embedder)
@@ -276,6 +280,7 @@ class World:
             rules=SearchRules(tenants=self.tenants, fields=self.reader.fields),
             ranking=Ranking(reranking=self.reranking),
             recording=Recording(self.quality, with_text=self.with_text),
+            following=self.following,
         )
 
     async def ask(self, method: str, path: str, **given: Any) -> Answer:
@@ -297,6 +302,7 @@ class World:
         options.setdefault("rules", Rules(tenants=self.tenants))
         app = create_app(
             service=self.service,
+            freshness=Freshness(index=self.index, following=self.following, metrics=self.feed_metrics),
             admission=self.admission,
             watch=self.watch,
             publisher=self.publisher if publishes else None,
@@ -305,6 +311,7 @@ class World:
                 open_reader=lambda _: self.reader,
                 open_log=lambda _: self.log,
                 composer=Composer(rules=options["rules"], price={"words": 20.0}.get),
+                following=self.following,
             ),
             feedback=self.quality if publishes else None,
             checks=self.service.checks(),

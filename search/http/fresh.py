@@ -1,0 +1,41 @@
+"""Freshness tokens as requests and answers carry them beside their bodies."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from aiohttp import web
+
+from freshet.schemas.http import MAX_TOKENS, IndexState
+from freshet.schemas.positions import FreshnessToken
+from freshet.search.freshness import tokens_of
+from freshet.search.http.edge import seconds_left
+from freshet.search.http.problems import Problem, field_error
+
+FRESH_AFTER: Final = "Freshet-Fresh-After"
+WATERMARK: Final = "Freshet-Watermark"
+_MOST_SPARE_SECONDS: Final = 1.0  # between the end of a wait and the request's deadline
+
+
+def read_tokens(request: web.Request, given: tuple[str, ...]) -> tuple[str, ...]:
+    """The tokens of a request: those that are given otherwise, and its headers'. Raises Problem 422."""
+    texts = [text.strip() for line in request.headers.getall(FRESH_AFTER, []) for text in line.split(",")]
+    try:
+        found = dict.fromkeys([*given, *(str(FreshnessToken.parse(text)) for text in texts if text)])
+    except ValueError as error:
+        raise Problem.invalid(field_error(FRESH_AFTER, str(error))) from error
+    if len(found) > MAX_TOKENS:
+        raise Problem.invalid(field_error(FRESH_AFTER, f"these are {len(found)} tokens, the limit is {MAX_TOKENS}"))
+    return tuple(found)
+
+
+def longest_wait(request: web.Request, wait_ms: int) -> float:
+    """Seconds that a request may wait for events, so that there is time left to answer it."""
+    left = seconds_left(request)
+    return min(wait_ms / 1000, left - min(_MOST_SPARE_SECONDS, left / 2))
+
+
+def watermark(index: IndexState) -> dict[str, str]:
+    """The header of an answer; none where nothing is known, or there are more partitions than a request may name."""
+    tokens = tokens_of(index)
+    return {WATERMARK: ",".join(tokens)} if 0 < len(tokens) <= MAX_TOKENS else {}
