@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Any, Final, TypeVar
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import AuthenticationError, RedisError, ResponseError
 
 from freshet.schemas.errors import DeniedError, SettingsError
 from freshet.search.tls import distrust, trust
@@ -20,6 +21,7 @@ from freshet.search.tls import distrust, trust
 Answer = TypeVar("Answer")
 
 PAUSE: Final = 2.0
+_TELL_AGAIN: Final = 60.0
 _LOGIN: Final = "check the user and the password in FRESHET_REDIS__URL"
 _CERTIFICATE: Final = "FRESHET_REDIS__CA_FILE must hold the certificate of whoever signed it"
 
@@ -59,7 +61,9 @@ async def demand_access(client: Redis) -> None:
 class Breaker:
     """Runs calls within a time budget; after a failure none for a while. Logs when the trouble begins and ends.
 
-    In the log `what` fails, and is done `without` until it works again; `action` begins the names of both lines.
+    A call that the server refuses, because it is full or a replica, has cost no time, and others may go well: it is
+    told once a minute, and nothing is left out. In the log `what` fails, and is done `without` until it works again;
+    `action` begins the names of the lines.
     """
 
     def __init__(
@@ -82,6 +86,7 @@ class Breaker:
         self._clock = clock
         self._closed_until = 0.0
         self._down = False
+        self._refusal_told_until = -math.inf
 
     async def run(self, call: Callable[[], Awaitable[Answer]]) -> Answer | None:
         """What `call` gives, or None where it failed, took too long, or was not tried."""
@@ -90,23 +95,32 @@ class Breaker:
         try:
             async with asyncio.timeout(self._timeout):
                 answer = await call()
+        except ResponseError as error:
+            self._answered()
+            self._refused(error)
+            return None
         except (RedisError, OSError, TimeoutError) as error:
             self._failed(error)
             return None
+        self._answered()
+        return answer
+
+    def _answered(self) -> None:
         if self._down:
             self._down = False
             self._logger.info("%s works again", self._what, extra={"action": f"{self._action}_back"})
-        return answer
 
     def _failed(self, error: Exception) -> None:
         self._closed_until = self._clock() + self._pause
         if not self._down:
             self._down = True
-            self._logger.warning(
-                "%s fails (%s: %s); %s until it is back",
-                self._what,
-                type(error).__name__,
-                error,
-                self._without,
-                extra={"action": f"{self._action}_away"},
-            )
+            self._warn("%s fails (%s: %s); %s until it is back", error, "away")
+
+    def _refused(self, error: Exception) -> None:
+        if self._clock() >= self._refusal_told_until:
+            self._refusal_told_until = self._clock() + _TELL_AGAIN
+            self._warn("%s is refused something (%s: %s); %s where it is", error, "refused")
+
+    def _warn(self, told: str, error: Exception, action: str) -> None:
+        extra = {"action": f"{self._action}_{action}"}
+        self._logger.warning(told, self._what, type(error).__name__, error, self._without, extra=extra)

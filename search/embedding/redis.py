@@ -17,6 +17,7 @@ from redis.exceptions import AuthenticationError, NoPermissionError, RedisError,
 from freshet.schemas.errors import DeniedError, TransientError
 from freshet.search.embedding.cache import CachedVector
 from freshet.search.redis import PAUSE, Breaker
+from freshet.search.shared_reads import SharedReads
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +25,7 @@ KEY_PREFIX: Final = "freshet:embedding:"
 _HEADER: Final = struct.Struct("<4sHHI16s")  # magic, format, dimension, tokens, digest; float32 bytes follow
 _MAGIC: Final = b"FRV\x00"
 _FORMAT: Final = 1
-_CHUNK: Final = 128  # keys in one command: 200 kB at 384 dimensions, so that others get their turn in between
+_CHUNK: Final = 128  # values in one pipeline, so that others get their turn in between
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ async def _if_told(asking: Awaitable[Any]) -> Any:
 class RedisEmbeddingCache:
     """Vectors as float32 bytes behind a header with a digest; what does not verify is a miss. Owns the client.
 
-    Each call takes at most `timeout` seconds. After a failure Redis is left alone for `pause` seconds, in which
-    everything is a miss. `ttl` is in seconds.
+    Callers that wait together share their reads. Each command takes at most `timeout` seconds. After a failure Redis is
+    left alone for `pause` seconds, in which everything is a miss. `ttl` is in seconds.
     """
 
     def __init__(
@@ -98,14 +99,11 @@ class RedisEmbeddingCache:
             pause=pause,
             clock=clock,
         )
+        self._reads = SharedReads(self._read, seconds=timeout, clock=clock)
 
     async def get_many(self, keys: Sequence[str]) -> list[CachedVector | None]:
-        if not keys:
-            return []
         names = [self._prefix + key for key in keys]
-        values = await self._breaker.run(lambda: self._read(names))
-        if values is None:
-            return [None] * len(keys)
+        values = await self._reads.get_many(names)
         return [_unpack(name, value) for name, value in zip(names, values, strict=True)]
 
     async def put_many(self, entries: Mapping[str, CachedVector]) -> None:
@@ -114,13 +112,11 @@ class RedisEmbeddingCache:
             await self._breaker.run(lambda: self._write({name: _pack(name, entry) for name, entry in named.items()}))
 
     async def close(self) -> None:
+        await self._reads.close()
         await self._client.aclose()
 
-    async def _read(self, names: Sequence[str]) -> list[Any]:
-        values: list[Any] = []  # bytes or None, as the client was told not to decode
-        for start in range(0, len(names), _CHUNK):
-            values += await self._client.mget(names[start : start + _CHUNK])
-        return values
+    async def _read(self, names: list[str]) -> Any:
+        return await self._breaker.run(lambda: self._client.mget(names))
 
     async def _write(self, values: Mapping[str, bytes]) -> bool:
         items = list(values.items())

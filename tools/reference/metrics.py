@@ -14,6 +14,7 @@ from freshet.schemas.topics import Topics
 from freshet.schemas.words import Word
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.metrics import SearchMetrics
+from freshet.search.results.upkeep import UpkeepMetrics
 from freshet.streams.lag import Followed, LagWatcher
 from freshet.streams.metrics import WorkerMetrics
 from freshet.wiring.parts import new_registry
@@ -44,6 +45,8 @@ def metrics() -> dict[str, tuple[Any, list[str]]]:
         registry = new_registry()
         own(registry)
         EmbeddingMetrics(registry)
+        if process == "search":
+            UpkeepMetrics(registry)
         LagWatcher(_never, followed=Followed(Topics(), "").always, registry=registry)
         for metric in _collectors(registry):
             name = metric._name + _SUFFIXES.get(metric._type, "")
