@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 from typing import Any, Final
 
@@ -21,18 +21,12 @@ from freshet.streams.messages import Message
 from freshet.streams.retry import Retry, Weather
 from tests.support.memory_index import MemoryIndex
 from tests.unit.caching.collection import TEXT, IndexVersion, NearEmbedder
+from tests.unit.caching.feed import Feed
 from tests.unit.caching.gates import Gates, kill
 from tests.unit.caching.log import PARTITIONS, Log
 
 RECIPE: Final = Recipe(window=4)  # one or two words a passage
 TOPICS: Final = Topics("documents")
-
-
-@dataclass(eq=False)
-class Feed:
-    """The change feed: by partition the records as bytes."""
-
-    partitions: list[list[bytes]] = field(default_factory=lambda: [[] for _ in range(PARTITIONS)])
 
 
 @dataclass(eq=False)
@@ -99,10 +93,11 @@ class Upstream:
         collection, gate = worker.collection, self.gates.of(worker)
         indexer, announcer = self._indexer(worker), self.announcer(worker)
         at = {number: collection.committed.get(number, 0) for number in range(PARTITIONS)}
+        taken: dict[int, int] = {}
         while self.owners.get(collection.name) is worker:
             batches = []
             for _ in range(self.random.randint(1, 2)):
-                batch = self._batch(at)
+                batch = self._batch(at, taken)
                 if batch is not None:
                     await indexer.plan(batch, lambda: True)
                     batches.append(batch)
@@ -116,18 +111,19 @@ class Upstream:
                 if self.owners.get(collection.name) is worker:
                     collection.committed |= batch.ends
 
-    def _batch(self, at: dict[int, int]) -> Batch | None:
+    def _batch(self, at: dict[int, int], taken: dict[int, int]) -> Batch | None:
         ends = {}
         for number, events in enumerate(self.log.partitions):
             if at[number] < len(events) and self.random.random() < 0.8:
                 ends[number] = min(at[number] + self.random.randint(1, 3), len(events))
         if not ends:
             return None
-        batch = Batch((), ends, dict(at), 0)
+        batch = Batch((), ends, dict(taken), 0)
         for number, end in ends.items():
             for event in self.log.partitions[number][at[number] : end]:
                 batch.events.setdefault(event.key, []).append(event)
         at |= ends
+        taken |= ends
         return batch
 
     def _indexer(self, worker: Worker) -> Indexer:
@@ -147,6 +143,8 @@ class Upstream:
         collection = worker.collection
         return Announcer(
             sink=FeedSink(self, worker),
+            index=MemoryIndex(collection.points, self.gates.of(worker)),
+            live=lambda: False,
             topics=TOPICS,
             version=collection.name,
             clock=lambda: float(self.now),
