@@ -34,6 +34,7 @@ from freshet.settings_groups import HTTP_ADDRESS, Group
 from freshet.settings_groups.embedding import Embedding, NamedModel
 from freshet.settings_groups.kafka import Kafka
 from freshet.settings_groups.replay import Replay
+from freshet.settings_groups.results import Cache
 
 PREFIX: Final = "FRESHET_"
 WORKER_PROBE_PORT: Final = 9108
@@ -244,6 +245,7 @@ class Settings(BaseSettings):
     worker: Worker = Worker()
     replay: Replay = Replay()
     search: Search = Search()
+    cache: Cache = Cache()
     probes: Probes = Probes()
 
     @classmethod
@@ -353,6 +355,7 @@ def _told(error: ErrorDetails) -> str:
 def _contradictions(settings: Settings) -> list[str]:
     """What is wrong between settings that are each right."""
     mistakes = [f"{variable(('kafka', name))}: {text}" for name, text in settings.kafka.mistakes()]
+    mistakes += [f"{variable(('cache', name))}: {text}" for name, text in settings.cache.mistakes()]
     if settings.redis.ca_file is not None and not settings.redis.encrypted:
         mistakes.append(f"{PREFIX}REDIS__CA_FILE: means nothing where {PREFIX}REDIS__URL is not rediss://")
     named = ", ".join(key.name for key in settings.search.keys if key.tenant is not None)

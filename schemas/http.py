@@ -232,6 +232,7 @@ class SearchAnswer(_Answer):
     reranked: bool = Field(description="whether a reranker put the first documents in order")
     took_ms: float = Field(description="time to answer")
     stages: dict[str, float] = Field(description="time of each stage, as in `freshet_search_stage_seconds`")
+    cached: bool = Field(False, description="whether it was kept from before, and proven to be still true")
     degraded: list[str] = Field(description="what had to be left out: values of `freshet_search_degraded_total`")
     pending: list[str] = Field(
         default_factory=list,

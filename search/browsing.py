@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from freshet.schemas.filters import Filter
 from freshet.search.fusion import Candidate, Match
@@ -11,9 +12,18 @@ from freshet.search.index.records import LedgerRecord, StoredPassage
 from freshet.search.retrieval import Passes, look_again
 
 
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """Documents, newest first; `met` and `settled` are as in `Retrieved`."""
+
+    candidates: Sequence[Candidate]
+    met: frozenset[str]
+    settled: bool
+
+
 async def newest(
     reader: IndexReader, filters: Filter | None, *, limit: int, tenant: str | None, passes: Passes
-) -> list[Candidate]:
+) -> Listing:
     """At most `limit` documents that pass the filter, by when they became searchable, each in one of its states.
 
     `passes` says the same of a record as the filter does. Raises what the reader raises.
@@ -28,7 +38,8 @@ async def newest(
             shown.append(_candidate(record, [texts[id_] for id_ in record.passages[:1]]))
         elif record.key in newer and passes(newer[record.key][0]):
             shown.append(_candidate(*newer[record.key]))
-    return shown
+    settled = all(len(passages) == len(record.passages) for record, passages in newer.values())
+    return Listing(shown, frozenset(record.key for record in records), settled)
 
 
 def _candidate(record: LedgerRecord, passages: Sequence[StoredPassage]) -> Candidate:

@@ -108,6 +108,11 @@ def tokens_of(index: IndexState) -> list[str]:
     return [str(FreshnessToken(index.topic, partition, offset - 1)) for partition, offset in told if offset > 0]
 
 
+def watermarks_of(tokens: Iterable[str]) -> dict[int, int]:
+    """By partition, the watermark at which all of their events are held."""
+    return _offsets(map(FreshnessToken.parse, tokens))
+
+
 def _foreign(wanted: Iterable[FreshnessToken], live: LiveVersion) -> list[FreshnessToken]:
     return [each for each in wanted if each.topic != live.topic]
 

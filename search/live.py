@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, TypeVar
@@ -15,6 +17,7 @@ from freshet.search.index.identity import recorded_text
 from freshet.search.snapshots import Snapshots
 
 _OPERATION: Final = "find the live index version"
+_ASSUMED_SECONDS: Final = 1.0  # less than it takes to drop a version, make it anew under its name, and put it live
 T = TypeVar("T")
 
 
@@ -38,6 +41,11 @@ class LiveVersion:
         return self.info.name
 
     @property
+    def incarnation(self) -> str | None:
+        """What tells it from another version that was made under its name; None of one that was not given any."""
+        return _identity(self.info)[1]
+
+    @property
     def topic(self) -> str:
         """The topic that it follows."""
         return str(self.info.metadata.get("topic", ""))
@@ -49,9 +57,17 @@ class LiveIndex:
     `open_version` is asked once for each version that comes to life, and may refuse one that it cannot serve.
     """
 
-    def __init__(self, *, versions: IndexVersions, open_version: Callable[[VersionInfo], LiveVersion]) -> None:
+    def __init__(
+        self,
+        *,
+        versions: IndexVersions,
+        open_version: Callable[[VersionInfo], LiveVersion],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._versions = versions
         self._open_version = open_version
+        self._clock = clock
+        self._seen_at = -math.inf
         self._last: LiveVersion | None = None
         self._seen: VersionInfo | None = None
         self._looking: asyncio.Task[str | None] | None = None
@@ -66,12 +82,23 @@ class LiveIndex:
         """The version that was live when it was last asked for, also one that was refused; None before the first."""
         return self._seen
 
-    async def current(self) -> LiveVersion:
-        """The live version. Raises TransientError when there is none, and what the index and `open_version` raise."""
-        name = await self._name()
-        if self._last is not None and self._last.name == name:
-            self._seen = self._last.info
-            return self._last
+    async def current(self, *, within: float = 0.0) -> LiveVersion:
+        """The version that is live, or was within so many seconds.
+
+        Raises TransientError when there is none, and what the index and `open_version` raise.
+        """
+        asked_at, last = self._clock(), self._last
+        unseen = asked_at - self._seen_at
+        if last is not None and unseen <= within:
+            return last
+        name, last = await self._name(), self._last
+        if last is None or last.name != name or unseen > _ASSUMED_SECONDS:
+            last = await self._open(name)
+        self._seen, self._seen_at = last.info, max(self._seen_at, asked_at)
+        return last
+
+    async def _open(self, name: str) -> LiveVersion:
+        """A version as it is recorded now: one may have been made anew under the name of another."""
         info = await self._versions.describe(name)
         if info is None:  # it was dropped since, as soon as another was live
             name = await self._name()
@@ -79,15 +106,23 @@ class LiveIndex:
         if info is None:
             raise TransientError(_OPERATION, f"the version {name} went away while it was being opened")
         self._seen = info
-        self._last = self._open_version(info)
+        if self._last is None or _identity(self._last.info) != _identity(info):
+            self._last = self._open_version(info)
         return self._last
 
-    async def use(self, work: Callable[[LiveVersion], Awaitable[T]], *, of: LiveVersion | None = None) -> T:
+    async def use(
+        self,
+        work: Callable[[LiveVersion], Awaitable[T]],
+        *,
+        of: LiveVersion | None = None,
+        within: float = 0.0,
+    ) -> T:
         """What `work` makes of a version, by default the live one; of the next, where it fails and that is live since.
 
         A version may be dropped as soon as another is live, and who is reading it must not be the worse for it.
+        `within` is as in `current`.
         """
-        live = await self.current() if of is None else of
+        live = await self.current(within=within) if of is None else of
         try:
             return await work(live)
         except (TransientError, PermanentError):
@@ -118,3 +153,8 @@ class LiveIndex:
         if self._looking is under_way or self._looking is None:
             self._looking = asyncio.create_task(self._versions.live())
         return await asyncio.shield(self._looking)
+
+
+def _identity(info: VersionInfo) -> tuple[str, str | None]:
+    incarnation = info.metadata.get("incarnation")
+    return info.name, None if incarnation is None else str(incarnation)

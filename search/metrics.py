@@ -30,6 +30,7 @@ class Outcome(Word):
 class Stage(Word):
     """A step of a search that takes time."""
 
+    CACHE = "cache", "looking for a kept answer and proving it, or waiting for one that was being computed already"
     QUEUE = "queue", "waiting for its turn"
     RESOLVE = "resolve", "finding the live version of the index"
     EMBED = "embed", "turning the query into a vector"

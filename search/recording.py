@@ -37,5 +37,6 @@ class Recording:
             results=[(result.id, result.score) for result in answer.results],
             took_ms=answer.took_ms,
             degraded=answer.degraded,
+            cached=answer.cached,
         )
         self.log.put(record)

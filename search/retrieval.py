@@ -24,10 +24,18 @@ def _everything(_record: LedgerRecord) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Retrieved:
-    """For each query its list, best first, and by document key the state that all hits of a document belong to."""
+    """For each query its list, best first, and by document key the state that all hits of a document belong to.
+
+    For whoever wants to know later whether the lists are still right: `last` is by list the score below which nothing
+    is in it, None where whatever is found at all is in it; `met` are the keys of all documents that were come across,
+    shown or not. `settled` is False where something was given up, so that the lists say less than the index held.
+    """
 
     lists: tuple[tuple[Hit, ...], ...]
     states: Mapping[str, LedgerRecord]
+    last: tuple[float | None, ...] = ()
+    met: frozenset[str] = frozenset()
+    settled: bool = True
 
 
 async def retrieve(
@@ -45,9 +53,10 @@ async def retrieve(
     shown in its newer state, if that one belongs in a list: `passes` says of a record what `filters` say of passages.
     Raises what the reader raises.
     """
-    asked = length
+    asked, met = length, set[str]()
     for _ in range(_ROUNDS):
         found = await reader.nearest(queries, limit=asked, filters=filters, tenant=tenant)
+        met |= {hit.key for hits in found for hit in hits}
         checked = await _check(reader, queries, found, full=asked, passes=passes)
         missing = [
             length - len(shown)
@@ -58,7 +67,9 @@ async def retrieve(
             break
         # Always from the top: in a list that is continued, what moves up meanwhile would be skipped.
         asked += 2 * max(missing)
-    return Retrieved(tuple(shown[:length] for shown in checked.lists), checked.states)
+    lists = tuple(shown[:length] for shown in checked.lists)
+    last = tuple(hits[-1].score if len(hits) == length else None for hits in lists)
+    return Retrieved(lists, checked.states, last, frozenset(met), checked.settled and not missing)
 
 
 async def _check(
@@ -74,6 +85,7 @@ async def _check(
     doubtful = {hit.key for hits in found for hit in hits if hit.key in states and hit.id not in listed[hit.key]}
     again = await look_again(reader, {key: states.pop(key) for key in doubtful}) if doubtful else []
     newer = [(record, passages) for record, passages in again if passes(record)]
+    settled = all(len(passages) == len(record.passages) for record, passages in again)
     lists = []
     for query, hits in zip(queries, found, strict=True):
         shown = [hit for hit in hits if hit.key in states]
@@ -82,7 +94,7 @@ async def _check(
             # What lies below a full list is unknown, so nothing from there may be put before it.
             shown = [hit for hit in shown if hit.score >= hits[-1].score]
         lists.append(tuple(sorted(shown, key=_order)))
-    return Retrieved(tuple(lists), states | {record.key: record for record, _ in newer})
+    return Retrieved(tuple(lists), states | {record.key: record for record, _ in newer}, settled=settled)
 
 
 async def look_again(

@@ -23,12 +23,16 @@ class Timer:
         yield
         self._took(stage, self._clock() - start)
 
-    def ended(self, stage: Stage) -> None:
-        """A stage that began with the search is over."""
-        self._took(stage, self._clock() - self._start)
+    def ended(self, stage: Stage, *, began: float = 0.0) -> None:
+        """A stage that began so many seconds after the search is over."""
+        self._took(stage, self.seconds() - began)
+
+    def seconds(self) -> float:
+        """Since the search began."""
+        return self._clock() - self._start
 
     def took_ms(self) -> float:
-        return _milliseconds(self._clock() - self._start)
+        return _milliseconds(self.seconds())
 
     def _took(self, stage: Stage, seconds: float) -> None:
         self._metrics.stage(stage, seconds)

@@ -7,10 +7,10 @@ import logging
 from contextlib import AsyncExitStack
 
 from freshet.schemas.errors import DeniedError, SettingsError, TransientError
+from freshet.search.computing import Ranking
 from freshet.search.fusion import Fusion
 from freshet.search.rerank.base import RerankOff, TimedReranker
 from freshet.search.reranking import Reranking
-from freshet.search.service import Ranking
 from freshet.settings import Settings, variable
 
 logger = logging.getLogger(__name__)

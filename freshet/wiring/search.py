@@ -54,6 +54,7 @@ from freshet.wiring.parts import (
     watch_lag,
 )
 from freshet.wiring.rerank import open_rerank, ranking
+from freshet.wiring.results import RecentChanges, open_results
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
@@ -101,27 +102,28 @@ async def search_process(
         stack.push_async_callback(producer.stop, within=_LAST_SECONDS)
         live = LiveIndex(versions=versions, open_version=partial(_open, client, models))
         feed_metrics = FeedMetrics(registry)
-        following = await follow_feed(settings, connection, live, feed_metrics, stack)
-        reranker = await open_rerank(settings, stack)
+        recent = RecentChanges.of(settings)
+        following = await follow_feed(settings, connection, live, feed_metrics, stack, sink=recent.sink)
+        order = ranking(settings, await open_rerank(settings, stack))
         service = SearchService(
             index=live,
             embedder=models.own,
             metrics=metrics,
             rules=SearchRules(settings.tenants, settings.fields, settings.search.list_length),
-            ranking=ranking(settings, reranker),
+            ranking=order,
             recording=_recording(settings, AnswerLog(producer, topics, counted=metrics.recorded), stack),
             following=following,
+            results=open_results(settings, recent, following=following, ranking=order, registry=registry, stack=stack),
+            admission=Admission(
+                places=settings.search.max_in_flight, seconds=settings.search.max_wait_seconds, observer=metrics
+            ),
         )
         board = Board(
             "search", settings.index, service.checks(), version=lambda: _name(live.seen), search=metrics.status
         )
-        admission = Admission(
-            places=settings.search.max_in_flight, seconds=settings.search.max_wait_seconds, observer=metrics
-        )
         app = create_app(
             service=service,
             freshness=Freshness(index=live, following=following, metrics=feed_metrics),
-            admission=admission,
             watch=IndexWatch(name=settings.index, index=live),
             publisher=publisher,
             explainer=explainer(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from freshet.search.feed.changes import FeedChange
@@ -44,6 +44,23 @@ class ChangeSink(Protocol):
     def add(self, change: FeedChange) -> None:
         """The next change of its partition. A mark that is taken from now on lies above it."""
         ...
+
+
+class Several:
+    """`ChangeSink` for several, in their order."""
+
+    def __init__(self, sinks: Sequence[ChangeSink]) -> None:
+        self._sinks = sinks
+
+    def begin(self, positions: Mapping[int, int]) -> None:
+        """As `ChangeSink.begin`."""
+        for sink in self._sinks:
+            sink.begin(positions)
+
+    def add(self, change: FeedChange) -> None:
+        """As `ChangeSink.add`."""
+        for sink in self._sinks:
+            sink.add(change)
 
 
 class NoSink:

@@ -27,7 +27,6 @@ from freshet.search.http.pages import SEARCH_PAGE, AssetRoutes, SearchPageRoutes
 from freshet.search.http.publishing import PublishRoutes
 from freshet.search.http.searching import SearchRoutes
 from freshet.search.limits.base import Limiter
-from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.ports import DocumentPublisher, FeedbackLog
 from freshet.search.service import SearchService
@@ -38,7 +37,6 @@ def create_app(
     *,
     service: SearchService,
     freshness: Freshness,
-    admission: Admission,
     watch: IndexWatch,
     publisher: DocumentPublisher | None,
     explainer: Explainer,
@@ -48,10 +46,7 @@ def create_app(
     options: HttpOptions,
     limiter: Limiter,
 ) -> web.Application:
-    """The application; without a publisher or a log of feedback, the routes that need one answer 503.
-
-    Searches need admission; nothing else is ever sent away. What waits for events waits before that.
-    """
+    """The application; without a publisher or a log of feedback, the routes that need one answer 503."""
     guard = Guard(options.allowed_hosts, origins=options.cors_origins, keys=bool(options.keys))
     meet = edge(
         deadline_seconds=options.deadline_seconds,
@@ -69,7 +64,7 @@ def create_app(
     operations = [
         *SearchPageRoutes().operations(),
         *AssetRoutes(SEARCH_PAGE).operations(),
-        *SearchRoutes(service=service, freshness=freshness, admission=admission, metrics=metrics).operations(),
+        *SearchRoutes(service=service, freshness=freshness, metrics=metrics).operations(),
         *index.operations(),
         *DocumentRoutes(explainer=explainer, freshness=freshness, options=options).operations(),
         *PublishRoutes(publisher=publisher, options=options).operations(),

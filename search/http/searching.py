@@ -13,7 +13,7 @@ from aiohttp import web
 from freshet.schemas.access import Scope
 from freshet.schemas.http import SearchAnswer, SearchRequest
 from freshet.search.asking import MAX_QUERY_CHARACTERS, InvalidSearch
-from freshet.search.freshness import Freshness
+from freshet.search.freshness import Freshness, watermarks_of
 from freshet.search.http.access import caller_of
 from freshet.search.http.answers import json_response
 from freshet.search.http.edge import is_late, keep_query, seconds_left
@@ -21,7 +21,7 @@ from freshet.search.http.fresh import longest_wait, read_tokens, watermark
 from freshet.search.http.operations import OUTSIDE, TENANT, Operation
 from freshet.search.http.problems import Kind, Problem, field_error
 from freshet.search.http.requests import read_json, read_parameters
-from freshet.search.load import Admission, ShedError
+from freshet.search.load import ShedError
 from freshet.search.metrics import Degraded, Outcome, SearchMetrics
 from freshet.search.service import SearchService
 
@@ -37,13 +37,11 @@ class SearchRoutes:
         *,
         service: SearchService,
         freshness: Freshness,
-        admission: Admission,
         metrics: SearchMetrics,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._service = service
         self._freshness = freshness
-        self._admission = admission
         self._metrics = metrics
         self._clock = clock
 
@@ -89,8 +87,11 @@ class SearchRoutes:
         tokens = read_tokens(request, asked.fresh_after)
         try:
             await self._wait(request, tokens, asked.wait_ms)
-            async with self._admission.enter(seconds_left=seconds_left(request)):
-                answer = await self._service.search(asked.model_copy(update={"tenant": tenant}))
+            answer = await self._service.search(
+                asked.model_copy(update={"tenant": tenant}),
+                seconds_left=seconds_left(request),
+                at_least=watermarks_of(tokens),
+            )
         except InvalidSearch as error:
             raise Problem.invalid(field_error(names.get(error.field, error.field), error.message)) from error
         return self._judged(answer, tokens)

@@ -19,7 +19,7 @@ def everything(_record: LedgerRecord) -> bool:
 
 async def listed(index: EditedIndex) -> dict[str, Candidate]:
     found = await newest(index, None, limit=10, tenant=None, passes=everything)
-    return {candidate.key: candidate for candidate in found}
+    return {candidate.key: candidate for candidate in found.candidates}
 
 
 @pytest.mark.parametrize("history", HISTORIES.values(), ids=HISTORIES.keys())
@@ -51,7 +51,7 @@ async def test_a_newer_state_that_passes_no_more_is_not_listed():
     index.put("doc", FIRST)
     follow(index, index.edit("doc", State("second", (11,))), [0, 0, 0])
     found = await newest(index, None, limit=10, tenant=None, passes=lambda record: record.title == "first")
-    assert found == []
+    assert found.candidates == []
 
 
 async def test_documents_without_text_are_listed():

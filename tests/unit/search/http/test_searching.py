@@ -28,7 +28,7 @@ async def test_a_search_finds_the_nearest_document_with_its_title_text_and_metad
 
 async def test_an_answer_says_what_it_was_read_from_and_where_the_time_went(world):
     answer = (await world.search("cat")).json
-    assert set(answer) == {"query_id", "results", "reranked", "took_ms", "stages", "degraded", "index"}
+    assert set(answer) == {"query_id", "results", "reranked", "took_ms", "stages", "cached", "degraded", "index"}
     assert answer["index"] == {"version": VERSION, "topic": "documents", "watermarks": {}}
     assert answer["degraded"] == []
     assert set(answer["stages"]) == {"resolve", "embed", "retrieve", "fuse"}

@@ -20,6 +20,7 @@ from freshet.schemas.positions import FreshnessToken, Place, Rank
 from freshet.schemas.queries import FeedbackRecord, QueryRecord
 from freshet.search.asking import SearchRules
 from freshet.search.bm25 import Bm25
+from freshet.search.computing import NO_RERANKING, Ranking
 from freshet.search.documents.composing import Composer
 from freshet.search.documents.explaining import Explainer
 from freshet.search.documents.facts import LogFacts, Looked
@@ -39,7 +40,8 @@ from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.recording import Recording
 from freshet.search.reranking import Reranking
-from freshet.search.service import NO_RERANKING, Ranking, SearchService
+from freshet.search.results.base import Answers
+from freshet.search.service import SearchService
 from freshet.search.sparse import SparseVector
 from freshet.search.statistics import TermStatistics
 from freshet.search.watching import IndexWatch
@@ -262,6 +264,7 @@ class World:
     now: int = 0  # in microseconds, for what counts requests
     places: int = 64
     reranking: Reranking = NO_RERANKING
+    results: Answers | None = None
     following: Following | None = None
     port: int = 0
     session: ClientSession | None = None
@@ -280,6 +283,8 @@ class World:
             rules=SearchRules(tenants=self.tenants, fields=self.reader.fields),
             ranking=Ranking(reranking=self.reranking),
             recording=Recording(self.quality, with_text=self.with_text),
+            results=self.results,
+            admission=self.admission,
             following=self.following,
         )
 
@@ -303,7 +308,6 @@ class World:
         app = create_app(
             service=self.service,
             freshness=Freshness(index=self.index, following=self.following, metrics=self.feed_metrics),
-            admission=self.admission,
             watch=self.watch,
             publisher=self.publisher if publishes else None,
             explainer=Explainer(
