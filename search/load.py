@@ -83,6 +83,11 @@ class Admission:
         """How many are not."""
         return len(self._queue)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits and half of the places are free: time for what can wait."""
+        return not self._queue and self._working <= self._places // 2
+
     @asynccontextmanager
     async def enter(self, *, seconds_left: float | None = None) -> AsyncIterator[None]:
         """Be in for as long as the context is open; `seconds_left` is what the caller has for all of it.
