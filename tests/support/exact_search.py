@@ -145,8 +145,8 @@ class _Only:
     def __init__(self, live: LiveVersion) -> None:
         self.last = self.seen = live
 
-    async def current(self) -> LiveVersion:
+    async def current(self, *, within: float = 0.0) -> LiveVersion:  # noqa: ARG002
         return self.last
 
-    async def use(self, work: Any) -> Any:
+    async def use(self, work: Any, *, within: float = 0.0) -> Any:  # noqa: ARG002
         return await work(self.last)

@@ -87,6 +87,7 @@ class IndexVersion:
     marks: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
     snapshots: list[TermStatistics] = field(default_factory=list)
     committed: dict[int, int] = field(default_factory=dict)
+    made: int = 0
 
     def __post_init__(self) -> None:
         self.points.ledger = _Remembering(self._committed)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
@@ -13,26 +14,43 @@ from prometheus_client import CollectorRegistry
 from freshet.schemas.errors import OutsideError, TransientError
 from freshet.schemas.http import SearchAnswer, SearchRequest
 from freshet.search.asking import SearchRules
+from freshet.search.feed.base import Several
+from freshet.search.feed.metrics import FeedMetrics
+from freshet.search.feed.ring import Ring
+from freshet.search.feed.tail import Tail
 from freshet.search.index.base import VersionInfo
 from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.metrics import SearchMetrics
+from freshet.search.results.cache import ResultCache, Way
+from freshet.search.results.lifetimes import Lifetimes
+from freshet.search.results.memory import HotResults
+from freshet.search.results.metrics import ResultMetrics
+from freshet.search.results.proving import RULES, Reason, Rule
 from freshet.search.service import SearchService
 from freshet.search.snapshots import Snapshots
-from freshet.search.statistics import TermStatistics
-from tests.unit.caching.collection import DIMENSION, TEXT, IndexVersion, Reader
+from tests.support.memory_index import Gate
+from tests.unit.caching.collection import DIMENSION, FIELDS, TEXT, IndexVersion, Reader
+from tests.unit.caching.feed import FeedReader
+from tests.unit.caching.gates import kill
 from tests.unit.caching.log import KINDS, TENANTS, WORDS
 from tests.unit.caching.world import Upstream
 
+SECONDS: Final = 0.02  # of a moment, for whoever remembers which version is live
 STATISTICS_SECONDS: Final = 15  # moments between two looks for a new snapshot
 
 
 @dataclass(eq=False)
 class Asked:
-    """A search under way: what was asked, and what was so when it began."""
+    """A search under way: what was asked, and what was so when it began.
+
+    `at_least` are watermarks of the version `of` that the process had reached. Since `lives` (their number) versions
+    count that may be answered from, and `snapshots` are by version the numbers of those that weighed terms.
+    """
 
     request: SearchRequest
     task: asyncio.Task[SearchAnswer]
-    marks: dict[int, int]
+    at_least: Mapping[int, int]
+    of: str
     lives: int
     snapshots: dict[str, int]
 
@@ -43,8 +61,6 @@ def questions(rng: random.Random, number: int, *, tenants: bool) -> list[SearchR
 
 
 def _json(body: dict[str, Any]) -> bytes:
-    import json
-
     return json.dumps(body).encode()
 
 
@@ -97,27 +113,108 @@ class Versions:
         return None if found is None else VersionInfo(version, DIMENSION, found.facts)
 
 
-class SearchProcess:
-    """One process: its reader, its model, its service; it may be killed and started again."""
+class Shared:
+    """What processes share, as one of them reaches it: it may lose anything, and bring old values back."""
 
-    def __init__(self, name: str, world: Upstream, live: Callable[[], str], *, rules: SearchRules) -> None:
-        self.name = name
+    def __init__(self, store: dict[str, bytes], gate: Gate) -> None:
+        self._store = store
+        self._gate = gate
+
+    async def get(self, key: str) -> bytes | None:
+        await self._gate("get")
+        found = self._store.get(key)
+        await self._gate("get is answered")
+        return found
+
+    async def put(self, key: str, value: bytes, *, ttl: float) -> None:  # noqa: ARG002
+        await self._gate("put")
+        self._store[key] = value
+
+    async def close(self) -> None:
+        return
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What processes have in common: the store, the rules, how much a ring and a memory hold."""
+
+    store: dict[str, bytes]
+    rules: SearchRules
+    ring_bytes: int
+    results_bytes: int
+    back: int
+    proof: Mapping[Reason, Rule] = field(default_factory=lambda: RULES)
+
+
+class Following:
+    """Who waits at the gates of a tail."""
+
+
+class SearchProcess:
+    """One process: its tail, its ring, its answers; it may be killed and started again."""
+
+    def __init__(self, world: Upstream, live: Callable[[], str], parts: Parts) -> None:
         self.world = world
         self.gate = world.gates.of(self)
+        self.follower = Following()
         self.snapshots: dict[str, Snapshots] = {}
         self.asked: list[Asked] = []
-        index = LiveIndex(versions=Versions(world, self.gate, live), open_version=self._open)  # type: ignore[arg-type]
+        self.following: asyncio.Task[Any] | None = None
+        registry = CollectorRegistry()
+        ring = Ring(max_bytes=parts.ring_bytes)
+        lifetimes = Lifetimes(least=40, most=400, clock=self._clock, chance=world.random.random)
+        gate = world.gates.of(self.follower)
+        self.feed = FeedReader(lambda: world.feed, gate, self._committed, parts.back)
+        self.tail = Tail(
+            self.feed,
+            topic="documents",
+            sink=Several((ring, lifetimes)),
+            metrics=FeedMetrics(registry),
+            clock=lambda: world.seconds,
+            sleep=lambda _: gate("sleep"),
+            jitter=lambda: 0.0,
+        )
+        self.results = ResultCache(
+            following=self.tail,
+            ring=ring,
+            memory=HotResults(max_bytes=parts.results_bytes),
+            shared=Shared(parts.store, self.gate),
+            way=Way(FIELDS, "shape"),
+            lifetimes=lifetimes,
+            metrics=ResultMetrics(registry),
+            clock=self._clock,
+            rules=parts.proof,
+        )
+        versions: Any = Versions(world, self.gate, live)
+        index = LiveIndex(versions=versions, open_version=self._open, clock=lambda: SECONDS * world.now)
         self.service = SearchService(
             index=index,
             embedder=world.embedder,
-            metrics=SearchMetrics(CollectorRegistry()),
-            rules=rules,
+            metrics=SearchMetrics(registry),
+            rules=parts.rules,
+            following=self.tail,
+            results=self.results,
         )
+
+    async def start(self) -> None:
+        self.following = await self.world.gates.start(self.tail.run())
+
+    async def kill(self) -> None:
+        tasks = [each.task for each in self.asked] + ([] if self.following is None else [self.following])
+        self.asked = []
+        await kill(*tasks)
+        await self.results.close()
+
+    def _clock(self) -> float:
+        return float(self.world.now)
+
+    def _committed(self, name: str) -> Mapping[int, int]:
+        found = self.world.collections.get(name)
+        return {} if found is None else found.committed
 
     def _open(self, info: VersionInfo) -> LiveVersion:
         reader = Reader(lambda: self._find(info.name), self.gate)
-        clock = lambda: float(self.world.now)  # noqa: E731
-        snapshots = self.snapshots[info.name] = Snapshots(reader, seconds=STATISTICS_SECONDS, clock=clock)
+        snapshots = self.snapshots[info.name] = Snapshots(reader, seconds=STATISTICS_SECONDS, clock=self._clock)
         return LiveVersion(info, reader, self.world.embedder, TEXT, snapshots)
 
     def _find(self, name: str) -> IndexVersion:
@@ -128,7 +225,7 @@ class SearchProcess:
 
     def known(self) -> dict[str, int]:
         """By version the number of the snapshot that it weighs terms by."""
-        known: dict[str, TermStatistics | None] = {name: each._known for name, each in self.snapshots.items()}
+        known = {name: each._known for name, each in self.snapshots.items()}
         return {name: 0 if each is None else each.number for name, each in known.items()}
 
 

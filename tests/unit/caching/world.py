@@ -45,7 +45,7 @@ class Upstream:
         self.order = order
         self.tenants = self.random.random() < 0.4
         self.gates = gates
-        self.log = Log(self.random, order, tenants=self.tenants, documents=self.random.randint(2, 4))
+        self.log = Log(self.random, order, tenants=self.tenants, documents=self.random.randint(3, 8))
         self.embedder = NearEmbedder()
         self.feed = Feed()
         self.moments = count(1)
@@ -54,6 +54,7 @@ class Upstream:
         self.owners: dict[str, Worker] = {}
         self.sleepers: list[Worker] = []
         self.now = 0
+        self.seconds = 0.0
 
     def make(self, name: str, *, first: bool) -> IndexVersion:
         """A version, beside the live one unless it is the first, or anew under the same name."""
