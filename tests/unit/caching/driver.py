@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 from freshet.schemas.http import SearchAnswer
 from freshet.schemas.positions import Order
 from freshet.search.asking import SearchRules
-from freshet.search.results.proving import RULES, Reason, Rule
 from tests.unit.caching.collection import FIELDS, IndexVersion
 from tests.unit.caching.gates import Gates, Waiting, kill
 from tests.unit.caching.log import PARTITIONS
@@ -42,20 +42,22 @@ class Counts:
 class Driver:
     """One world, from its seed."""
 
-    def __init__(self, seed: int, order: Order, counts: Counts, *, proof: Mapping[Reason, Rule] = RULES) -> None:
+    def __init__(self, seed: int, order: Order, counts: Counts, *, reuse: bool = False) -> None:
         self.random = random.Random(f"driver {seed}")
         self.counts = counts
         self.gates = Gates()
         self.world = Upstream(seed, order, self.gates)
         rules = SearchRules(self.world.tenants, FIELDS, self.random.choice(LENGTHS))
         choose = self.random.choice
-        self.parts = Parts({}, rules, choose(RINGS), choose((12_000, 1 << 20)), choose(BACKS), proof)
+        self.parts = Parts({}, rules, choose(RINGS), choose((12_000, 1 << 20)), choose(BACKS))
         self.oracle = Oracle(self.world.log, rules, self.world.embedder)
         self.questions = questions(self.random, self.random.randint(2, 6), tenants=self.world.tenants)
         self.lives: list[IndexVersion] = []
         self.ended: list[int] = []  # when each of them was live no more
         self.processes: list[SearchProcess] = []
         self.dump: dict[str, bytes] = {}
+        self.reuse = reuse
+        self._numbers = count(2)
         self._deeds: dict[Callable[[], Awaitable[None]], float] = {
             self._publish: 5,
             self._work: 12,
@@ -70,8 +72,8 @@ class Driver:
             self._find_kafka: 2,
             self._be_silent: 0.2,
             self._touch_store: 2,
-            self._build: 0.3,
-            self._promote: 0.4,
+            self._build: 0.6,
+            self._promote: 0.7,
         }
 
     async def run(self) -> None:
@@ -187,10 +189,11 @@ class Driver:
             store.update(self.dump)
 
     async def _build(self) -> None:
-        """A version beside the live one, from nothing; where there was one of its name, that is dropped first."""
-        name = "v2" if self._live() == "v1" else "v1"
-        if name in self.world.collections:
+        """A version beside the live one, from nothing; the one that there was is dropped, and its name may come back."""
+        [*others] = [name for name in self.world.collections if name != self._live()]
+        for name in others:
             self.world.drop(name)
+        name = others[0] if others and self.reuse else f"v{next(self._numbers)}"
         self.world.make(name, first=False).made = self.world.now
         await self.world.own(name)
 

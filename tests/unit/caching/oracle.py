@@ -41,7 +41,7 @@ class View:
 @dataclass
 class Oracle:
     """Judges answers over one log. It counts the `judged`, those that it has `passed_over`, for there were too many
-    choices, and those that hold a document which changed `between` the calls of the search."""
+    choices, and those that hold a document which changed `between` the calls of the search, or end among equals."""
 
     log: Log
     rules: SearchRules
@@ -57,8 +57,7 @@ class Oracle:
     async def wrong(self, answer: SearchAnswer, views: Sequence[View], *, settled: bool = False) -> str | None:
         """What is wrong with an answer that must be true of one of these views, if anything is.
 
-        Of a `settled` world, in which nobody is at work, there are no states in between, and of equal passages those
-        come first that come first in the index.
+        In a `settled` world, in which nobody is at work, no document is between two states.
         """
         self.judged += 1
         found = None
@@ -83,15 +82,18 @@ class Oracle:
         told = answer.model_dump(mode="json", exclude=UNLIKE)
         whole: list[States] = [[each and State(each, each.passages) for each in several] for several in options]
         closest = await self._unlike(told, whole, view)
-        if closest is not None and not settled and any(len(each) > 1 for each in options):
+        if closest is not None:
             self.between += 1
-            halves = [_halfway(self._allowed(key, view), view.request) for _, key in self._keys(view.request)]
-            closest = await self._unlike_in_between(told, [a + b for a, b in zip(whole, halves, strict=True)], view)
+            if not settled:
+                halves = [_halfway(self._allowed(key, view), view.request) for _, key in self._keys(view.request)]
+                whole = [one + other for one, other in zip(whole, halves, strict=True)]
+            closest = await self._unlike_in_any_order(told, whole, view)
         return closest and f"no choice of states since {dict(view.marks)} is answered so: {told} but one: {closest}"
 
-    async def _unlike_in_between(
+    async def _unlike_in_any_order(
         self, told: dict[str, Any], options: list[States], view: View
     ) -> dict[str, Any] | None:
+        """As `_unlike`, whichever of equal passages a list holds that ends among them."""
         closest = None
         for salt in ("", *TIES):
             closest = await self._unlike(told, options, view, salt)

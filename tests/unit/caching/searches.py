@@ -6,7 +6,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
@@ -35,6 +35,7 @@ from tests.unit.caching.gates import kill
 from tests.unit.caching.log import KINDS, TENANTS, WORDS
 from tests.unit.caching.world import Upstream
 
+PROOF: Mapping[Reason, Rule] = RULES
 SECONDS: Final = 0.02  # of a moment, for whoever remembers which version is live
 STATISTICS_SECONDS: Final = 15  # moments between two looks for a new snapshot
 
@@ -143,7 +144,6 @@ class Parts:
     ring_bytes: int
     results_bytes: int
     back: int
-    proof: Mapping[Reason, Rule] = field(default_factory=lambda: RULES)
 
 
 class Following:
@@ -183,7 +183,7 @@ class SearchProcess:
             lifetimes=lifetimes,
             metrics=ResultMetrics(registry),
             clock=self._clock,
-            rules=parts.proof,
+            rules=PROOF,
         )
         versions: Any = Versions(world, self.gate, live)
         index = LiveIndex(versions=versions, open_version=self._open, clock=lambda: SECONDS * world.now)
