@@ -17,7 +17,7 @@ from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.reasons import connecting
-from freshet.streams.kafka.source import find_sources
+from freshet.streams.kafka.source import SourceFinder
 from freshet.streams.kafka.stopping import stop_consumer
 
 POLL_MS: Final = 500  # as long as a broker that has nothing new keeps a question
@@ -36,6 +36,7 @@ class KafkaChangeFeed:
         self._topics = topics
         self._index = index
         self._clock = clock
+        self._finder = SourceFinder(connection)
         self._consumer: AIOKafkaConsumer | None = None
         self._partitions: list[TopicPartition] = []
         self._answered: dict[TopicPartition, tuple[int | None, float]] = {}
@@ -43,7 +44,7 @@ class KafkaChangeFeed:
     async def look(self) -> FeedTopics:
         """As `ChangeFeed.look`."""
         names = self._topics.indexed, self._topics.documents
-        cluster, sources = await find_sources(self._connection, names)
+        cluster, sources = await self._finder.find(names)
         feed, documents = (sources.get(name) for name in names)
         if feed is None:
             raise DeniedError(_OPERATION, f"there is no topic {names[0]}", hint=self._connection.no_topic_hint)
@@ -109,6 +110,7 @@ class KafkaChangeFeed:
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             await stop_consumer(consumer)
+        await self._finder.close()
 
     def _silent(self, consumer: AIOKafkaConsumer) -> float:
         """Seconds since the leader of every partition has answered a fetch, also with nothing.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from io import BytesIO
-from typing import Any, Final
+from types import TracebackType
+from typing import Any, Final, Self
 from uuid import UUID
 
 from aiokafka.client import AIOKafkaClient
@@ -33,16 +35,53 @@ async def find_source(connection: KafkaConnection, topic: str) -> Source | None:
 
 async def find_sources(connection: KafkaConnection, topics: Collection[str]) -> tuple[str | None, dict[str, Source]]:
     """The id of the cluster, where the brokers tell it, and those of the topics that are there. As `find_source`."""
-    client = AIOKafkaClient(**connection.options())
-    try:
+    async with SourceFinder(connection) as finder:
+        return await finder.find(topics)
+
+
+class SourceFinder:
+    """`async with SourceFinder(connection) as finder`: for who looks again and again, with one connection."""
+
+    def __init__(self, connection: KafkaConnection) -> None:
+        self._options = connection.options()
+        self._client: AIOKafkaClient | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def find(self, topics: Collection[str]) -> tuple[str | None, dict[str, Source]]:
+        """As `find_sources`; it connects when it is first needed.
+
+        Where it is cancelled it ends when Kafka has answered, or has not in time: aiokafka would forget a connection
+        that it is just making, and leave it open.
+        """
+        asked = asyncio.create_task(self._ask(topics))
+        try:
+            told = await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            await asyncio.wait({asked})
+            raise
+        found = [_source(each) for each in told["topics"]]
+        return told["cluster_id"], {each.topic: each for each in found if each is not None}
+
+    async def _ask(self, topics: Collection[str]) -> Any:
         with kafka_errors(_OPERATION):
-            await client.bootstrap()
-            answer: Any = await client.send(client.get_random_node(), _TopicRequest(topics))
-    finally:
-        await client.close()
-    told = answer.to_object()
-    found = [_source(each) for each in told["topics"]]
-    return told["cluster_id"], {each.topic: each for each in found if each is not None}
+            if self._client is None:
+                self._client = AIOKafkaClient(**self._options)
+                await self._client.bootstrap()
+            answer: Any = await self._client.send(self._client.get_random_node(), _TopicRequest(topics))
+        return answer.to_object()
+
+    async def close(self) -> None:
+        """Disconnect; it may be asked again. Idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
 
 def _source(told: Any) -> Source | None:
