@@ -18,18 +18,23 @@ from freshet.search.feed.changes import FeedChange, Scored
 _ROWS: Final = 1_024  # passages of a block, and changes; at 384 dimensions it takes 2 MB
 _BLOCKS: Final = 8  # so many at least share the memory: the oldest goes as a whole
 _TERMS: Final = 64  # of a passage, at first
+_TERM_BYTES: Final = 12
 _CHANGE_BYTES: Final = 1_000  # a change without passages and metadata, measured with tracemalloc
 _JSON_FACTOR: Final = 8  # bytes of Python's objects for one of JSON, at most
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A change of a document, with what filters see of it; its passages lie in the arrays of its `Stretch`."""
+    """A change of a document, with what filters see of it; its passages lie in the arrays of its `Stretch`.
+
+    `alike` is True where the states before and after are known to be the same to every filter.
+    """
 
     key: str
     tenant: str | None
     before: Fields | None
     after: Fields | None
+    alike: bool
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,9 +67,9 @@ class Changes:
     stretches: Sequence[Stretch] = ()
 
     @property
-    def passages(self) -> int:
-        """How many there are to be scored."""
-        return sum(len(each.vectors) for each in self.stretches)
+    def size(self) -> int:
+        """How many changes and passages there are to be looked at."""
+        return sum(len(each.changes) + len(each.vectors) for each in self.stretches)
 
 
 class Ring:
@@ -124,7 +129,7 @@ class Ring:
 
     def _open(self, version: _Version, scored: Scored | None) -> _Block:
         passages, share = 0 if scored is None else len(scored), self._max_bytes // _BLOCKS
-        rows = min(_ROWS, share // (4 * version.dimension)) if version.dimension else 0
+        rows = min(_ROWS, share // (4 * version.dimension + _TERMS * _TERM_BYTES)) if version.dimension else 0
         block = _Block(max(passages, rows), version.dimension, dict(version.last), most_bytes=share)
         version.blocks.append(block)
         self._blocks.append((version, block))
@@ -231,10 +236,13 @@ class _Block:
         offsets, numbers = self.index.setdefault(change.partition, ([], []))
         offsets.append(change.offset)
         numbers.append(number)
-        self._changes.append(Seen(change.key, change.tenant, change.before, change.after))
+        before, after = _text(change.before), _text(change.after)
+        alike = before is not None and before == after
+        self._changes.append(Seen(change.key, change.tenant, change.before, change.after, alike))
         self._keys.append(change.key)
         self._starts.append((self._passages, self._used))
-        self._other_bytes += _CHANGE_BYTES + 2 * len(change.key) + _size(change.before) + _size(change.after)
+        texts = len(before or "") + len(after or "")
+        self._other_bytes += _CHANGE_BYTES + 2 * len(change.key) + _JSON_FACTOR * texts
         if scored is None:
             self._untold.append(number)
         elif scored:
@@ -271,7 +279,8 @@ def _lies_below(last: Mapping[int, int], positions: Mapping[int, int]) -> bool:
     return all(offset < positions[partition] for partition, offset in last.items())
 
 
-def _size(fields: Fields | None) -> int:
-    if fields is None or not fields.metadata:
-        return 0
-    return _JSON_FACTOR * len(json.dumps(fields.metadata))
+def _text(state: Fields | None) -> str | None:
+    """What filters see of a state, as JSON, for to Python 1 and true are equal; None where that is not known."""
+    if state is None or (state.present and state.metadata is None):
+        return None
+    return json.dumps(state.metadata if state.present else None, sort_keys=True)

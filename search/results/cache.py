@@ -30,7 +30,7 @@ from freshet.search.results.metrics import Outcome, ResultMetrics
 from freshet.search.results.proving import RULES, Reason, Rule, touched
 from freshet.search.results.uncached import Uncached
 
-OFF_LOOP: Final = 2_000  # passages in a test, from which on it is done in a thread: some milliseconds
+OFF_LOOP: Final = 4_000  # changes and their passages, from which on a test is done in a thread: half a millisecond
 TELL_AGAIN: Final = 30.0  # seconds, after which others are told how far an answer has come that is still asked for
 _TELLING: Final = 64  # tellings under way at most; what comes on top is not told
 
@@ -162,7 +162,12 @@ class ResultCache:
             return None
         mark = self._following.mark(known.version)
         changes = self._ring.since(known.version, entry.positions)
-        reason = Reason.OLD if changes is None else await self._touched(entry, changes)
+        if changes is None:
+            reason: Reason | None = Reason.OLD
+        elif entry.until not in (None, mark.watermarks):
+            reason = Reason.MOVED
+        else:
+            reason = await self._touched(entry, changes)
         if reason is not None:
             self._metrics.voided(reason)
             if self._memory.get(key) is entry:
@@ -172,7 +177,7 @@ class ResultCache:
         return Answered(entry.content, mark, cached=True)
 
     async def _touched(self, entry: Entry, changes: Changes) -> Reason | None:
-        if changes.passages < OFF_LOOP:
+        if changes.size < OFF_LOOP:
             return touched(entry, changes, self._way.fields, self._rules)
         return await asyncio.to_thread(touched, entry, changes, self._way.fields, self._rules)
 
@@ -206,6 +211,8 @@ class ResultCache:
 
     def _entry(self, asked: Asked, computed: Computed, mark: Mark) -> Entry:
         request = asked.request
+        # A record may take another place in the log, and in listings, without a change that anybody is told of.
+        moves = request.explain or not computed.searched
         return Entry(
             content=computed.content,
             positions=mark.positions,
@@ -215,6 +222,7 @@ class ResultCache:
             filters=request.filters,
             facets=request.facets,
             expires=self._clock() + self._lifetimes.of(request.tenant),
+            until=mark.watermarks if moves else None,
         )
 
     def _tell_again(self, key: str, entry: Entry) -> Entry:

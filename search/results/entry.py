@@ -54,7 +54,8 @@ class Entry:
 
     What was asked for as far as a change can matter to it: `tenant`, `filters`, `facets`, and the lists in `searched`,
     none of them where documents are only listed. `met` are the keys of all documents that were come across. `expires`,
-    and `told`, when other processes were told of it last, are in seconds since the epoch.
+    and `told`, when other processes were told of it last, are in seconds since the epoch. Where an answer shows what may
+    move without a change, `until` are the watermarks that it was read at, and it is true while they stand.
     """
 
     content: Content
@@ -66,6 +67,7 @@ class Entry:
     facets: tuple[str, ...]
     expires: float
     told: float = 0.0
+    until: Mapping[int, int] | None = None
 
     @property
     def version(self) -> str:
@@ -95,6 +97,7 @@ class Entry:
             facets=self.facets,
             expires=self.expires,
             told=self.told,
+            until=None if self.until is None else dict(self.until),
         )
         parts = [header.model_dump_json().encode(), self.content.model_dump_json().encode()]
         arrays = [array for each in self.searched for array in _arrays(each.query)]
@@ -124,7 +127,7 @@ class Entry:
             arrays_at += each.length
         if arrays_at != len(value):
             raise ValueError("more than an answer")
-        facts = header.tenant, header.filters, header.facets, header.expires, header.told
+        facts = header.tenant, header.filters, header.facets, header.expires, header.told, header.until
         return cls(content, header.positions, tuple(searched), frozenset(header.met), *facts)
 
 
@@ -164,6 +167,7 @@ class _Header(BaseModel):
     facets: tuple[str, ...]
     expires: float
     told: float
+    until: dict[int, int] | None
 
 
 def _arrays(query: Query) -> Sequence[bytes]:

@@ -6,7 +6,6 @@ enough stands in docs/caching.md.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -35,6 +34,7 @@ class Reason(Word):
     SPARSE = "sparse", "a changed passage may be one of the nearest by words"
     LISTING = "listing", "a changed document may be one of those listed"
     FACETS = "facets", "a changed document may be counted otherwise"
+    MOVED = "moved", "it shows where documents stand in the log, and the index has gone on"
     OLD = "old", "it is older than the changes that are still known"
 
 
@@ -122,10 +122,10 @@ def _facets(entry: Entry, stretch: Stretch, fields: Declared) -> bool:
 
 def _is_counted_alike(entry: Entry, change: Seen, fields: Declared) -> bool:
     before, after = change.before, change.after
+    if change.alike:  # whatever the filter says, it says it of both
+        return True
     if before is None or after is None:
         return False
-    if _say_the_same(before, after):  # whatever the filter says, it says it of both
-        return True
     passed = [_passes(entry.filters, each, fields) for each in (before, after)]
     if passed == [False, False]:
         return True
@@ -158,13 +158,6 @@ def _passes(filters: Filter | None, state: Fields | None, fields: Declared) -> b
 
 def _values(state: Fields, key: str, fields: Declared) -> set[Any]:
     return set(values_of(key, state.metadata or {}, fields))
-
-
-def _say_the_same(one: Fields, other: Fields) -> bool:
-    """As JSON, for to Python 1 and true are equal."""
-    if one.present != other.present or (one.present and (one.metadata is None or other.metadata is None)):
-        return False
-    return json.dumps(one.metadata, sort_keys=True) == json.dumps(other.metadata, sort_keys=True)
 
 
 def _leaves(group: Filter | Group) -> Iterator[Condition]:

@@ -31,7 +31,7 @@ async def test_an_answer_says_what_it_was_read_from_and_where_the_time_went(worl
     assert set(answer) == {"query_id", "results", "reranked", "took_ms", "stages", "cached", "degraded", "index"}
     assert answer["index"] == {"version": VERSION, "topic": "documents", "watermarks": {}}
     assert answer["degraded"] == []
-    assert set(answer["stages"]) == {"resolve", "embed", "retrieve", "fuse"}
+    assert set(answer["stages"]) == {"cache", "resolve", "embed", "retrieve", "fuse"}
     assert answer["took_ms"] >= max(answer["stages"].values())
 
 
