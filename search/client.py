@@ -113,11 +113,24 @@ class SearchClient:
 
     async def search(self, query: str = "", **options: Unpack[SearchOptions]) -> SearchAnswer:
         """The documents that answer a query, best first; without one the newest that pass `filters`."""
+        return await self._search("search", query, options)
+
+    async def warm(self, query: str = "", **options: Unpack[SearchOptions]) -> SearchAnswer:
+        """As `search`, so that the answer is kept for whoever asks next.
+
+        It is not recorded, is no search in the metrics, and waits while the service has much to do.
+        """
+        return await self._search("warm", query, options, headers={"Freshet-Purpose": "warm"})
+
+    async def _search(
+        self, operation: str, query: str, options: SearchOptions, headers: Mapping[str, str] | None = None
+    ) -> SearchAnswer:
         given: dict[str, Any] = {"query": query, **options}
         if isinstance(filters := given.get("filters"), Filter):
             given["filters"] = filters.model_dump(mode="json", by_alias=True, exclude_unset=True)
         seconds = options.get("wait_ms", DEFAULT_WAIT_MS) / 1000 if options.get("fresh_after") else 0.0
-        return await self._ask("search", "POST", "search", SearchAnswer, body=_json(given), seconds=seconds)
+        body = _json(given)
+        return await self._ask(operation, "POST", "search", SearchAnswer, body=body, seconds=seconds, headers=headers)
 
     async def index(self, *, after: datetime | None = None, wait_ms: int = 0) -> IndexFacts:
         """What the index holds and how fresh it is; with `wait_ms` as soon as it has changed since `after`."""
@@ -187,6 +200,7 @@ class SearchClient:
         query: Mapping[str, str] | None = None,
         body: bytes | None = None,
         media: str = _JSON,
+        headers: Mapping[str, str] | None = None,
         unwell: int | None = None,
         again: bool = True,
         seconds: float = 0.0,
@@ -194,7 +208,7 @@ class SearchClient:
         """One call, again while the service asks for patience and there is some left."""
         operation = f"{operation} at {self._url}"
         url = URL(f"{self._url}/{path}", encoded=True).with_query(query or {})
-        headers = {"Content-Type": media} if body is not None else {}
+        headers = {**(headers or {}), **({"Content-Type": media} if body is not None else {})}
         patience = self._patience if again else 0.0
         while True:
             reply = await self._send(operation, method, url, self._timeout + seconds, data=body, headers=headers)

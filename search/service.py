@@ -23,15 +23,17 @@ from freshet.search.embedding.base import Embedder
 from freshet.search.feed.base import Following
 from freshet.search.health import Check
 from freshet.search.live import LiveIndex, LiveVersion
-from freshet.search.load import Admission
+from freshet.search.load import Admission, Shed, ShedError
 from freshet.search.metrics import Degraded, SearchMetrics, Stage
 from freshet.search.recording import Recording
 from freshet.search.results.base import Answered, Answers, Begin, Computed
 from freshet.search.results.entry import Content
+from freshet.search.results.popular import Popular
 from freshet.search.results.uncached import Uncached
 from freshet.search.timing import Timer
 
 _RANKING: Final = Ranking()
+_QUIET_SECONDS: Final = 1.0  # after which who was to come when there is less to do may ask again
 ALIAS_SECONDS: Final = 0.1  # so long ago the version of a kept answer may have been seen live
 
 
@@ -48,7 +50,7 @@ class SearchService:
 
     `embedder` is the model that a version is supposed to have while none was live yet. Without `following` answers
     say no watermarks, without `results` each is computed. Whoever computes one waits for `admission`, where there is
-    one; who gets a kept answer does not.
+    one; who gets a kept answer does not. `popular` is told what is asked.
     """
 
     def __init__(
@@ -63,6 +65,7 @@ class SearchService:
         following: Following | None = None,
         results: Answers | None = None,
         admission: Admission | None = None,
+        popular: Popular | None = None,
         clock: Callable[[], float] = time.perf_counter,
         new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
     ) -> None:
@@ -75,29 +78,46 @@ class SearchService:
         self._recording = recording
         self._results: Answers = Uncached(following) if results is None else results
         self._admission = admission
+        self._popular = popular
         self._following = following
         self._clock = clock
         self._new_id = new_id
         self._tried: set[str] = set()
 
     async def search(
-        self, request: SearchRequest, *, seconds_left: float = math.inf, at_least: Mapping[int, int] | None = None
+        self,
+        request: SearchRequest,
+        *,
+        seconds_left: float = math.inf,
+        at_least: Mapping[int, int] | None = None,
+        in_advance: bool = False,
     ) -> SearchAnswer:
         """Answer a request, for which there is so much time. No answer is from before the watermarks `at_least`.
 
-        Raises InvalidSearch, ShedError, and what the index and the model raise (schemas/errors.py).
+        One that is asked `in_advance`, for whoever asks it next, is not recorded, and sent away while others need more
+        than half of what can be worked on at once. Raises InvalidSearch, ShedError, and what the index and the model
+        raise (schemas/errors.py).
         """
         timer = Timer(self._clock, self._metrics)
         asked = self._rules.check(request)
+        if in_advance:
+            self._demand_quiet()
+        elif self._popular is not None:
+            self._popular.asked(request)
         resolve = partial(self._index.current, within=ALIAS_SECONDS)
         compute = partial(self._compute, asked, timer, seconds_left)
         answered = await self._results.answer(asked, resolve, compute, at_least=at_least or {})
         if Stage.CACHE not in timer.stages:
             timer.ended(Stage.CACHE)
         answer = self._told(answered, timer)
-        if self._recording is not None:
+        if self._recording is not None and not in_advance:
             self._recording.answered(asked, answer)
         return answer
+
+    def _demand_quiet(self) -> None:
+        """Raise ShedError where there is enough to do. Before anything is begun, which somebody might wait for."""
+        if self._admission is not None and not self._admission.idle:
+            raise ShedError("search", Shed.IN_ADVANCE, retry_after=_QUIET_SECONDS)
 
     def _told(self, answered: Answered, timer: Timer) -> SearchAnswer:
         """An answer as who asked gets it. It is true at the watermarks, for they were noted before it was read."""

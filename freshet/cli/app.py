@@ -32,6 +32,7 @@ from freshet.cli import (
     verify,
     version,
     versions,
+    warm,
 )
 from freshet.cli.exits import DONE, FAILED, INTERRUPTED, USAGE
 from freshet.schemas.errors import FreshetError, SettingsError
@@ -59,6 +60,7 @@ app.add_typer(replay.app, name="replay")
 app.add_typer(versions.app, name="versions")
 app.command("promote")(promote.promote)
 app.command("rollback")(rollback.rollback)
+app.command("warm")(warm.warm)
 app.command("verify")(verify.verify)
 app.command("explain")(explain.explain)
 app.command("reprocess")(reprocess.reprocess)

@@ -17,6 +17,9 @@ class Cache(Group):
         60, gt=0, le=86_400, description="shortest life of an answer, where its tenant's documents change often"
     )
     max_ttl_seconds: float = Field(86_400, gt=0, le=2_592_000, description="longest life, where they hardly change")
+    warm: int = Field(
+        100, ge=0, le=1_000, description="popular queries that are asked in advance at the start and after a switch"
+    )
 
     def mistakes(self) -> list[tuple[str, str]]:
         """What is wrong between these settings: the name of a setting, and why."""

@@ -28,6 +28,7 @@ from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.recording import Recording
+from freshet.search.results.upkeep import UpkeepMetrics
 from freshet.search.service import SearchService
 from freshet.search.watching import IndexWatch
 from freshet.settings import SEARCH_PROBE_PORT, Settings
@@ -55,6 +56,8 @@ from freshet.wiring.parts import (
 )
 from freshet.wiring.rerank import open_rerank, ranking
 from freshet.wiring.results import RecentChanges, open_results
+from freshet.wiring.results_redis import open_shared_results
+from freshet.wiring.warming import open_popular, warm_in_background
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
@@ -105,6 +108,19 @@ async def search_process(
         recent = RecentChanges.of(settings)
         following = await follow_feed(settings, connection, live, feed_metrics, stack, sink=recent.sink)
         order = ranking(settings, await open_rerank(settings, stack))
+        upkeep, popular = UpkeepMetrics(registry), open_popular(settings)
+        admission = Admission(
+            places=settings.search.max_in_flight, seconds=settings.search.max_wait_seconds, observer=metrics
+        )
+        results = open_results(
+            settings,
+            recent,
+            following=following,
+            ranking=order,
+            registry=registry,
+            stack=stack,
+            shared=open_shared_results(settings, stack, upkeep),
+        )
         service = SearchService(
             index=live,
             embedder=models.own,
@@ -113,10 +129,20 @@ async def search_process(
             ranking=order,
             recording=_recording(settings, AnswerLog(producer, topics, counted=metrics.recorded), stack),
             following=following,
-            results=open_results(settings, recent, following=following, ranking=order, registry=registry, stack=stack),
-            admission=Admission(
-                places=settings.search.max_in_flight, seconds=settings.search.max_wait_seconds, observer=metrics
-            ),
+            results=results,
+            admission=admission,
+            popular=popular,
+        )
+        warm_in_background(
+            settings,
+            popular,
+            service=service,
+            live=live,
+            admission=admission,
+            results=results,
+            connection=connection,
+            metrics=upkeep,
+            stack=stack,
         )
         board = Board(
             "search", settings.index, service.checks(), version=lambda: _name(live.seen), search=metrics.status

@@ -26,6 +26,8 @@ from freshet.search.metrics import Degraded, Outcome, SearchMetrics
 from freshet.search.service import SearchService
 
 _NAMES: Final = {"query": "q"}
+_PURPOSE: Final = "Freshet-Purpose"
+_IN_ADVANCE: Final = "warm"  # an answer is to be kept for whoever asks next: nobody has asked for it
 _WAITED: Final = web.RequestKey("waited", float)  # seconds, for events
 
 
@@ -91,6 +93,7 @@ class SearchRoutes:
                 asked.model_copy(update={"tenant": tenant}),
                 seconds_left=seconds_left(request),
                 at_least=watermarks_of(tokens),
+                in_advance=_is_in_advance(request),
             )
         except InvalidSearch as error:
             raise Problem.invalid(field_error(names.get(error.field, error.field), error.message)) from error
@@ -129,7 +132,12 @@ class SearchRoutes:
             outcome = (Outcome.FAILED if arrived else Outcome.REFUSED) if is_late(request) else Outcome.CANCELLED
             raise
         finally:
-            self._metrics.searched(outcome, self._clock() - start - request.get(_WAITED, 0.0))
+            if not _is_in_advance(request):
+                self._metrics.searched(outcome, self._clock() - start - request.get(_WAITED, 0.0))
+
+
+def _is_in_advance(request: web.Request) -> bool:
+    return request.headers.get(_PURPOSE) == _IN_ADVANCE
 
 
 def _response(answer: SearchAnswer) -> web.Response:

@@ -82,3 +82,7 @@ class Answers(Protocol):
         in a task that ends when nobody waits for it any more. Raises what both raise.
         """
         ...
+
+    def keeps(self, live: LiveVersion) -> bool:
+        """Whether answers of a version are kept now."""
+        ...

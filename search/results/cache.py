@@ -105,6 +105,10 @@ class ResultCache:
             answered = await self._computed(key, asked, compute, wanted)
         return answered
 
+    def keeps(self, live: LiveVersion) -> bool:
+        """As `Answers.keeps`: not while they could not be proven."""
+        return self._known(live, self._following.mark(live.name)) is not None
+
     async def close(self) -> None:
         """Give up what is under way. Idempotent."""
         for task in self._telling:

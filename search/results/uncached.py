@@ -37,3 +37,7 @@ class Uncached:
 
         computed = await compute(begin)
         return Answered(computed.content, mark)
+
+    def keeps(self, live: LiveVersion) -> bool:  # noqa: ARG002
+        """As `Answers.keeps`: never."""
+        return False

@@ -22,9 +22,9 @@ logger = logging.getLogger(__name__)
 class Warming:
     """Keeps the answers to the `most` popular requests in the cache, one after the other.
 
-    It asks only when `quiet` says so, which is while nobody waits and answers are kept, and rests after each for as
-    long as it took: it never has more than half of one search's place. `search` answers a request without telling anybody
-    that it was asked. `version` names the live version, None while there is none; it may raise FreshetError.
+    It asks only when `quiet` says that nobody waits, and rests after each for as long as it took: it never has more
+    than half of one search's place. `search` answers a request that nobody made. `version` names the live version whose
+    answers are kept, None while there is none; it may raise FreshetError.
     """
 
     def __init__(

@@ -41,6 +41,7 @@ class Process(Word):
     VERSIONS = "versions", "`freshet versions`, `freshet rollback`"
     VERSIONS_DROP = "versions drop", "`freshet versions drop`"
     PROMOTE = "promote", "`freshet promote`"
+    WARM = "warm --from-queries", "`freshet warm --from-queries`"
 
 
 class Resource(StrEnum):
@@ -93,7 +94,8 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
         Process.SEARCH: [
             _topic(topics.documents, READ, WRITE),
             *(_topic(name, READ) for name in every[1:4]),
-            *(_topic(name, WRITE) for name in every[4:]),
+            _topic(topics.queries, READ, WRITE),
+            _topic(topics.feedback, WRITE),
             _groups(group, DESCRIBE),
         ],
         Process.PUBLISHER: [_topic(topics.documents, WRITE)],
@@ -120,6 +122,7 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
         Process.REPLAY_PLAN: [_topic(name, READ) for name in every[:2]],
         Process.VERSIONS: [*(_topic(name, READ) for name in every[:2]), _groups(group, DESCRIBE)],
         Process.VERSIONS_DROP: [_groups(group, DESCRIBE, DELETE), _groups(agents_prefix(index), DESCRIBE, DELETE)],
+        Process.WARM: [_topic(topics.queries, READ)],
         Process.PROMOTE: [
             *(_topic(name, READ, DESCRIBE_CONFIGS) for name in every[:3]),
             *(_topic(name, READ) for name in every[4:]),

@@ -57,6 +57,24 @@ async def test_words_find_what_meaning_cannot_and_both_together_find_either(make
         assert last.filters.model_dump(mode="json", by_alias=True, exclude_unset=True) == only
         assert last.judgements == {"17": 1.0}
 
+    other = road.search()
+    await started(other)
+    async with road.client() as client:
+        await wait_until(partial(warmed, other), "a service that starts asks in advance what was asked of the first")
+        assert (await client.search("my wifi does not work", mode="sparse")).cached
+        assert (await other.metric("search_requests_total"))["answered"] == 1
+        code, told = await road.command("warm", "--from-queries", "--url", road.url, "--json")
+        assert (code, json.loads(told)["failed"]) == (0, [])
+        code, told = await road.command("warm", "-", "--url", road.url, stdin=b"a lease\n")
+        assert (code, told) == (0, "1 answer computed, 0 already kept, 0 failed\n")
+        assert (await client.search("a lease")).cached
+        assert (await other.metric("search_requests_total"))["answered"] == 2
+
+
+async def warmed(service):
+    """Whether nothing is left to be warmed: what was recorded are fifteen different requests."""
+    return (await service.metric("freshet_result_cache_warmed_total")).get("done", 0) >= 15
+
 
 async def recorded(road):
     """The query that was asked last, once it was recorded and is judged."""

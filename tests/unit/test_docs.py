@@ -15,6 +15,7 @@ from freshet.schemas.topics import Topics
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.http.problems import Kind
 from freshet.search.metrics import SearchMetrics
+from freshet.search.results.upkeep import UpkeepMetrics
 from freshet.streams.lag import Followed, LagWatcher
 from freshet.streams.metrics import WorkerMetrics
 from freshet.wiring.parts import new_registry
@@ -90,6 +91,7 @@ def test_every_metric_is_in_the_reference_and_every_metric_that_the_documentatio
     WorkerMetrics(registry)
     SearchMetrics(registry)
     EmbeddingMetrics(registry)
+    UpkeepMetrics(registry)
     LagWatcher(lambda: pytest.fail("not now"), followed=Followed(Topics(), "g").always, registry=registry)
     ours = {exposed(each) for each in registry.collect() if not each.name.startswith(("process_", "python_"))}
     page = (reference.FOLDER / "metrics.md").read_text()

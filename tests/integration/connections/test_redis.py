@@ -16,8 +16,10 @@ from freshet.search.limits.base import Limit
 from freshet.search.limits.memory import MemoryLimiter
 from freshet.search.limits.redis import RedisLimiter
 from freshet.search.redis import connect, demand_access
+from freshet.search.results.redis import RedisResults
 from tests.support.certificates import Authority
 from tests.support.servers import LOGS, LocalRedis, log_file
+from tests.support.waiting import wait_until
 
 ROOT = LOGS.parents[1]
 
@@ -45,6 +47,16 @@ async def keep_a_vector(client: Redis) -> None:
     assert await cache.get_many(["a"]) != [None]
 
 
+async def share_an_answer(client: Redis) -> None:
+    results = RedisResults(client, timeout=5)
+    await results.put("a", b"answer", ttl=60)
+
+    async def is_there() -> bool:
+        return await results.get("a") == b"answer"
+
+    await wait_until(is_there, "the answer is shared")
+
+
 async def test_vectors_are_kept_over_tls(redis: LocalRedis, authority: Authority):
     await demand(redis.tls_url, authority.ca)
     client = connect(redis.tls_url, timeout=5, ca_file=authority.ca)
@@ -62,6 +74,7 @@ async def test_the_users_of_the_documentation_may_do_what_the_processes_do(redis
         client = connect(redis.url.replace("redis://", f"redis://{name}:{password[1:]}@"), timeout=5)
         await keep_a_vector(client)
         if name == "freshet-search":
+            await share_an_answer(client)
             await RedisLimiter(client, alone=MemoryLimiter(), timeout=5).take("somebody", Limit(1, 1))
         await client.aclose()
     await admin.aclose()

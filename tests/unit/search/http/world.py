@@ -41,6 +41,7 @@ from freshet.search.metrics import SearchMetrics
 from freshet.search.recording import Recording
 from freshet.search.reranking import Reranking
 from freshet.search.results.base import Answers
+from freshet.search.results.popular import Popular
 from freshet.search.service import SearchService
 from freshet.search.sparse import SparseVector
 from freshet.search.statistics import TermStatistics
@@ -266,6 +267,7 @@ class World:
     reranking: Reranking = NO_RERANKING
     results: Answers | None = None
     following: Following | None = None
+    popular: Popular = field(default_factory=Popular)
     port: int = 0
     session: ClientSession | None = None
 
@@ -286,6 +288,7 @@ class World:
             results=self.results,
             admission=self.admission,
             following=self.following,
+            popular=self.popular,
         )
 
     async def ask(self, method: str, path: str, **given: Any) -> Answer:
