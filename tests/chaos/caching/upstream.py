@@ -14,7 +14,7 @@ from freshet.schemas.fields import Kind
 PARTITIONS: Final = 4
 FIELDS: Final = {"doc": "keyword", "kind": "keyword", "edition": "integer"}
 DECLARED: Final = {name: Kind(kind) for name, kind in FIELDS.items()}
-LIST_LENGTH: Final = 6  # so that lists are full
+LIST_LENGTH: Final = 10  # so that lists are full
 KINDS: Final = ("harbour", "mountain", "desert")
 WORDS: Final = ("lantern", "copper", "orchard", "velvet", "thunder", "gravel")
 DOCUMENTS: Final = 14
