@@ -5,6 +5,7 @@ One that does not fit what is there ends with a MisfitError and leaves every top
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from typing import Any
 from freshet.schemas.errors import TransientError
 from freshet.schemas.topics import Source, Topics, TopicSpec
 from freshet.search.index.base import IndexVersions, VersionInfo
-from freshet.search.index.facts import BEGAN_AT, BUILT_TO, TOPIC_ID
+from freshet.search.index.facts import BEGAN_AT, BUILT_TO, INCARNATION, TOPIC_ID
 from freshet.search.index.identity import (
     Identity,
     check_begin,
@@ -95,7 +96,7 @@ async def prepare_index(
     info = await _own(versions, wanted, beside=beside is not None)
     if info is None:
         info = wanted.info(topic=source.topic, partitions=source.partitions, topic_id=source.id)
-        info = replace(info, metadata={**info.metadata, **(beside or {})})
+        info = replace(info, metadata={**info.metadata, INCARNATION: uuid.uuid4().hex, **(beside or {})})
     check_fit(wanted, info, source.topic, source)
     await versions.create(info)  # also adds the payload indexes that a version made earlier lacks
     if source.id is not None and TOPIC_ID not in info.metadata:

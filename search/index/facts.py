@@ -23,6 +23,7 @@ BUILD: Final = "build"  # what its build took: documents, events, seconds, token
 PREVIOUS: Final = "previous"  # of the live version: the one that was live before
 PAUSED: Final = "paused"  # whether its build rests
 LIMIT: Final = "limit"  # events per second that all who build it may take together
+INCARNATION: Final = "incarnation"  # an id that no other collection has had; earlier releases did not record it
 DROPPED: Final = "dropped"  # whether it is being dropped: whoever follows it ends
 _SUFFIX: Final = re.compile(r"[0-9a-f]{16}(-[1-9][0-9]*)?")
 
@@ -75,6 +76,16 @@ def built_at(facts: Mapping[str, Any]) -> datetime | None:
     """When a version had caught up with the log for the first time; None before that."""
     found = facts.get(BUILT_AT)
     return None if found is None else datetime.fromisoformat(found)
+
+
+def incarnation(facts: Mapping[str, Any]) -> str | None:
+    """What tells a version from a later one of the same name; None where nothing does.
+
+    Whoever makes a collection gives it, in the call that makes it, so all see the same one from the beginning. It is
+    never given later: of two who did so at once, one would have used another one for a while.
+    """
+    found = facts.get(INCARNATION)
+    return None if found is None else str(found)
 
 
 def _suffix(index: str, version: str) -> str:

@@ -13,7 +13,7 @@ from freshet.schemas.fields import Kind
 from freshet.schemas.filters import Filter
 from freshet.schemas.topics import Source
 from freshet.search.embedding.base import Model
-from freshet.search.index.facts import built_to
+from freshet.search.index.facts import built_to, incarnation
 from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.conditions import INDEXES
@@ -189,3 +189,27 @@ async def test_nobody_begins_to_follow_a_version_that_is_being_dropped(index: In
     for start in (partial(prepare_index, beside={}), prepare_index):
         with pytest.raises(MisfitError, match="is being dropped"):
             await start(index.versions, second, SOURCE)
+
+
+async def test_a_version_that_is_dropped_and_made_again_is_another_one(index):
+    name, kept = identity(index).version, []
+    for _ in range(2):
+        for _ in range(2):  # whoever comes later meets it
+            kept.append(incarnation((await prepare_index(index.versions, identity(index), SOURCE)).metadata))
+        await index.client.update_collection_aliases(
+            [models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=index.alias))]
+        )
+        await index.versions.drop(name)
+    first, again, second, _ = kept
+    assert None not in kept
+    assert (first == again, first == second) == (True, False)
+
+
+async def test_of_two_who_make_a_version_at_once_both_see_the_same_one(index):
+    made = await asyncio.gather(*(prepare_index(index.versions, identity(index), SOURCE) for _ in range(2)))
+    assert len({incarnation(each.metadata) for each in made}) == 1
+
+
+async def test_a_version_of_an_earlier_release_is_not_given_what_tells_it_from_others(index):
+    await make_as_an_earlier_release_did(index, live=True)
+    assert incarnation((await prepare_index(index.versions, identity(index), SOURCE)).metadata) is None

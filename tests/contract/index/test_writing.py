@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from freshet.schemas.errors import PermanentError
-from freshet.schemas.positions import Rank
-from freshet.search.index.records import Passage
+from freshet.schemas.events import Event, Upsert
+from freshet.schemas.positions import Order, Rank
+from freshet.search.index.records import Passage, Work
+from freshet.streams.plan import collapse, plan_document
+from freshet.streams.writing import Written, write
 from tests.contract.index.making import LONG_AGO, displaced, passage, record, unit
 from tests.contract.index.under_test import Index
 
@@ -291,3 +294,18 @@ async def test_what_is_removed_while_it_is_listed_skips_nothing_else(index: Inde
         await index.writer.remove([displaced(*doomed, at_most=LONG_AGO)])
     assert sorted(seen, key=int) == [f"{n}" for n in range(600)]
     assert await texts(index, items) == set()
+
+
+async def test_a_worker_knows_its_own_record_again_and_not_that_of_a_twin(index):
+    """Whatever floats its event holds: only so does it know which state it replaced."""
+    event = Event("own", None, "own", 0, 3, 1_700_000_000.1234567, Upsert(id="own", text="", metadata={"m": 0.1 + 0.2}))
+    plan = plan_document(collapse([event], None, Order.LOG), None, Order.LOG, lambda _title, _text: [])
+    work = Work(1_700_000_000.7654321, 0.1234567, 1e-7, 2.5, tokens=3)
+
+    async def written(moment: float) -> Written:
+        options = {"clock": lambda: moment, "work": lambda _: work}
+        return await write(index.writer, [plan], partition=0, top=3, vectors={}, terms={}, **options)
+
+    first, second = [await written(moment) for moment in (1_700_000_001.3333333, 1_700_000_001.4444444)]
+    assert (first.own, first.ours) == (("own",), ("own",))
+    assert (second.own, second.ours) == (("own",), ())

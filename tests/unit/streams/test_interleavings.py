@@ -139,6 +139,8 @@ class Actor:
 
 
 class World:
+    refused: tuple[str, ...] = ("announce", "idle", "planned")  # where Kafka stops whoever is no owner any more
+
     def __init__(self, seed: int, without: frozenset[str], order: Order) -> None:
         self.order = order
         self.seed, self.random = seed, random.Random(seed)
@@ -174,10 +176,13 @@ class World:
             recipe=RECIPE,
             text=Bm25(),
             retry=Retry(weather=Weather(), longest_wait=1),
-            clock=lambda: float(len(self.log)),
+            clock=self.now,
             ledger_bytes=self.seed % 2 << 20,
             batch_tokens=3,
         )
+
+    def now(self) -> float:
+        return float(len(self.log))
 
     def batch(self, at: int, end: int) -> Batch:
         batch = Batch((), {0: end}, {0: 0}, 0)
@@ -288,11 +293,12 @@ async def advance(actors: list[Actor], actor: Actor, steps: int, stop: tuple[str
             return
 
 
-async def run(seed: int, without: frozenset[str] = frozenset(), order: Order = Order.LOG) -> None:
-    world = World(seed, without, order)
+async def run(
+    seed: int, without: frozenset[str] = frozenset(), order: Order = Order.LOG, make: type[World] = World
+) -> None:
+    world = make(seed, without, order)
     dice = world.random
     owner, zombies, sweeps = world.spawn_worker(), list[Actor](), list[Actor]()
-    refused = ("announce", "idle", "planned")
     try:
         for _ in range(STEPS):
             x = dice.random()
@@ -307,7 +313,7 @@ async def run(seed: int, without: frozenset[str] = frozenset(), order: Order = O
                     await owner.kill()
                 owner = world.spawn_worker()
             elif x < 0.93 and zombies:
-                await advance(zombies, dice.choice(zombies), dice.randint(1, 3), refused)
+                await advance(zombies, dice.choice(zombies), dice.randint(1, 3), world.refused)
             elif x < 0.945:
                 sweeps.append(world.spawn_sweep())
             elif x < 0.96:
@@ -318,7 +324,7 @@ async def run(seed: int, without: frozenset[str] = frozenset(), order: Order = O
             world.check()
         while zombies or sweeps:
             sleepers = dice.choice([actors for actors in (zombies, sweeps) if actors])
-            await advance(sleepers, dice.choice(sleepers), 1, refused if sleepers is zombies else ())
+            await advance(sleepers, dice.choice(sleepers), 1, world.refused if sleepers is zombies else ())
             world.check()
         while world.committed < len(world.log):
             await owner.step()
