@@ -18,7 +18,8 @@ from freshet.streams.kafka.errors import kafka_errors
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.reasons import connecting
 from freshet.streams.kafka.source import SourceFinder
-from freshet.streams.kafka.stopping import stop_consumer
+from freshet.streams.kafka.stopping import stop_consumer, uncut
+from freshet.streams.lag import Position
 
 POLL_MS: Final = 500  # as long as a broker that has nothing new keeps a question
 MOST_RECORDS: Final = 500
@@ -54,9 +55,12 @@ class KafkaChangeFeed:
 
     async def committed(self, version: str) -> Mapping[int, int]:
         """As `ChangeFeed.committed`."""
-        async with KafkaOffsets(self._connection) as offsets:
-            found = await offsets.positions(self._topics.documents, group_of(self._index, version))
+        found = await uncut(self._positions(group_of(self._index, version)))
         return {each.partition: each.committed for each in found if each.committed is not None}
+
+    async def _positions(self, group: str) -> list[Position]:
+        async with KafkaOffsets(self._connection) as offsets:
+            return await offsets.positions(self._topics.documents, group)
 
     async def ends(self) -> Mapping[int, int]:
         """As `ChangeFeed.ends`."""
@@ -77,7 +81,7 @@ class KafkaChangeFeed:
         )
         self._consumer = consumer
         async with connecting(self._connection):
-            await consumer.start()
+            await uncut(consumer.start())
         with kafka_errors(_OPERATION):
             begin = await consumer.beginning_offsets(self._partitions)
             end = await consumer.end_offsets(self._partitions)

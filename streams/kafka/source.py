@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 from io import BytesIO
 from types import TracebackType
@@ -19,6 +18,7 @@ from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16,
 from freshet.schemas.topics import Source
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors, outside_error
+from freshet.streams.kafka.stopping import uncut
 
 _OPERATION: Final = "look at the topic"
 _BY_NAME: Final = UUID(int=0)  # in a question; brokers that know no ids say nothing else
@@ -55,17 +55,8 @@ class SourceFinder:
         await self.close()
 
     async def find(self, topics: Collection[str]) -> tuple[str | None, dict[str, Source]]:
-        """As `find_sources`; it connects when it is first needed.
-
-        Where it is cancelled it ends when Kafka has answered, or has not in time: aiokafka would forget a connection
-        that it is just making, and leave it open.
-        """
-        asked = asyncio.create_task(self._ask(topics))
-        try:
-            told = await asyncio.shield(asked)
-        except asyncio.CancelledError:
-            await asyncio.wait({asked})
-            raise
+        """As `find_sources`; it connects when it is first needed."""
+        told = await uncut(self._ask(topics))
         found = [_source(each) for each in told["topics"]]
         return told["cluster_id"], {each.topic: each for each in found if each is not None}
 

@@ -1,13 +1,15 @@
-"""Stopping aiokafka's consumers."""
+"""Stopping aiokafka's clients, and what they are about, so that no connection is left open."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from collections.abc import Coroutine
+from typing import Any, Final, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 
 _HEARD_SECONDS: Final = 0.1
+T = TypeVar("T")
 
 
 async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
@@ -24,6 +26,19 @@ async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             raise
+
+
+async def uncut(work: Coroutine[Any, Any, T]) -> T:
+    """The result of work that connects; where its caller is cancelled, that is once the work has come to its end.
+
+    aiokafka would forget a connection that it is just making, and leave it open. Its timeouts bound the wait.
+    """
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
 
 
 async def _end_fetching(consumer: AIOKafkaConsumer) -> None:

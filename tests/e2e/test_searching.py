@@ -1,8 +1,10 @@
 """Searches by meaning and by words, on a worker and a service that run as users run them."""
 
+import asyncio
 import json
 from functools import partial
 
+from freshet import OverloadedError
 from freshet.schemas.topics import Topics
 from freshet.streams.judged_queries import last_queries
 from freshet.streams.kafka.connection import KafkaConnection
@@ -80,3 +82,45 @@ async def recorded(road):
     """The query that was asked last, once it was recorded and is judged."""
     queries = await last_queries(KafkaConnection(road.bootstrap), Topics(), 5, index=road.environment["FRESHET_INDEX"])
     return queries[0] if queries and queries[0].judgements else None
+
+
+async def test_a_search_with_the_token_of_an_event_sees_it_every_time_or_says_that_it_could_not_wait(
+    make_road, started
+):
+    road = make_road()
+    await started(road.search())
+    worker = await started(road.worker())
+    async with road.client() as client:
+        await wait_until(partial(is_followed, client), "the change feed is followed")
+
+        async def written_and_read(number):
+            word = f"QX{number}Z"
+            token = (await client.put(f"{number:03}", f"Reference code {word}.")).token
+            answer = await client.search(word, fresh_after=token, mode="sparse", limit=1, wait_ms=30_000)
+            assert (answer.pending, answer.degraded) == ([], [])
+            assert [result.id for result in answer.results] == [f"{number:03}"]
+            return token
+
+        tokens = [await written_and_read(number) for number in range(20)]
+        for start in range(20, 200, 20):  # side by side, too
+            tokens += await asyncio.gather(*map(written_and_read, range(start, start + 20)))
+        answer = await client.search("", filters={}, limit=1, fresh_after=tokens[-100:])
+        assert answer.results[0].id in {f"{number:03}" for number in range(180, 200)}
+
+        end = (await client.delete("199")).token
+        facts = await client.explain("199", fresh_after=end, wait_ms=30_000)
+        assert (facts.state, facts.pending) == ("deleted", [])
+
+        await worker.stop()
+        late = (await client.put("200", "Reference code QX200Z.")).token
+        answer = await client.search("QX200Z", fresh_after=[tokens[0], late], wait_ms=50)
+        assert answer.pending == [late]
+        assert answer.degraded == ["not_fresh"]
+
+
+async def is_followed(client):
+    try:
+        answer = await client.search("anything")
+    except OverloadedError:
+        return False  # no version is live yet
+    return not answer.degraded
