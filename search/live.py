@@ -13,6 +13,7 @@ from freshet.schemas.errors import FreshetError, PermanentError, TransientError
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedder
 from freshet.search.index.base import IndexReader, IndexVersions, VersionInfo
+from freshet.search.index.facts import incarnation
 from freshet.search.index.identity import recorded_text
 from freshet.search.snapshots import Snapshots
 
@@ -42,8 +43,8 @@ class LiveVersion:
 
     @property
     def incarnation(self) -> str | None:
-        """What tells it from another version that was made under its name; None of one that was not given any."""
-        return _identity(self.info)[1]
+        """What tells it from a later version of its name; None where nothing does."""
+        return incarnation(self.info.metadata)
 
     @property
     def topic(self) -> str:
@@ -156,5 +157,4 @@ class LiveIndex:
 
 
 def _identity(info: VersionInfo) -> tuple[str, str | None]:
-    incarnation = info.metadata.get("incarnation")
-    return info.name, None if incarnation is None else str(incarnation)
+    return info.name, incarnation(info.metadata)

@@ -54,8 +54,8 @@ class Entry:
 
     What was asked for as far as a change can matter to it: `tenant`, `filters`, `facets`, and the lists in `searched`,
     none of them where documents are only listed. `met` are the keys of all documents that were come across. `expires`,
-    and `told`, when other processes were told of it last, are in seconds since the epoch. Where an answer shows what may
-    move without a change, `until` are the watermarks that it was read at, and it is true while they stand.
+    and `told`, when other processes were told of it last, are in seconds since the epoch. Where an answer shows what
+    may move without a change, `until` are the watermarks that it was read at, and it is true while they stand.
     """
 
     content: Content

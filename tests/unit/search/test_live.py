@@ -28,6 +28,45 @@ async def test_each_request_gets_the_version_that_is_live_then_and_opens_it_once
     assert (current.name, current.reader) == ("two", readers["two"])
 
 
+async def test_who_is_content_with_a_moment_ago_asks_nobody_and_whoever_is_not_does():
+    versions, now = Versions("one"), [0.0]
+    live = LiveIndex(
+        versions=versions,
+        open_version=lambda info: LiveVersion.of(info, MemoryReader(), WordEmbedder()),
+        clock=lambda: now[0],
+    )
+    assert (await live.current(within=0.1)).name == "one", "before the first look there is nothing to be content with"
+    await versions.make_live("two")
+    now[0] = 0.1
+    assert (await live.current(within=0.1)).name == "one"
+    assert (await live.current()).name == "two"
+    assert (await live.current(within=0.1)).name == "two"
+
+
+async def test_a_version_that_was_made_anew_under_its_name_is_opened_anew():
+    """Nobody can have asked in between, for another one was live then, or none."""
+
+    class Named(Versions):
+        incarnation = "1"
+
+        async def describe(self, version: str) -> VersionInfo | None:
+            info = await super().describe(version)
+            assert info is not None
+            return VersionInfo(version, info.dimension, {**info.metadata, "incarnation": self.incarnation})
+
+    versions, now = Named("one"), [0.0]
+    live = LiveIndex(
+        versions=versions,
+        open_version=lambda info: LiveVersion.of(info, MemoryReader(), WordEmbedder()),
+        clock=lambda: now[0],
+    )
+    first = await live.current()
+    now[0] = 5.0
+    assert await live.current() is first
+    versions.incarnation, now[0] = "2", 10.0
+    assert (await live.current()).incarnation == "2"
+
+
 async def test_without_a_live_version_it_says_so_until_there_is_one():
     versions = Versions(None)
     live = index_over(versions)

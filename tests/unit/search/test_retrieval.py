@@ -251,3 +251,51 @@ async def test_every_answer_shows_states_that_were_true_while_it_was_made(
         assert candidate.record in [moment.get(candidate.key) for moment in [start, *history]]
         assert not candidate.record.deleted
         assert {hit.id for hit in candidate.passages} <= set(candidate.record.passages)
+
+
+async def test_a_full_list_tells_its_last_score_and_one_that_is_not_full_tells_none():
+    index = EditedIndex()
+    for angle in (10, 20, 30):
+        index.put(f"doc {angle}", State("t", (angle,)))
+    retrieved = await retrieve(index, QUERIES["hybrid"], length=2)
+    assert list(retrieved.last) == pytest.approx([float(QUERY @ toward(20)), 160.0], abs=1e-6)
+    assert (await retrieve(index, [QUERY], length=4)).last == (None,)
+    assert retrieved.settled
+
+
+async def test_the_last_score_is_that_of_what_may_be_shown():
+    index = EditedIndex()
+    next(index.edit("torn", State("torn", (1,))))
+    index.put("a", State("t", (10,)))
+    index.put("b", State("t", (20,)))
+    retrieved = await retrieve(index, [QUERY], length=2)
+    assert list(retrieved.last) == pytest.approx([float(QUERY @ toward(20))], abs=1e-6)
+
+
+async def test_documents_that_were_come_across_are_told_whether_shown_or_not():
+    index = EditedIndex()
+    index.put("shown", FIRST)
+    index.put("ended", FIRST)
+    next(index.edit("torn", State("torn", (1,))))
+    next(islice(index.edit("ended", State("", None)), 1, None))
+    index.put("changed", FIRST)
+    next(islice(index.edit("changed", State("second", (11,))), 1, None))
+    retrieved = await retrieve(index, [QUERY], length=10, passes=lambda record: record.title != "second")
+    assert retrieved.met == {"shown", "ended", "torn", "changed"}
+    assert {hit.key for hit in retrieved.lists[0]} == {"shown"}
+
+
+async def test_it_is_told_where_lists_stayed_shorter_than_they_should_be():
+    index = EditedIndex()
+    index.put("doc", FIRST)
+    for n in range(1_000):
+        next(index.edit(f"torn {n}", State("torn", (n / 1_000,))))
+    assert not (await retrieve(index, [QUERY], length=10)).settled
+
+
+async def test_it_is_told_where_a_document_went_on_changing():
+    index = EditedIndex()
+    index.put("doc", FIRST)
+    angles = iter(range(1, 10**6))
+    index.before_read = lambda: index.put("doc", State("same", (50, next(angles) / 1000)))
+    assert not (await retrieve(index, [QUERY], length=10)).settled

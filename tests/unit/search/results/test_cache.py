@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from freshet.schemas.errors import TransientError
 from freshet.schemas.fields import Kind
+from freshet.search.rerank.base import RerankModel, RerankTooLate, Scores
+from freshet.search.reranking import Reranking
 from freshet.search.results.cache import TELL_AGAIN
+from freshet.search.statistics import TermStatistics
 from tests.support.waiting import wait_until
 from tests.unit.search.http.world import VERSION
 from tests.unit.search.results.kept import DictResults, Kept, shown
@@ -150,6 +156,47 @@ async def test_a_kept_answer_costs_no_look_at_the_alias_for_a_moment():
     kept.now += 0.1
     with pytest.raises(TransientError):
         await kept.search()
+
+
+async def test_other_term_statistics_have_answers_of_their_own():
+    kept = await warmed()
+    kept.index.snapshot = TermStatistics(1, 2, 2, np.array([7], np.uint32), np.array([1], np.uint32))
+    live = await kept.live.current()
+    live.snapshots._due = None  # as after five seconds
+    assert not (await kept.search()).cached
+    assert (await kept.search()).cached
+
+
+async def test_what_was_given_up_while_the_index_changed_is_not_kept():
+    """A list that is shorter than it should be: leftovers of torn writes fill what is looked at."""
+    kept = Kept()
+    kept.edit("one", "cat")
+    for number in range(100):
+        kept.edit(f"torn {number}", "cat cat")
+        kept.index.records[f"torn {number}"] = replace(kept.index.records[f"torn {number}"], deleted=True)
+    assert [(await kept.search(mode="dense")).cached for _ in range(2)] == [False, False]
+
+
+class LateReranker:
+    """Has no time."""
+
+    model = RerankModel("test", "late")
+
+    async def rerank(self, query: str, texts: Sequence[str], *, within: float) -> Scores:  # noqa: ARG002
+        raise RerankTooLate("too late")
+
+    async def close(self) -> None:
+        return
+
+
+async def test_answers_that_had_to_do_without_something_are_not_kept():
+    kept = Kept(reranking=Reranking(LateReranker(), seconds=1))
+    kept.edit("one", "cat")
+    for _ in range(2):
+        answer = await kept.search()
+        assert (answer.cached, answer.degraded) == (False, ["rerank_late"])
+    await kept.search(rerank=False)
+    assert (await kept.search(rerank=False)).cached
 
 
 async def test_a_life_ends():
