@@ -155,7 +155,7 @@ class CacheRun:
         process = self._stage.kafka.process
         process.pause()
         try:
-            await asyncio.sleep(self._rng.choice((0.3, 1.0, 6.0)))
+            await asyncio.sleep(self._rng.choice((0.2, 0.5, 1.0, 6.0)))
         finally:
             process.resume()
 
@@ -170,7 +170,7 @@ class CacheRun:
                     continue
                 self.findings.compared += 1
                 self.findings.compared_cached += answer.cached
-                if answer.degraded == fresh.degraded and not alike(answer, fresh):
+                if not alike(answer, fresh) or answer.facets != fresh.facets:
                     self.findings.wrong.append(f"{question}: {answer!r} is not {fresh!r}")
 
     async def _all_told(self) -> None:

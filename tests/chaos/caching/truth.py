@@ -198,14 +198,12 @@ def _values(record: LedgerRecord | None, key: str, request: SearchRequest) -> se
 
 
 def alike(one: SearchAnswer, other: SearchAnswer) -> bool:
-    """Whether they say the same, but for the order of equal scores, which nobody promises, and rounding.
+    """Whether their results are the same, but for the order of equal scores, which nobody promises, and rounding.
 
     Of several with the score of the last one shown any may be shown.
     """
     scores = [[result.score for result in answer.results] for answer in (one, other)]
     if len(scores[0]) != len(scores[1]) or not all(map(_near, *scores)):
-        return False
-    if one.facets != other.facets:
         return False
     last = scores[0][-1] if scores[0] else 0.0
     above = [
