@@ -13,6 +13,7 @@ from freshet.schemas.filters import Filter
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedded, Model, Purpose
 from freshet.search.index.base import Query
+from freshet.search.index.facts import incarnation, told_as
 from freshet.search.index.records import Hit, LedgerRecord, Passage, StoredPassage, Vector
 from freshet.search.statistics import TermStatistics
 from tests.support.exact_search import nearest, stored
@@ -92,6 +93,11 @@ class IndexVersion:
     def __post_init__(self) -> None:
         self.points.ledger = _Remembering(self._committed)
         self.points.passages = _Remembering(self.ever.__setitem__)
+
+    @property
+    def told(self) -> str:
+        """What the change feed calls it."""
+        return told_as(self.name, incarnation(self.facts))
 
     def _committed(self, key: str, record: LedgerRecord) -> None:
         self.states.setdefault(key, []).append((next(self.moments), record))

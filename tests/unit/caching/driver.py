@@ -11,6 +11,8 @@ from typing import Final
 from freshet.schemas.http import SearchAnswer
 from freshet.schemas.positions import Order
 from freshet.search.asking import SearchRules
+from freshet.streams.sweep import sweep
+from tests.support.memory_index import MemoryIndex
 from tests.unit.caching.collection import FIELDS, IndexVersion
 from tests.unit.caching.gates import Gates, Waiting, kill
 from tests.unit.caching.log import PARTITIONS
@@ -42,7 +44,7 @@ class Counts:
 class Driver:
     """One world, from its seed."""
 
-    def __init__(self, seed: int, order: Order, counts: Counts, *, reuse: bool = False) -> None:
+    def __init__(self, seed: int, order: Order, counts: Counts, *, reuse: bool = True) -> None:
         self.random = random.Random(f"driver {seed}")
         self.counts = counts
         self.gates = Gates()
@@ -149,7 +151,7 @@ class Driver:
 
     async def ask(self, process: SearchProcess) -> None:
         request = self.random.choice(self.questions[: self.random.randint(1, len(self.questions))])
-        at_least = process.tail.mark(self._live()).watermarks if self.random.random() < 0.2 else {}
+        at_least = process.tail.mark(self.lives[-1].told).watermarks if self.random.random() < 0.2 else {}
         lives, known = self._lives(), process.known()
         task = await self.gates.start(process.service.search(request, at_least=at_least))
         process.asked.append(Asked(request, task, at_least, self._live(), lives, known))
@@ -189,7 +191,7 @@ class Driver:
             store.update(self.dump)
 
     async def _build(self) -> None:
-        """A version beside the live one, from nothing; the one that there was is dropped, and its name may come back."""
+        """A version beside the live one, from nothing; what was there is dropped, and its name may come back."""
         [*others] = [name for name in self.world.collections if name != self._live()]
         for name in others:
             self.world.drop(name)
@@ -266,6 +268,8 @@ class Driver:
         for worker in [*self.world.sleepers, *self.world.owners.values()]:
             while worker.task is not None and not worker.task.done() and not self._idle(worker, live):
                 await self.world.step_worker(worker)
+        for partition, below in live.committed.items():  # what crashes left behind would crowd the lists
+            await sweep(MemoryIndex(live.points), partition, below=below)
 
     def _idle(self, worker: Worker, live: IndexVersion) -> bool:
         waiting = self.gates.at(worker)
@@ -274,7 +278,7 @@ class Driver:
         return bool(waiting) and waiting[0].step == "idle" and (done or worker.collection is not live)
 
     def _is_told(self, process: SearchProcess, live: IndexVersion) -> bool:
-        mark = process.tail.mark(live.name)
+        mark = process.tail.mark(live.told)
         ends = {number: len(events) for number, events in enumerate(self.world.log.partitions) if events}
         lanes = self.world.feed.partitions
         passed = all(mark.positions.get(each, 0) >= len(lanes[each]) for each in range(PARTITIONS))

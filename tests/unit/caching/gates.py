@@ -55,7 +55,7 @@ async def settle() -> None:
     """Return when every task waits for the driver or for time to pass."""
     ready: Any = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
     await asyncio.sleep(0)
-    while ready:
+    while ready:  # noqa: ASYNC110 (nobody tells when it is empty)
         await asyncio.sleep(0)
 
 

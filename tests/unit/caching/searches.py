@@ -19,6 +19,7 @@ from freshet.search.feed.metrics import FeedMetrics
 from freshet.search.feed.ring import Ring
 from freshet.search.feed.tail import Tail
 from freshet.search.index.base import VersionInfo
+from freshet.search.index.facts import collection_told
 from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.metrics import SearchMetrics
 from freshet.search.results.cache import ResultCache, Way
@@ -209,7 +210,7 @@ class SearchProcess:
         return float(self.world.now)
 
     def _committed(self, name: str) -> Mapping[int, int]:
-        found = self.world.collections.get(name)
+        found = self.world.collections.get(collection_told(name))
         return {} if found is None else found.committed
 
     def _open(self, info: VersionInfo) -> LiveVersion:

@@ -9,7 +9,6 @@ from typing import Any, Final
 import numpy as np
 import pytest
 
-from freshet.search import computing
 from freshet.search.feed.ring import Changes, Ring
 from freshet.search.live import LiveVersion
 from freshet.search.results import cache, proving
@@ -131,16 +130,6 @@ def told_again(patch: Patch) -> None:
     patch.setattr(telling, "_is_told", lambda _record, _batch: True)
 
 
-def told_of_others(patch: Patch) -> None:
-    """Of a document that somebody else wrote meanwhile nothing is told."""
-    worth = telling._is_worth_saying
-
-    def ours(plan: Any, batch: Any) -> bool:
-        return worth(plan, batch) and (plan.record is None or plan.key in batch.ours)
-
-    patch.setattr(telling, "_is_worth_saying", ours)
-
-
 def built_to(patch: Patch) -> None:
     patch.setattr(cache, "built_to", lambda _facts: {})
 
@@ -170,17 +159,6 @@ def begun_anew(patch: Patch) -> None:
     patch.setattr(Ring, "begin", go_on)
 
 
-def met(patch: Patch) -> None:
-    """Of the documents that were come across only those count that were shown."""
-    retrieve = computing.retrieve
-
-    async def shown_only(*args: Any, **options: Any) -> Any:
-        found = await retrieve(*args, **options)
-        return replace(found, met=frozenset(hit.key for hits in found.lists for hit in hits))
-
-    patch.setattr(computing, "retrieve", shown_only)
-
-
 UNDONE: Final[Mapping[str, Callable[[Patch], None]]] = {
     "note_first": note_first,
     "candidates": _without(Reason.CANDIDATE),
@@ -200,10 +178,7 @@ UNDONE: Final[Mapping[str, Callable[[Patch], None]]] = {
     "written_first": written_first,
     "told_whole": told_whole,
     "told_again": told_again,
-    "told_of_others": told_of_others,
     "built_to": built_to,
     "incarnation": incarnation,
     "fresher_wish": fresher_wish,
-    "settled": settled,
-    "met": met,
 }

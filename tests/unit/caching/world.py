@@ -12,7 +12,7 @@ from typing import Any, Final
 from freshet.schemas.feed import Change, Fields, Watermark
 from freshet.schemas.positions import FreshnessToken, Order
 from freshet.schemas.topics import Topics
-from freshet.search.index.facts import BUILT_TO, built_to
+from freshet.search.index.facts import BUILT_TO, INCARNATION, built_to, incarnation
 from freshet.search.passages import Recipe
 from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch
@@ -60,9 +60,9 @@ class Upstream:
 
     def make(self, name: str, *, first: bool) -> IndexVersion:
         """A version, beside the live one unless it is the first, or anew under the same name."""
-        incarnation = {"incarnation": f"{name}-{next(self.moments)}"}
+        made_as = {INCARNATION: f"{name}-{next(self.moments)}"}
         ends = {str(number): len(events) for number, events in enumerate(self.log.partitions)}
-        facts: dict[str, Any] = {"topic": TOPICS.documents, **incarnation, **({} if first else {BUILT_TO: ends})}
+        facts: dict[str, Any] = {"topic": TOPICS.documents, **made_as, **({} if first else {BUILT_TO: ends})}
         made = self.collections[name] = IndexVersion(name, facts, self.moments)
         return made
 
@@ -153,6 +153,7 @@ class Upstream:
             live=lambda: False,
             topics=TOPICS,
             version=collection.name,
+            incarnation=incarnation(collection.facts),
             clock=lambda: float(self.now),
             built_to=built_to(collection.facts),
         )
