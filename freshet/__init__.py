@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from freshet.schemas.decoding import BadEvent
-    from freshet.schemas.errors import DeniedError, FreshetError, OverloadedError, PermanentError, TransientError
+    from freshet.schemas.errors import (
+        DeniedError,
+        FreshetError,
+        NotSearchableError,
+        OverloadedError,
+        PermanentError,
+        TransientError,
+    )
     from freshet.schemas.events import Delete, Upsert
     from freshet.schemas.positions import FreshnessToken
     from freshet.search.client import SearchClient
@@ -26,6 +33,7 @@ __all__ = [
     "FreshetError",
     "FreshnessToken",
     "KafkaSecurity",
+    "NotSearchableError",
     "OverloadedError",
     "PermanentError",
     "Publisher",
@@ -42,6 +50,7 @@ _HOMES = {
     "FreshetError": "schemas.errors",
     "FreshnessToken": "schemas.positions",
     "KafkaSecurity": "streams.kafka.security",
+    "NotSearchableError": "schemas.errors",
     "OverloadedError": "schemas.errors",
     "PermanentError": "schemas.errors",
     "Publisher": "streams.publisher",

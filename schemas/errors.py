@@ -6,6 +6,7 @@ FreshetError
 │   ├── OverloadedError     try again after `retry_after` seconds
 │   └── PermanentError      this input can never work
 │       └── DeniedError     nothing can, until somebody changes a key, a right or what is missing
+├── NotSearchableError      what was published did not become searchable in time
 ├── BadEvent                an event that can never be indexed (schemas/decoding.py)
 ├── SettingsError           the process is configured in a way that cannot work
 └── MisfitError             what it found outside is not what its settings are for
@@ -72,6 +73,10 @@ class DeniedError(PermanentError):
 
     A process that starts ends with it; one that runs waits, for an operator can mend it and no event may be lost.
     """
+
+
+class NotSearchableError(FreshetError):
+    """What was published did not become searchable within the time that somebody would wait; it may yet."""
 
 
 class SettingsError(FreshetError):

@@ -28,7 +28,7 @@ def remains(
         *_in_documents(found.get(topics.documents, ()), states.get(topics.documents)),
         *_in_again(found.get(topics.again, ())),
         *_kept_for_a_time(found.get(topics.dead_letters, ()), states, "dead letters, with the bytes of its events"),
-        *_kept_for_a_time(found.get(topics.indexed, ()), states, "records of the change feed"),
+        *_kept_for_a_time(found.get(topics.indexed, ()), states, "records of the change feed, without its texts"),
     ]
 
 

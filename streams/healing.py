@@ -13,15 +13,20 @@ from freshet.streams.again import wrap
 from freshet.streams.announcing import Sink
 from freshet.streams.comparing import Difference
 from freshet.streams.folded import Folded
+from freshet.streams.telling import ended
 
 
 class AgainHealer:
-    """`Healer` by way of the `again` topic. What the log knows nothing of is removed from the index itself."""
+    """`Healer` by way of the `again` topic. What the log knows nothing of is removed from the index itself.
 
-    def __init__(self, *, index: IndexAudit, sink: Sink, topics: Topics, order: Order) -> None:
+    That is told in the change feed of the index version, for no event tells it.
+    """
+
+    def __init__(self, *, index: IndexAudit, sink: Sink, topics: Topics, version: str, order: Order) -> None:
         self._index = index
         self._sink = sink
         self._topics = topics
+        self._version = version
         self._order = order
 
     async def heal(self, difference: Difference, folded: Folded | None, record: LedgerRecord | None) -> None:  # noqa: ARG002
@@ -40,5 +45,9 @@ class AgainHealer:
 
     async def _forget(self, record: LedgerRecord) -> None:
         await self._index.forget(record)
-        if record.passages and record.key not in await self._index.ledger([record.key]):
+        if record.key in await self._index.ledger([record.key]):
+            return  # it has moved meanwhile, and whoever moved it tells that
+        # Before anything else can fail, for nobody would find out later that it is to be told.
+        await self._sink.send_all([ended(record, topics=self._topics, version=self._version)])
+        if record.passages:
             await self._index.remove([Displaced(record.passages, record.partition, record.rank)])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import TracebackType
@@ -11,9 +13,11 @@ from typing import Any, NamedTuple, Self
 from pydantic_core import PydanticSerializationError
 
 from freshet.schemas.decoding import BadEvent, Reason, Record, Rules, decode, decode_body
+from freshet.schemas.errors import NotSearchableError
 from freshet.schemas.events import BODY, Delete, Upsert
 from freshet.schemas.keys import document_key
 from freshet.schemas.positions import FreshnessToken, Order
+from freshet.schemas.topics import Topics
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.kafka.security import KafkaSecurity
@@ -81,14 +85,15 @@ class Publisher:
     ) -> None:
         self.rules = Rules(tenants=tenants, order=Order(order), max_bytes=max_event_bytes)
         self.topic = topic
-        connection = KafkaConnection(bootstrap_servers, client_id, timeout, security or KafkaSecurity())
-        self._producer = KafkaProducer(connection)
+        self._connection = KafkaConnection(bootstrap_servers, client_id, timeout, security or KafkaSecurity())
+        self._producer = KafkaProducer(self._connection)
 
     @classmethod
     def over(cls, connection: KafkaConnection, *, topic: str, rules: Rules) -> Self:
         """A publisher over a connection that is configured elsewhere."""
         publisher = cls(topic=topic)
         publisher.rules = rules
+        publisher._connection = connection
         publisher._producer = KafkaProducer(connection)
         return publisher
 
@@ -153,6 +158,39 @@ class Publisher:
     async def send(self, prepared: Iterable[Prepared]) -> list[FreshnessToken]:
         """Publish what `prepare` made, as `publish_many` does."""
         return await self._producer.send_all(Message(self.topic, key, value) for key, value in prepared)
+
+    async def wait_searchable(self, *tokens: FreshnessToken | str, timeout: float = 30.0) -> float:
+        """Wait until searches find what these events say; returns the seconds that it took.
+
+        Raises NotSearchableError after `timeout` seconds, ValueError for what is no token of this topic, TransientError
+        where Kafka cannot be reached, and DeniedError without the right to read the change feed. While another index
+        version is put live it may speak of the one before; a search that carries the token is exact.
+        """
+        from freshet.streams.kafka.reader import KafkaReader
+        from freshet.streams.searchable import wait_searchable
+
+        began, wanted = time.monotonic(), dict[int, int]()
+        for token in map(self._own, tokens):
+            wanted[token.partition] = max(token.offset, wanted.get(token.partition, -1))
+        if not wanted:
+            return 0.0
+        try:
+            async with (
+                asyncio.timeout(timeout),
+                KafkaReader(self._connection, Topics(self.topic).indexed) as feed,
+            ):
+                await wait_searchable(feed, wanted)
+        except TimeoutError as error:
+            what = f"{tokens[0]} was" if len(tokens) == 1 else f"{len(tokens)} events were"
+            hint = "is a worker running? freshet lag tells"
+            raise NotSearchableError(f"{what} not searchable within {timeout:g} s ({hint})") from error
+        return time.monotonic() - began
+
+    def _own(self, token: FreshnessToken | str) -> FreshnessToken:
+        token = FreshnessToken.parse(token) if isinstance(token, str) else token
+        if token.topic != self.topic:
+            raise ValueError(f"{token} is of another topic than {self.topic}")
+        return token
 
 
 def _event(

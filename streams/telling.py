@@ -5,9 +5,9 @@ watermark passes an event, the state that it left must have been told, after it 
 known of a record that lies below where everything is announced, unless an event that came again made it: its place
 says nothing of when it was written. So a document is told of
 
-- where we wrote what a search can see;
-- where the record that was planned from may be untold: whoever wrote it may have died before saying so;
-- where the record is not surely ours (`Batch.ours`), for whoever was ahead or wrote the same may have died, too;
+- where we wrote its record, or meant to: also one that only moves, for documents are listed by when they were written,
+  and because whoever was ahead of us, or wrote the same, may have died before saying so;
+- where the record that was planned from may be untold, for the same reason;
 - where its events became dead letters, but the index holds one of them: somebody else had taken it.
 
 `before` is told where our own commit replaced the record that the plan had read, and that one was told before. So each
@@ -31,9 +31,8 @@ from freshet.streams.messages import Message
 from freshet.streams.plan import DocumentPlan, Outcome
 
 LOOKS: Final = 3  # at documents whose passages go away while they are read
-MOST_PASSAGES: Final = 2_000  # more are too large for a record, however short their vectors are
+MOST_PASSAGES: Final = 1_000  # with more the record would be too large, so they are not even read
 NOBODY: Final = Fields(present=False, metadata={})
-_VISIBLE: Final = frozenset({Outcome.INDEXED, Outcome.METADATA, Outcome.DELETED})
 Scored = tuple[Vector, SparseVector]
 
 
@@ -127,6 +126,16 @@ class Teller:
         return Message(self._topics.indexed, told.key.encode(), _value(change), told.origin.partition)
 
 
+def ended(record: LedgerRecord, *, topics: Topics, version: str) -> Message:
+    """What tells that a document is gone whose record was removed without an event."""
+    origin = str(FreshnessToken(topics.documents, record.partition, record.offset))
+    outcome, tenant = Outcome.DELETED.value, record.tenant
+    change = Change(
+        index_version=version, outcome=outcome, origin=origin, key=record.key, tenant=tenant, after=NOBODY, passages=()
+    )
+    return Message(topics.indexed, record.key.encode(), _value(change), record.partition)
+
+
 class _States:
     """The states that are told: the records, and what scores their passages."""
 
@@ -181,9 +190,7 @@ class _States:
 
 
 def _is_worth_saying(plan: DocumentPlan, batch: Batch) -> bool:
-    visible = plan.record is not None and plan.outcome in _VISIBLE
-    foreign = plan.record is not None and plan.key not in batch.ours
-    return visible or foreign or not _is_told(plan.read, batch)
+    return plan.record is not None or not _is_told(plan.read, batch)
 
 
 def _is_told(record: LedgerRecord | None, batch: Batch) -> bool:

@@ -170,6 +170,7 @@ class Worker:
     async def _assigned(self, partitions: frozenset[int]) -> None:
         logger.info("assigned partitions %s", sorted(partitions) or "none")
         self._partitions = partitions
+        self._taken = {}
         self._fetching.set()
         self._cancel_chores()  # of an assignment that was lost while the worker was still joining
         self._begin(self._sweep_all(partitions))

@@ -15,6 +15,7 @@ import typer
 from freshet.cli.output import counted, print_json, print_line, warn
 from freshet.cli.progress import Advance, progress_bar
 from freshet.cli.running import publisher, run_quietly, settings
+from freshet.cli.waiting import WAIT_SECONDS, Searchable, Wait, WaitSeconds, searchable
 from freshet.schemas.errors import OutsideError
 
 if TYPE_CHECKING:
@@ -45,12 +46,14 @@ def publish(
     source: Annotated[str, typer.Argument(metavar="FILE.jsonl | FOLDER | -", help="Documents or events to publish.")],
     *,
     tenant: Annotated[str | None, typer.Option(help="Tenant of documents that name none.")] = None,
+    wait: Wait = False,
+    timeout: WaitSeconds = WAIT_SECONDS,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Publish documents: a JSON object a line, a folder of text files, or - for lines from standard input.
 
     A line is an event, or a document: {"id": "…", "text": "…"} and, if you like, title, metadata, version. Bad ones
-    are reported and the others published; the exit code is 0 when all were good.
+    are reported and the others published; the exit code is 0 when all were good, and searchable in time if you wait.
     """
     given = settings()
     summary, began = Summary(), time.monotonic()
@@ -58,7 +61,10 @@ def publish(
         items, total = _open(source, stack)
         advance = stack.enter_context(progress_bar("publishing", total))
         run_quietly(_publish(publisher(given), items, tenant, summary, advance))
-    _report(summary, time.monotonic() - began, json=json)
+    seconds, tokens = time.monotonic() - began, list(summary.newest.values())
+    found = run_quietly(searchable(publisher(given), tokens, timeout)) if wait else Searchable()
+    _report(summary, seconds, found, json=json)
+    found.demand()
     if summary.bad:
         raise typer.Exit(1)
 
@@ -118,14 +124,15 @@ def _prepared(item: Item, tenant: str | None, rules: Rules, summary: Summary) ->
         return []
 
 
-def _report(summary: Summary, seconds: float, *, json: bool) -> None:
+def _report(summary: Summary, seconds: float, found: Searchable, *, json: bool) -> None:
     tokens = [str(token) for _, token in sorted(summary.newest.items())]
     if json:
         figures = {"published": summary.published, "seconds": round(seconds, 3), "tokens": tokens, "bad": summary.bad}
-        print_json(figures)
+        print_json(figures | found.figures)
         return
     rate = summary.published / seconds if seconds else 0.0
     print_line(f"published {counted(summary.published, 'event')} in {seconds:.1f} s ({rate:,.0f}/s)")
+    found.tell()
     if summary.bad:
         more = f", {SHOWN} of them told above" if len(summary.bad) > SHOWN else ""
         warn(f"{counted(len(summary.bad), 'event')} refused{more}")

@@ -100,7 +100,7 @@ async def hold_against_the_log(
     connection, wanted, embedder, index = parts.connection, parts.wanted, parts.embedder, parts.index
     reached = await _reached(connection, topics, wanted.group)
     async with folded(settings, connection, reached, bar) as log:
-        healer = AgainHealer(index=index, sink=sink, topics=topics, order=settings.order) if sink else None
+        make = partial(AgainHealer, index=index, topics=topics, version=wanted.version, order=settings.order)
         with bar("comparing", len(log)) as advance:
             return await Verifier(
                 index=index,
@@ -111,7 +111,7 @@ async def hold_against_the_log(
                 tombstones_since=await _tombstones_since(settings, connection, topics),
                 sample=sample,
                 quiet=partial(_quiet, connection, topics, wanted.group),
-                healer=healer,
+                healer=make(sink=sink) if sink else None,
                 pause=pause,
                 advance=advance,
             ).run()

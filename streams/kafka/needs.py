@@ -25,6 +25,10 @@ class Process(Word):
     WORKER = "worker", "`freshet worker`, `freshet replay run`"
     SEARCH = "search", "`freshet search`"
     PUBLISHER = "publisher", "whoever publishes: `Publisher`, `freshet publish`, `freshet delete`"
+    PUBLISHER_WAIT = (
+        "publisher that waits",
+        "whoever also waits: `Publisher.wait_searchable`, `freshet publish --wait`, `freshet delete --wait`",
+    )
     LAG = "lag", "`freshet lag`"
     TOPICS_CHECK = "topics check", "`freshet topics check` and `list`"
     TOPICS_CREATE = "topics create", "`freshet topics create`, and a worker that creates missing topics"
@@ -99,6 +103,7 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
             _groups(group, DESCRIBE),
         ],
         Process.PUBLISHER: [_topic(topics.documents, WRITE)],
+        Process.PUBLISHER_WAIT: [_topic(topics.documents, WRITE), _topic(topics.indexed, READ)],
         Process.LAG: [*(_topic(name, READ) for name in every[:2]), _groups(group, DESCRIBE)],
         Process.TOPICS_CHECK: [_topic(name, DESCRIBE, DESCRIBE_CONFIGS) for name in every],
         Process.TOPICS_CREATE: [_topic(name, CREATE, DESCRIBE, DESCRIBE_CONFIGS) for name in every],
@@ -114,6 +119,7 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
             _topic(topics.documents, READ, DESCRIBE_CONFIGS),
             _topic(topics.again, READ, WRITE, DESCRIBE_CONFIGS),
             _topic(topics.dead_letters, READ, DESCRIBE_CONFIGS),
+            _topic(topics.indexed, WRITE),
             _groups(group, DESCRIBE),
         ],
         Process.EXPLAIN: [*(_topic(name, READ) for name in every[:4]), _groups(group, DESCRIBE)],

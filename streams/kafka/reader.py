@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -99,6 +99,16 @@ class KafkaReader:
             with kafka_errors(self._operation):
                 ended = {part for part, span in waiting.items() if await self._consumer.position(part) >= span.stop}
             waiting = {part: span for part, span in waiting.items() if part not in ended}
+
+    async def follow(self, starts: Mapping[int, int]) -> AsyncIterator[Sequence[Record]]:
+        """The records from these offsets on as they come, without end."""
+        parts = {TopicPartition(self._topic, number): offset for number, offset in starts.items()}
+        self._consumer.assign(list(parts))
+        for part, offset in parts.items():
+            self._consumer.seek(part, offset)
+        while True:
+            if records := await self._fetch(parts):
+                yield records
 
     async def _fetch(self, waiting: Collection[TopicPartition]) -> list[Record]:
         with kafka_errors(self._operation):

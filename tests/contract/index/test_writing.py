@@ -303,8 +303,8 @@ async def test_a_worker_knows_its_own_record_again_and_not_that_of_a_twin(index)
     work = Work(1_700_000_000.7654321, 0.1234567, 1e-7, 2.5, tokens=3)
 
     async def written(moment: float) -> Written:
-        options = {"clock": lambda: moment, "work": lambda _: work}
-        return await write(index.writer, [plan], partition=0, top=3, vectors={}, terms={}, **options)
+        clock, took = lambda: moment, lambda _: work
+        return await write(index.writer, [plan], partition=0, top=3, vectors={}, terms={}, clock=clock, work=took)
 
     first, second = [await written(moment) for moment in (1_700_000_001.3333333, 1_700_000_001.4444444)]
     assert (first.own, first.ours) == (("own",), ("own",))

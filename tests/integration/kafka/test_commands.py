@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 
+from freshet.schemas.feed import Watermark
 from tests.integration.kafka.command import Freshet
 from tests.integration.kafka.reading import commit
 from tests.support.servers import KafkaServer
@@ -158,3 +159,25 @@ async def test_on_a_terminal_there_is_a_bar_with_rate_and_remaining_time(freshet
 
     assert done.out.startswith("published 2,000 events in ")
     assert re.search(r"publishing .*2000/2000 +[\d,]+/s +\d:\d\d", shown)
+
+
+async def test_publish_and_delete_wait_until_it_is_searchable_and_tell_how_long_that_took(freshet: Freshet):
+    event = b'{"id": "a", "text": "A document."}'
+    late = await freshet("publish", "-", "--wait", "--timeout", "0.5", "--json", stdin=event)
+    (token,) = json.loads(late.out)["tokens"]
+    assert (late.code, json.loads(late.out)["searchable_seconds"]) == (1, None)
+    assert f"{token} was not searchable within 0.5 s (is a worker running? freshet lag tells)" in late.err
+
+    async with AIOKafkaProducer(bootstrap_servers=freshet.bootstrap) as producer:
+        for partition in range(2):  # a worker that is ahead of what is yet to come
+            mark = Watermark(index_version="v", topic=freshet.topic, partition=partition, offset=100, live=True)
+            await producer.send_and_wait(
+                f"{freshet.topic}.indexed", mark.model_dump_json().encode(), partition=partition
+            )
+    done = await freshet("publish", "-", "--wait", stdin=event)
+    assert (done.code, done.err) == (0, "")
+    assert re.search(r"^searchable \d+\.\d s after it was published$", done.out, re.MULTILINE)
+    deleted = await freshet("delete", "a", "--wait", "--json")
+    (told,) = json.loads(deleted.out)
+    assert (deleted.code, told["id"]) == (0, "a")
+    assert told["searchable_seconds"] > 0

@@ -1,10 +1,21 @@
 import asyncio
 import json
+import re
 
 import pytest
 
-from freshet import BadEvent, Delete, FreshnessToken, PermanentError, Publisher, TransientError, Upsert
+from freshet import (
+    BadEvent,
+    Delete,
+    FreshnessToken,
+    NotSearchableError,
+    PermanentError,
+    Publisher,
+    TransientError,
+    Upsert,
+)
 from freshet.local.processes import free_port
+from freshet.schemas.feed import Watermark
 from freshet.schemas.positions import Order
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.producer import KafkaProducer
@@ -185,3 +196,30 @@ async def test_records_carry_headers_and_go_to_the_partition_that_is_named(kafka
 
     (record,) = await read_all(kafka.bootstrap, topic, 3)
     assert (record.partition, record.headers) == (2, (("origin", b"x/0@1"),))
+
+
+async def test_an_event_is_searchable_once_the_live_version_has_come_past_it(kafka: KafkaServer):
+    topic = await kafka.create_topic("documents", partitions=2)
+    await create_topics(kafka.bootstrap, {f"{topic}.indexed": 2})
+    connection = KafkaConnection(kafka.bootstrap)
+    async with Publisher(kafka.bootstrap, topic=topic) as publisher, KafkaProducer(connection) as feed:
+
+        async def told(token: FreshnessToken, *, past: int, live: bool) -> None:
+            mark = Watermark(
+                index_version="v", topic=topic, partition=token.partition, offset=token.offset + past, live=live
+            )
+            message = Message(f"{topic}.indexed", None, mark.model_dump_json().encode(), token.partition)
+            await feed.send_all([message])
+
+        token = await publisher.upsert("a", "The text.")
+        waiting = asyncio.create_task(publisher.wait_searchable(token))
+        await told(token, past=1, live=False)  # a version that is being built
+        await told(token, past=0, live=True)
+        with pytest.raises(NotSearchableError, match=f"^{re.escape(str(token))} was not searchable within 0.5 s"):
+            await publisher.wait_searchable(str(token), timeout=0.5)
+        assert not waiting.done()
+        await told(token, past=1, live=True)
+        assert await waiting > 0
+        assert await publisher.wait_searchable(token, str(token)) > 0
+        with pytest.raises(ValueError, match="is of another topic"):
+            await publisher.wait_searchable("others/0@1")

@@ -95,3 +95,13 @@ def test_the_documents_topic_takes_events_as_large_as_the_settings_allow():
     spec = topic_specs(Topics(), partitions=1, max_event_bytes=5_000_000)[0]
 
     assert int(spec.configs["max.message.bytes"]) > 5_000_000
+
+
+def test_a_change_feed_as_brokers_make_it_is_large_enough_and_needs_no_room_for_events() -> None:
+    """Its records never exceed what they may; those of other topics are as large as upstream makes them."""
+    by_default = with_setting("kb.indexed", "max.message.bytes", "1048588")
+    roomy = with_setting("kb", "max.message.bytes", "10000000")
+    assert findings(SPECS, by_default) == []
+    assert "kb.indexed" not in {finding.topic for finding in findings(SPECS, roomy)}
+    (found,) = findings(SPECS, with_setting("kb.indexed", "max.message.bytes", "500000"))
+    assert (found.topic, found.setting) == ("kb.indexed", "max.message.bytes")

@@ -172,24 +172,13 @@ async def test_what_follows_something_that_came_again_is_told_without_the_state_
     assert (await told_of(worker, await worker.written(2, 3, announced=2))).before == fields()
 
 
-async def test_a_repeat_that_moves_the_record_is_not_told_where_all_is_known() -> None:
+async def test_a_repeat_that_moves_the_record_is_told_for_it_moves_in_listings_too() -> None:
     worker = Worker()
     worker.publish("a", "one", "two", "one")
     await worker.written(0, 1)
-    batch = await worker.written(1, 3, announced=1)
-    assert batch.plans["a"].record is not None
-    assert await told(worker, batch) == []
-
-
-async def test_a_repeat_that_moves_the_record_is_told_where_another_one_moved_it() -> None:
-    first = Worker()
-    first.publish("a", "one", "two", "one")
-    await first.written(0, 1)
-    twin = Worker(first)
-    batch = await twin.plan(twin.batch(1, 3, announced=1))
-    await first.written(1, 3, announced=1)
-    change = await told_of(twin, await twin.write(batch))
-    assert (change.outcome, change.before) == ("unchanged", None)
+    change = await told_of(worker, await worker.written(1, 3, announced=1))
+    assert (change.outcome, change.before, change.after) == ("unchanged", fields(), fields())
+    assert texts(worker, change) == ["one"]
 
 
 async def test_of_a_refused_event_that_somebody_else_had_indexed_it_is_told_what_stands_there() -> None:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import Record, Rules
+from freshet.schemas.feed import Change, Fields
 from freshet.schemas.positions import FreshnessToken, Order, Place, Rank
 from freshet.search.embedding.base import Embedded, Purpose
 from freshet.search.index.records import LedgerRecord, Vector
@@ -62,13 +63,25 @@ class Vectors:
 
 
 class AgainSink:
+    """Where a healer writes; what it tells in the change feed, of whatever world, is kept in `told`."""
+
     def __init__(self, world: World) -> None:
         self._world = world
+        self.told: list[Message] = []
 
     async def send_all(self, records: Iterable[Message]) -> list[FreshnessToken]:
         for message in records:
-            self._world.again.append(arrived(message, len(self._world.again)))
+            if message.topic == TOPICS.indexed:
+                self.told.append(message)
+            else:
+                self._world.again.append(arrived(message, len(self._world.again)))
         return []
+
+
+def healer_of(world: World, sink: AgainSink | None = None) -> AgainHealer:
+    return AgainHealer(
+        index=world.index, sink=sink or AgainSink(world), topics=TOPICS, version="docs__1", order=world.order
+    )
 
 
 def as_letter(dead: DeadLetter) -> Letter:
@@ -90,7 +103,7 @@ async def verify(
 ) -> Found:
     """As `freshet verify` does, of a world whose worker has come as far as `world.at`."""
     ends = {0: world.at[TOPICS.documents]}
-    healer = AgainHealer(index=world.index, sink=AgainSink(world), topics=TOPICS, order=world.order) if heal else None
+    healer = healer_of(world) if heal else None
 
     async def no_time(_: float) -> None:
         return
@@ -433,9 +446,22 @@ async def test_passages_stay_where_their_record_has_moved_before_it_could_be_for
     extra_document(world)
     seen = world.points.ledger["extra"]
     world.points.ledger["extra"] = replace(seen, rank=Rank(0, 3))
-    healer = AgainHealer(index=world.index, sink=AgainSink(world), topics=TOPICS, order=world.order)
-    await healer.heal(Difference(Kind.EXTRA, "extra", ""), None, seen)
+    sink = AgainSink(world)
+    await healer_of(world, sink).heal(Difference(Kind.EXTRA, "extra", ""), None, seen)
     assert set(seen.passages) <= set(world.points.passages)
+    assert sink.told == []
+
+
+async def test_what_is_removed_without_an_event_is_told_to_those_who_keep_answers() -> None:
+    world = await followed(Order.LOG)
+    extra_document(world)
+    record, sink = world.points.ledger["extra"], AgainSink(world)
+    await healer_of(world, sink).heal(Difference(Kind.EXTRA, "extra", ""), None, record)
+    (message,) = sink.told
+    change = Change.model_validate_json(message.value or b"")
+    assert (message.key, message.partition) == (b"extra", record.partition)
+    assert (change.index_version, change.key, change.before, change.passages) == ("docs__1", "extra", None, ())
+    assert change.after == Fields(present=False, metadata={})
 
 
 async def test_a_tombstone_may_be_gone_once_its_time_is_over() -> None:

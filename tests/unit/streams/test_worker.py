@@ -281,6 +281,24 @@ async def test_a_batch_that_waits_before_a_stage_is_counted_there() -> None:
     await asyncio.wait([consuming])
 
 
+async def test_a_batch_knows_up_to_where_all_is_announced_until_a_rebalance() -> None:
+    world = World(drain_seconds=0.01)
+    stages = world.stages
+    stages.put = stages.hold  # type: ignore[method-assign]
+    consuming = asyncio.create_task(world.worker.consume(stages))
+    await wait_until(lambda: world.worker.joined, "the worker has joined")
+    world.log.append("a", "one")
+    await wait_until(lambda: len(stages.held) == 1, "the batch is fetched")
+    world.log.append("b", "one")
+    await wait_until(lambda: len(stages.held) == 2, "the next one is fetched")
+    await world.log.rebalance()  # others may have written meanwhile
+    await wait_until(lambda: len(stages.held) == 3, "it is delivered again")
+    first, second, again = (each.announced for each in stages.held)
+    assert (first, second, again) == ({}, {0: 1}, {})
+    consuming.cancel()
+    await asyncio.wait([consuming])
+
+
 async def test_whoever_has_partition_0_keeps_the_term_statistics_and_holds_the_index_against_the_log() -> None:
     world = World()
     consuming = asyncio.create_task(world.worker.consume(world.stages))
