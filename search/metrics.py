@@ -144,12 +144,13 @@ class SearchMetrics:
         """Time one stage of a search."""
         self._stages[stage].observe(seconds)
 
-    def status(self) -> SearchStatus:
-        """The same at a glance, and how it was lately."""
+    def status(self, *, following: bool | None = None) -> SearchStatus:
+        """The same at a glance, and how it was lately; `following` is whether the change feed is followed."""
         return SearchStatus(
             searches=counted(self._searches, "outcome"),
             searches_per_second=self._rate.per_second(),
             latency=self._spread.status(),
             in_flight=int(level(self._in_flight)),
             shed=counted(self._shed, "reason"),
+            following=following,
         )

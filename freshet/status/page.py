@@ -85,6 +85,8 @@ def _worker(worker: WorkerStatus) -> Iterator[str]:
 
 
 def _search(search: SearchStatus) -> Iterator[str]:
+    if search.following is False:
+        yield '<p class="bad">● The change feed is not followed now; nobody can say how fresh answers are.</p>'
     yield "<h2>Searches</h2>"
     yield f"<p>{_rate(search.searches_per_second)} searches/s, {search.in_flight:,} in work</p>"
     yield f"<p>{_spread(search.latency, 'answered', 'Nothing was asked in the last minute.')}</p>"

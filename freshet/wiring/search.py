@@ -145,7 +145,11 @@ async def search_process(
             stack=stack,
         )
         board = Board(
-            "search", settings.index, service.checks(), version=lambda: _name(live.seen), search=metrics.status
+            "search",
+            settings.index,
+            service.checks(),
+            version=lambda: _name(live.seen),
+            search=lambda: metrics.status(following=following.sure),
         )
         app = create_app(
             service=service,

@@ -12,7 +12,7 @@ from freshet.search.feed.mark import Mark
 from freshet.search.feed.metrics import FeedMetrics
 from freshet.search.feed.tail import Tail
 from freshet.search.index.facts import TOPIC_ID
-from freshet.search.live import LiveIndex
+from freshet.search.live import LiveIndex, LiveVersion
 
 LOOK_SECONDS: Final = 0.5
 
@@ -38,6 +38,7 @@ class Keeper:
         self._open_tail = open_tail
         self._sleep = sleep
         self._tail = open_tail(topic)
+        self._met: LiveVersion | None = None
         metrics.follow(lambda: self.sure)
 
     @property
@@ -48,7 +49,7 @@ class Keeper:
     @property
     def sure(self) -> bool:
         """As `Following.sure`."""
-        return self._tail.sure and self._fits
+        return self._fits and self._tail.sure
 
     def mark(self, version: str) -> Mark:
         """As `Following.mark`."""
@@ -78,7 +79,7 @@ class Keeper:
     async def _until_it_moves(self) -> None:
         while self._topic == self._tail.topic:
             with suppress(FreshetError):  # the checks tell it
-                self._tail.mark((await self._live.current()).told)  # so that it knows how far that is when it is asked
+                self.mark((await self._live.current()).told)  # so that it is known how far that is when a search comes
             await self._sleep(LOOK_SECONDS)
 
     @property
@@ -88,8 +89,15 @@ class Keeper:
 
     @property
     def _fits(self) -> bool:
-        """Whether the live version was made from the topic whose feed is followed, and not from an earlier one."""
+        """Whether the live version was made from the topic whose feed is followed, and not from an earlier one.
+
+        Of one that has just come to life nothing is known: a version may be dropped, and built anew under its name.
+        """
+        live = self._live.last
+        if live is not None and live is not self._met:
+            self._met = live
+            self._tail.forget(live.name)
         if self._topic != self._tail.topic:
             return False
-        recorded = None if self._live.last is None else self._live.last.info.metadata.get(TOPIC_ID)
+        recorded = None if live is None else live.info.metadata.get(TOPIC_ID)
         return recorded is None or self._tail.source is None or recorded == self._tail.source

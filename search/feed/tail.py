@@ -73,6 +73,7 @@ class Tail:
         self._heard = -math.inf
         self._asked: set[str] = set()  # versions that somebody wants to know of
         self._unmet: asyncio.Queue[str] = asyncio.Queue()
+        self._early: frozenset[str] = frozenset()  # versions whose commits were read before the first record was
         self._moved = asyncio.Event()
         self._ended = False
         self._failed = False
@@ -97,6 +98,12 @@ class Tail:
         """As `Following.mark`."""
         self._meet(version)
         return Mark(dict(self._positions), self._watermarks.of(version))
+
+    def forget(self, version: str) -> None:
+        """Learn anew how far a version is: there may be another one of its name, which was built from the start."""
+        self._watermarks.forget(version)
+        self._asked.discard(version)
+        self._meet(version)
 
     async def reached(self, version: str, wanted: Mapping[int, int], *, seconds: float) -> bool:
         """As `Following.reached`; False at once when this tail has ended."""
@@ -133,7 +140,7 @@ class Tail:
         """From a start to the first thing that goes wrong. Always raises."""
         topics = await self._feed.look()
         if topics != self._topics:
-            self._watermarks.forget()
+            self._watermarks.forget_all()
         self._topics = topics
         # The order matters: see Watermarks.
         committed = {version: await self._feed.committed(version) for version in tuple(self._asked)}
@@ -143,6 +150,7 @@ class Tail:
             self._watermarks.committed(version, offsets, from_=ends)
         for version in self._asked - committed.keys():
             self._unmet.put_nowait(version)
+        self._early = frozenset(committed)
         self._begin(positions, ends)
         await _first_to_end(self._read(), self._keep_looking(topics), self._keep_meeting())
 
@@ -211,12 +219,19 @@ class Tail:
         """Raise TransientError once the topics are others."""
         while True:
             await self._sleep(LOOK_SECONDS)
+            self._ask_again()
             try:
                 now = await self._feed.look()
             except TransientError:  # who reads hears no more then
                 continue
             if now != before:
                 raise TransientError(_OPERATION, "its topic was made anew, or has other partitions")
+
+    def _ask_again(self) -> None:
+        """Once after a start: what was told before its first record may have been committed only since."""
+        for version in self._early:
+            self._unmet.put_nowait(version)
+        self._early = frozenset()
 
     async def _keep_meeting(self) -> None:
         """Learn how far the versions are that nobody asked for before."""

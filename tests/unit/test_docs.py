@@ -13,6 +13,7 @@ from freshet import settings
 from freshet.schemas import explain, http, status
 from freshet.schemas.topics import Topics
 from freshet.search.embedding.metrics import EmbeddingMetrics
+from freshet.search.feed.metrics import FeedMetrics
 from freshet.search.http.problems import Kind
 from freshet.search.metrics import SearchMetrics
 from freshet.search.results.upkeep import UpkeepMetrics
@@ -90,6 +91,7 @@ def test_every_metric_is_in_the_reference_and_every_metric_that_the_documentatio
     registry = new_registry()
     WorkerMetrics(registry)
     SearchMetrics(registry)
+    FeedMetrics(registry)
     EmbeddingMetrics(registry)
     UpkeepMetrics(registry)
     LagWatcher(lambda: pytest.fail("not now"), followed=Followed(Topics(), "g").always, registry=registry)

@@ -13,6 +13,7 @@ from prometheus_client.metrics import MetricWrapperBase
 from freshet.schemas.topics import Topics
 from freshet.schemas.words import Word
 from freshet.search.embedding.metrics import EmbeddingMetrics
+from freshet.search.feed.metrics import FeedMetrics
 from freshet.search.metrics import SearchMetrics
 from freshet.search.results.upkeep import UpkeepMetrics
 from freshet.streams.lag import Followed, LagWatcher
@@ -41,9 +42,10 @@ def metrics_page() -> str:
 def metrics() -> dict[str, tuple[Any, list[str]]]:
     """Every metric by the name that Prometheus sees, with the processes that have it."""
     found: dict[str, tuple[Any, list[str]]] = {}
-    for process, own in (("worker", WorkerMetrics), ("search", SearchMetrics)):
+    for process, own in (("worker", (WorkerMetrics,)), ("search", (SearchMetrics, FeedMetrics))):
         registry = new_registry()
-        own(registry)
+        for each in own:
+            each(registry)
         EmbeddingMetrics(registry)
         if process == "search":
             UpkeepMetrics(registry)

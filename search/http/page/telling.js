@@ -6,6 +6,8 @@ const WITHOUT = {
   rerank_off: "Answered without the reranker: it could not be had when the service started.",
   rerank_late: "Answered without the reranker: it was late.",
   rerank_failed: "Answered without the reranker: it is away or busy.",
+  changes_unknown: "How fresh this is cannot be said: the service does not follow the changes of the index now.",
+  not_fresh: "This may not show yet what was just published.",
 };
 
 export function outcome(text, took = "") {

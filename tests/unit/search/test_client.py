@@ -166,6 +166,16 @@ async def test_it_asks_where_a_document_is_and_for_its_texts(client, world):
         await client.explain("cats", tenant="acme")
 
 
+async def test_tokens_go_with_a_search_and_with_a_question_for_a_document(client):
+    """This service follows no feed, so it says of each token that it may not show it."""
+    tokens = ["documents/0@1", "documents/1@2"]
+    for given_, told in ((tokens[0], tokens[:1]), (tokens, tokens)):
+        assert (await client.search("cat", fresh_after=given_, wait_ms=0)).pending == told
+        assert (await client.explain("cats", fresh_after=given_, wait_ms=0)).pending == told
+    with pytest.raises(PermanentError, match="fresh_after"):
+        await client.search("cat", fresh_after="others")
+
+
 async def test_a_service_that_is_not_well_is_an_answer(client, world):
     assert (await client.health()).status == "healthy"
     world.versions.name = None

