@@ -67,6 +67,9 @@ class SearchStatus(_Status):
     latency: SpreadStatus | None = Field(description="time to answer; null when nothing was asked")
     in_flight: int = Field(description="searches that are being worked on")
     shed: dict[str, int] = Field(description="searches sent away by reason, as in `freshet_search_shed_total`")
+    answers: dict[str, int] = Field(
+        default_factory=dict, description="by where they came from, as in `freshet_result_cache_requests_total`"
+    )
     following: bool | None = Field(None, description="whether it follows the change feed now, as in `degraded`")
 
 

@@ -89,13 +89,13 @@ class LiveIndex:
         return self._seen
 
     async def current(self, *, within: float = 0.0) -> LiveVersion:
-        """The version that is live, or was within so many seconds.
+        """The version that is live, or was within so many seconds, of which at most one counts.
 
         Raises TransientError when there is none, and what the index and `open_version` raise.
         """
         asked_at, last = self._clock(), self._last
         unseen = asked_at - self._seen_at
-        if last is not None and unseen <= within:
+        if last is not None and unseen <= min(within, _ASSUMED_SECONDS):
             return last
         name, last = await self._name(), self._last
         if last is None or last.name != name or unseen > _ASSUMED_SECONDS:

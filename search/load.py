@@ -23,7 +23,6 @@ class Shed(Word):
     NO_CHANCE = "no_chance", "by how long searches take now, its turn would have come too late"
     TOO_LATE = "too_late", "its turn had not come when its time to wait was over"
     EMBEDDING = "embedding", "too many queries were waiting for the model"
-    IN_ADVANCE = "in_advance", "nobody waits for it: it was to be asked when there is less to do"
 
 
 class ShedError(OverloadedError):

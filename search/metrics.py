@@ -144,8 +144,11 @@ class SearchMetrics:
         """Time one stage of a search."""
         self._stages[stage].observe(seconds)
 
-    def status(self, *, following: bool | None = None) -> SearchStatus:
-        """The same at a glance, and how it was lately; `following` is whether the change feed is followed."""
+    def status(self, *, following: bool | None = None, answers: Mapping[str, int] | None = None) -> SearchStatus:
+        """The same at a glance, and how it was lately.
+
+        `following` is whether the change feed is followed, `answers` are counted by where they came from.
+        """
         return SearchStatus(
             searches=counted(self._searches, "outcome"),
             searches_per_second=self._rate.per_second(),
@@ -153,4 +156,5 @@ class SearchMetrics:
             in_flight=int(level(self._in_flight)),
             shed=counted(self._shed, "reason"),
             following=following,
+            answers=dict(answers or {}),
         )

@@ -119,7 +119,7 @@ class Breaker:
     def _refused(self, error: Exception) -> None:
         if self._clock() >= self._refusal_told_until:
             self._refusal_told_until = self._clock() + _TELL_AGAIN
-            self._warn("%s is refused something (%s: %s); %s where it is", error, "refused")
+            self._warn("%s had a call refused (%s: %s); as far as that goes, %s", error, "refused")
 
     def _warn(self, told: str, error: Exception, action: str) -> None:
         extra = {"action": f"{self._action}_{action}"}

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from freshet.schemas.errors import OverloadedError
 from freshet.schemas.fields import Kind
 from freshet.schemas.http import IndexState, SearchAnswer, SearchRequest
 from freshet.search.asking import Asked, SearchRules
@@ -23,7 +24,7 @@ from freshet.search.embedding.base import Embedder
 from freshet.search.feed.base import Following
 from freshet.search.health import Check
 from freshet.search.live import LiveIndex, LiveVersion
-from freshet.search.load import Admission, Shed, ShedError
+from freshet.search.load import Admission
 from freshet.search.metrics import Degraded, SearchMetrics, Stage
 from freshet.search.recording import Recording
 from freshet.search.results.base import Answered, Answers, Begin, Computed
@@ -115,9 +116,10 @@ class SearchService:
         return answer
 
     def _demand_quiet(self) -> None:
-        """Raise ShedError where there is enough to do. Before anything is begun, which somebody might wait for."""
+        """Raise OverloadedError where there is enough to do; before anything is begun that somebody might wait for."""
         if self._admission is not None and not self._admission.idle:
-            raise ShedError("search", Shed.IN_ADVANCE, retry_after=_QUIET_SECONDS)
+            told = "nobody waits for it, and others need their places"  # no ShedError: those count users sent away
+            raise OverloadedError("search", told, retry_after=_QUIET_SECONDS)
 
     def _told(self, answered: Answered, timer: Timer) -> SearchAnswer:
         """An answer as who asked gets it. It is true at the watermarks, for they were noted before it was read."""
@@ -156,7 +158,7 @@ class SearchService:
         async with nullcontext() if self._admission is None else self._admission.enter(seconds_left=seconds_left):
             began = timer.seconds()
             with QueryVector(asked, timer).begun(self._likely) as vector:
-                return await self._index.use(work, within=began)
+                return await self._index.use(work, within=timer.seconds())  # or since the request came
 
     @property
     def offer(self) -> Offer:

@@ -94,6 +94,9 @@ def _search(search: SearchStatus) -> Iterator[str]:
     if any(search.shed.values()):
         yield "<h2>Searches sent away by reason</h2>"
         yield _counts("Reason", search.shed)
+    if any(search.answers.values()):
+        yield "<h2>Answers by where they came from</h2>"
+        yield _counts("Outcome", search.answers)
 
 
 def _lag(lag: Sequence[PartitionStatus] | None) -> Iterator[str]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import version
 
-from prometheus_client import CollectorRegistry
-
 from freshet.search.computing import Ranking
 from freshet.search.feed.base import ChangeSink, Following, NoSink, Several
 from freshet.search.feed.ring import Ring
@@ -44,7 +42,7 @@ def open_results(
     *,
     following: Following,
     ranking: Ranking,
-    registry: CollectorRegistry,
+    metrics: ResultMetrics,
     stack: AsyncExitStack,
     shared: SharedResults | None = None,
 ) -> Answers:
@@ -58,7 +56,7 @@ def open_results(
         shared=shared,
         way=Way(settings.fields, _shape(settings, ranking)),
         lifetimes=recent.lifetimes,
-        metrics=ResultMetrics(registry),
+        metrics=metrics,
     )
     stack.push_async_callback(results.close)
     return results

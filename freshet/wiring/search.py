@@ -28,6 +28,7 @@ from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.load import Admission
 from freshet.search.metrics import SearchMetrics
 from freshet.search.recording import Recording
+from freshet.search.results.metrics import ResultMetrics
 from freshet.search.results.upkeep import UpkeepMetrics
 from freshet.search.service import SearchService
 from freshet.search.watching import IndexWatch
@@ -108,7 +109,7 @@ async def search_process(
         recent = RecentChanges.of(settings)
         following = await follow_feed(settings, connection, live, feed_metrics, stack, sink=recent.sink)
         order = ranking(settings, await open_rerank(settings, stack))
-        upkeep, popular = UpkeepMetrics(registry), open_popular(settings)
+        result_metrics, upkeep, popular = ResultMetrics(registry), UpkeepMetrics(registry), open_popular(settings)
         admission = Admission(
             places=settings.search.max_in_flight, seconds=settings.search.max_wait_seconds, observer=metrics
         )
@@ -117,7 +118,7 @@ async def search_process(
             recent,
             following=following,
             ranking=order,
-            registry=registry,
+            metrics=result_metrics,
             stack=stack,
             shared=open_shared_results(settings, stack, upkeep),
         )
@@ -149,7 +150,7 @@ async def search_process(
             settings.index,
             service.checks(),
             version=lambda: _name(live.seen),
-            search=lambda: metrics.status(following=following.sure),
+            search=lambda: metrics.status(following=following.sure, answers=result_metrics.counts()),
         )
         app = create_app(
             service=service,

@@ -25,6 +25,7 @@ KEY_PREFIX: Final = "freshet:embedding:"
 _HEADER: Final = struct.Struct("<4sHHI16s")  # magic, format, dimension, tokens, digest; float32 bytes follow
 _MAGIC: Final = b"FRV\x00"
 _FORMAT: Final = 1
+_RIGHTS: Final = "check the user and password in FRESHET_REDIS__URL, and its rights, which docs/security.md lists"
 _CHUNK: Final = 128  # values in one pipeline, so that others get their turn in between
 
 
@@ -46,13 +47,14 @@ async def describe_server(client: Redis) -> RedisFacts:
     """What a Redis tells of itself. Raises TransientError, and DeniedError where it refuses the user."""
     try:
         await client.ping()
+        await client.mget([f"{KEY_PREFIX}asked-by-the-doctor"])
         start, asked = time.perf_counter(), time.time()
         await client.ping()
         took = time.perf_counter() - start
         clock = await _if_told(client.time())
         info = {**(await _if_told(client.info("server")) or {}), **(await _if_told(client.info("memory")) or {})}
     except (AuthenticationError, NoPermissionError) as error:
-        raise DeniedError("ask Redis", str(error), hint="check the user and password in FRESHET_REDIS__URL") from error
+        raise DeniedError("ask Redis", str(error), hint=_RIGHTS) from error
     except (RedisError, OSError) as error:
         raise TransientError("ask Redis", str(error), hint="is it running at FRESHET_REDIS__URL?") from error
     ahead = None if clock is None else clock[0] + clock[1] / 1e6 - (asked + 1.5 * took)

@@ -19,8 +19,8 @@ _ROWS: Final = 1_024  # passages of a block, and changes; at 384 dimensions it t
 _BLOCKS: Final = 8  # so many at least share the memory: the oldest goes as a whole
 _TERMS: Final = 64  # of a passage, at first
 _TERM_BYTES: Final = 12
-_CHANGE_BYTES: Final = 1_000  # a change without passages and metadata, measured with tracemalloc
-_JSON_FACTOR: Final = 8  # bytes of Python's objects for one of JSON, at most
+_CHANGE_BYTES: Final = 1_400  # a change without passages and metadata, measured with tracemalloc
+_JSON_FACTOR: Final = 12  # bytes of Python's objects for one of JSON, at most, also measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +67,14 @@ class Changes:
     stretches: Sequence[Stretch] = ()
 
     @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(len(each.changes) for each in self.stretches)
+
+    @property
     def size(self) -> int:
         """How many changes and passages there are to be looked at."""
-        return sum(len(each.changes) + len(each.vectors) for each in self.stretches)
+        return self.count + sum(len(each.vectors) for each in self.stretches)
 
 
 class Ring:

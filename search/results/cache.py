@@ -27,7 +27,7 @@ from freshet.search.results.key import result_key
 from freshet.search.results.lifetimes import Lifetimes
 from freshet.search.results.memory import HotResults
 from freshet.search.results.metrics import Outcome, ResultMetrics
-from freshet.search.results.proving import RULES, Reason, Rule, touched
+from freshet.search.results.proving import RULES, Reason, Rule, is_worth_it, touched
 from freshet.search.results.uncached import Uncached
 
 OFF_LOOP: Final = 4_000  # changes and their passages, from which on a test is done in a thread: half a millisecond
@@ -173,10 +173,8 @@ class ResultCache:
             return None
         mark = self._following.mark(known.told)
         changes = self._ring.since(known.told, entry.positions)
-        if changes is None:
+        if changes is None or not is_worth_it(entry, changes):
             reason: Reason | None = Reason.OLD
-        elif entry.until not in (None, mark.watermarks):
-            reason = Reason.MOVED
         else:
             reason = await self._touched(entry, changes)
         if reason is not None:
@@ -184,7 +182,8 @@ class ResultCache:
             if self._memory.get(key) is entry:
                 self._memory.drop(key)
             return None
-        self._memory.move(key, self._tell_again(key, entry.moved(mark.positions)))
+        if self._memory.get(key) in (None, entry):  # else somebody has computed it anew meanwhile, or proven it
+            self._memory.move(key, self._tell_again(key, entry.moved(mark.positions)))
         return Answered(entry.content, mark, cached=True)
 
     async def _touched(self, entry: Entry, changes: Changes) -> Reason | None:
@@ -222,8 +221,6 @@ class ResultCache:
 
     def _entry(self, asked: Asked, computed: Computed, mark: Mark) -> Entry:
         request = asked.request
-        # A record may take another place in the log, and in listings, without a change that anybody is told of.
-        moves = request.explain or not computed.searched
         return Entry(
             content=computed.content,
             positions=mark.positions,
@@ -233,7 +230,6 @@ class ResultCache:
             filters=request.filters,
             facets=request.facets,
             expires=self._clock() + self._lifetimes.of(request.tenant),
-            until=mark.watermarks if moves else None,
         )
 
     def _tell_again(self, key: str, entry: Entry) -> Entry:

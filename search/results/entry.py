@@ -18,7 +18,7 @@ from freshet.search.sparse import SparseVector
 
 _MAGIC: Final = b"FRR\x01"  # the last byte is the format
 _HEAD: Final = struct.Struct("<4sII")  # magic, bytes of the header, bytes of the content; arrays follow
-_OBJECTS: Final = 6  # bytes of Python's objects for one of their JSON, measured with tracemalloc
+_OBJECTS: Final = 8  # bytes of Python's objects for one of JSON: 4 of texts to 12 of nested metadata (tracemalloc)
 _KEY_BYTES: Final = 120  # of a key in a set, with its slot
 _ENTRY_BYTES: Final = 2_000  # of an entry beside these
 
@@ -54,8 +54,7 @@ class Entry:
 
     What was asked for as far as a change can matter to it: `tenant`, `filters`, `facets`, and the lists in `searched`,
     none of them where documents are only listed. `met` are the keys of all documents that were come across. `expires`,
-    and `told`, when other processes were told of it last, are in seconds since the epoch. Where an answer shows what
-    may move without a change, `until` are the watermarks that it was read at, and it is true while they stand.
+    and `told`, when other processes were told of it last, are in seconds since the epoch.
     """
 
     content: Content
@@ -67,7 +66,6 @@ class Entry:
     facets: tuple[str, ...]
     expires: float
     told: float = 0.0
-    until: Mapping[int, int] | None = None
 
     @property
     def version(self) -> str:
@@ -97,7 +95,6 @@ class Entry:
             facets=self.facets,
             expires=self.expires,
             told=self.told,
-            until=None if self.until is None else dict(self.until),
         )
         parts = [header.model_dump_json().encode(), self.content.model_dump_json().encode()]
         arrays = [array for each in self.searched for array in _arrays(each.query)]
@@ -127,7 +124,7 @@ class Entry:
             arrays_at += each.length
         if arrays_at != len(value):
             raise ValueError("more than an answer")
-        facts = header.tenant, header.filters, header.facets, header.expires, header.told, header.until
+        facts = header.tenant, header.filters, header.facets, header.expires, header.told
         return cls(content, header.positions, tuple(searched), frozenset(header.met), *facts)
 
 
@@ -167,7 +164,6 @@ class _Header(BaseModel):
     facets: tuple[str, ...]
     expires: float
     told: float
-    until: dict[int, int] | None
 
 
 def _arrays(query: Query) -> Sequence[bytes]:

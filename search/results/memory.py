@@ -39,10 +39,13 @@ class HotResults:
         return slot.entry
 
     def put(self, key: str, entry: Entry) -> None:
-        """Keep an answer."""
+        """Keep an answer, unless it is larger than all that may be kept."""
         self.drop(key)
-        self._slots[key] = _Slot(entry, entry.size())
-        self._bytes += self._slots[key].size
+        size = entry.size()
+        if size > self._max_bytes:
+            return
+        self._slots[key] = _Slot(entry, size)
+        self._bytes += size
         while self._bytes > self._max_bytes:
             self.drop(next(iter(self._slots)))
 

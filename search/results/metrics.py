@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from freshet.schemas.words import Word
+from freshet.search.recent import counted
 from freshet.search.results.proving import Reason
 
 
@@ -25,8 +26,8 @@ class ResultMetrics:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         told = "Searches by where their answer came from"
-        requests = Counter("freshet_result_cache_requests_total", told, ["outcome"], registry=registry)
-        self._requests: Mapping[Outcome, Counter] = {outcome: requests.labels(outcome) for outcome in Outcome}
+        self._asked = Counter("freshet_result_cache_requests_total", told, ["outcome"], registry=registry)
+        self._requests: Mapping[Outcome, Counter] = {outcome: self._asked.labels(outcome) for outcome in Outcome}
         told = "Answers that were found, and not given again, by the reason"
         voided = Counter("freshet_result_cache_invalidations_total", told, ["reason"], registry=registry)
         self._voided: Mapping[Reason, Counter] = {reason: voided.labels(reason) for reason in Reason}
@@ -42,6 +43,10 @@ class ResultMetrics:
     def asked(self, outcome: Outcome) -> None:
         """A search has its answer, or goes to compute it."""
         self._requests[outcome].inc()
+
+    def counts(self) -> dict[str, int]:
+        """Searches by where their answer came from, since the start."""
+        return counted(self._asked, "outcome")
 
     def voided(self, reason: Reason) -> None:
         """An answer is not given again."""

@@ -6,14 +6,15 @@ import heapq
 import math
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from freshet.schemas.http import SearchRequest
+from freshet.schemas.http import DEFAULT_WAIT_MS, SearchRequest
 
 ROOM: Final = 2_000  # requests that are counted at once; of more the half that is asked least is forgotten
 HALF_LIFE: Final = 3_600.0  # seconds after which an asking counts half
 _LONGEST: Final = 2_000  # characters of a request that is counted, as JSON: longer ones are hardly asked twice
-_BRIEF: Final = {"fresh_after", "wait_ms"}  # what a request says of its own moment
+_OF_THE_MOMENT: Final[dict[str, Any]] = {"fresh_after": (), "wait_ms": DEFAULT_WAIT_MS}  # and what lasts instead
+_NAMES: Final = set(_OF_THE_MOMENT)
 _FAR: Final = 500.0  # half-lives, beyond which weights would soon be more than a float holds
 
 
@@ -35,7 +36,7 @@ class Popular:
 
     def asked(self, request: SearchRequest) -> None:
         """Count an asking."""
-        name = request.model_dump_json(exclude=_BRIEF)
+        name = request.model_dump_json(exclude=_NAMES)
         if len(name) > _LONGEST:
             return
         # Instead of making all older ones smaller with time, a newer one is larger.
@@ -44,14 +45,14 @@ class Popular:
             self._weights[name] += weight
         else:
             self._weights[name] = weight
-            self._requests[name] = request
+            self._requests[name] = request.model_copy(update=_OF_THE_MOMENT)
             if len(self._weights) > self._room:
                 self._keep(self._room // 2)
 
     def top(self, n: int) -> list[SearchRequest]:
         """The `n` that are asked most, the most popular first."""
         names = heapq.nlargest(n, self._weights, key=self._weights.__getitem__)
-        return [self._lasting(self._requests[name]) for name in names]
+        return [self._requests[name] for name in names]
 
     def _weight(self) -> float:
         age = (self._clock() - self._began) / self._half_life
@@ -65,10 +66,3 @@ class Popular:
         names = heapq.nlargest(n, self._weights, key=self._weights.__getitem__)
         self._weights = {name: self._weights[name] for name in names}
         self._requests = {name: self._requests[name] for name in names}
-
-    @staticmethod
-    def _lasting(request: SearchRequest) -> SearchRequest:
-        """The request without what it said of its own moment."""
-        fields = SearchRequest.model_fields
-        passing = {name: fields[name].get_default(call_default_factory=True) for name in _BRIEF & fields.keys()}
-        return request.model_copy(update=passing) if passing else request

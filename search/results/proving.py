@@ -24,6 +24,8 @@ from freshet.search.sparse import SparseVector
 DENSE_ROUNDING: Final = 1e-5  # by which two computations of one cosine may differ, in single precision
 SPARSE_ROUNDING: Final = 1e-4  # of the score: its terms are positive, some hundred at most
 
+ONE_BY_ONE: Final = 500  # changes at most, where each has to be looked at by itself: some milliseconds
+
 
 class Reason(Word):
     """Why an answer that was kept is not given again."""
@@ -34,12 +36,19 @@ class Reason(Word):
     SPARSE = "sparse", "a changed passage may be one of the nearest by words"
     LISTING = "listing", "a changed document may be one of those listed"
     FACETS = "facets", "a changed document may be counted otherwise"
-    MOVED = "moved", "it shows where documents stand in the log, and the index has gone on"
-    OLD = "old", "it is older than the changes that are still known"
+    OLD = "old", "it is older than the changes that are still known, or that it is worth looking at"
 
 
 Declared = Mapping[str, Kind]
 Rule = Callable[[Entry, Stretch, Declared], bool]
+
+
+def is_worth_it(entry: Entry, changes: Changes) -> bool:
+    """Whether holding the changes against the entry takes less time than making it anew.
+
+    For listings and facets each is looked at by itself, which takes some microseconds.
+    """
+    return changes.count <= ONE_BY_ONE or (bool(entry.searched) and not entry.facets)
 
 
 def touched(

@@ -334,6 +334,12 @@ async def test_a_redis_user_with_no_more_rights_than_the_cache_needs_is_enough(
     assert "does not tell its limit of memory" in finding.found
     finding = only(await installation.examine(FRESHET_REDIS__URL=address.replace("pa55word", "wrong")), "Redis")
     assert finding.mark == Mark.FAIL
+    client = Redis.from_url(redis.url)
+    await client.execute_command("ACL", "SETUSER", "cache", "-mget")
+    await client.aclose()
+    finding = only(await installation.examine(FRESHET_REDIS__URL=address), "Redis")
+    assert finding.mark == Mark.FAIL
+    assert "docs/security.md" in finding.hint
 
 
 async def test_a_broker_that_names_an_address_which_never_answers_is_told_in_time(

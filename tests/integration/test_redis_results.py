@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Any
+
+from prometheus_client import CollectorRegistry
 
 from freshet.local.processes import free_port
 from freshet.search.redis import connect
 from freshet.search.results.redis import KEY_PREFIX, MAX_BYTES, RedisResults
-from freshet.search.results.upkeep import Shared
+from freshet.search.results.upkeep import Shared, UpkeepMetrics
+from freshet.settings import load_settings
+from freshet.wiring.results_redis import open_shared_results
 from tests.support.servers import LocalRedis
 from tests.support.waiting import wait_until
 
@@ -101,6 +106,22 @@ async def test_closing_drops_what_waits_and_then_there_are_misses(restartable_re
     await results.put("a", b"answer", ttl=60)
     assert await results.get("a") is None
     server.process.resume()
+
+
+async def test_processes_of_one_redis_share_answers_and_without_one_there_is_nothing_to_share(redis_url: str):
+    async with AsyncExitStack() as stack:
+        given = load_settings(redis={"url": redis_url, "timeout_seconds": 10})
+        one, other = (open_shared_results(given, stack, UpkeepMetrics(CollectorRegistry())) for _ in range(2))
+        assert one is not None
+        assert other is not None
+        await one.put("0123-shared", b"answer", ttl=60)
+        reading = other
+
+        async def is_there() -> bool:
+            return await reading.get("0123-shared") == b"answer"
+
+        await wait_until(is_there, "the other has it")
+        assert open_shared_results(load_settings(), stack, UpkeepMetrics(CollectorRegistry())) is None
 
 
 async def test_a_redis_that_is_away_loses_what_is_put_and_says_so():

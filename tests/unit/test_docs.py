@@ -16,6 +16,7 @@ from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.feed.metrics import FeedMetrics
 from freshet.search.http.problems import Kind
 from freshet.search.metrics import SearchMetrics
+from freshet.search.results.metrics import ResultMetrics
 from freshet.search.results.upkeep import UpkeepMetrics
 from freshet.streams.lag import Followed, LagWatcher
 from freshet.streams.metrics import WorkerMetrics
@@ -93,6 +94,7 @@ def test_every_metric_is_in_the_reference_and_every_metric_that_the_documentatio
     SearchMetrics(registry)
     FeedMetrics(registry)
     EmbeddingMetrics(registry)
+    ResultMetrics(registry)
     UpkeepMetrics(registry)
     LagWatcher(lambda: pytest.fail("not now"), followed=Followed(Topics(), "g").always, registry=registry)
     ours = {exposed(each) for each in registry.collect() if not each.name.startswith(("process_", "python_"))}

@@ -15,6 +15,7 @@ from freshet.schemas.words import Word
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.feed.metrics import FeedMetrics
 from freshet.search.metrics import SearchMetrics
+from freshet.search.results.metrics import ResultMetrics
 from freshet.search.results.upkeep import UpkeepMetrics
 from freshet.streams.lag import Followed, LagWatcher
 from freshet.streams.metrics import WorkerMetrics
@@ -48,6 +49,7 @@ def metrics() -> dict[str, tuple[Any, list[str]]]:
             each(registry)
         EmbeddingMetrics(registry)
         if process == "search":
+            ResultMetrics(registry)
             UpkeepMetrics(registry)
         LagWatcher(_never, followed=Followed(Topics(), "").always, registry=registry)
         for metric in _collectors(registry):

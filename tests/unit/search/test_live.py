@@ -41,6 +41,9 @@ async def test_who_is_content_with_a_moment_ago_asks_nobody_and_whoever_is_not_d
     assert (await live.current(within=0.1)).name == "one"
     assert (await live.current()).name == "two"
     assert (await live.current(within=0.1)).name == "two"
+    await versions.make_live("one")
+    now[0] = 5.0
+    assert (await live.current(within=60)).name == "one"
 
 
 async def test_a_version_that_was_made_anew_under_its_name_is_opened_anew():

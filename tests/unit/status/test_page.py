@@ -87,6 +87,20 @@ def test_a_search_service_tells_of_its_searches():
     assert "sent away" not in page
 
 
+def test_a_search_service_tells_where_its_answers_came_from():
+    search = SearchStatus(
+        searches={"answered": 3},
+        searches_per_second=1,
+        latency=None,
+        in_flight=0,
+        shed={},
+        answers={"hot": 2, "miss": 1, "off": 0},
+    )
+    page = status_page(status(process="search", search=search))
+    assert "<h2>Answers by where they came from</h2>" in page
+    assert "<tr><td>hot</td><td>2</td></tr>" in page
+
+
 def test_a_search_service_that_had_too_much_to_do_tells_whom_it_has_sent_away():
     search = SearchStatus(
         searches={"shed": 7}, searches_per_second=1, latency=None, in_flight=64, shed={"queue_full": 0, "no_chance": 7}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from freshet.schemas.http import SearchRequest
+from freshet.search.load import Shed
 from tests.unit.search.http.world import World
 
 WARM = {"Freshet-Purpose": "warm"}
@@ -31,7 +32,8 @@ async def test_while_others_need_their_places_it_is_to_come_again_and_users_are_
             told = await world.ask("POST", "/search", json={"query": "cat"}, headers=WARM)
     assert told.status == 503
     assert int(told.headers["Retry-After"]) >= 1
-    assert world.sample("search_requests_total", outcome="shed") == 0
+    assert [world.sample("search_requests_total", outcome=each) for each in ("shed", "failed")] == [0, 0]
+    assert all(world.sample("freshet_search_shed_total", reason=each.value) == 0 for each in Shed)
 
 
 async def test_what_cannot_be_asked_is_not_popular(world: World):

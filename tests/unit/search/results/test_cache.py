@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from freshet.schemas.fields import Kind
 from freshet.search.rerank.base import RerankModel, RerankTooLate, Scores
 from freshet.search.reranking import Reranking
 from freshet.search.results.cache import TELL_AGAIN
+from freshet.search.results.proving import Reason, touched
 from freshet.search.statistics import TermStatistics
 from tests.support.waiting import wait_until
 from tests.unit.search.results.kept import TOLD, DictResults, Kept, shown
@@ -243,14 +245,15 @@ async def test_facets_and_listings_are_kept_and_ended_too():
 
 
 @pytest.mark.parametrize("asked", [{"query": "cat", "explain": True}, {"query": "", "filters": {}}])
-async def test_what_shows_places_in_the_log_is_kept_until_the_index_goes_on(asked: dict[str, Any]):
-    """A repeat may move a document's record, of which nobody is told."""
+async def test_a_record_that_takes_another_place_in_the_log_ends_what_shows_places(asked: dict[str, Any]):
+    """A repeat may move it, and documents are listed by when they were written."""
     kept = await warmed()
-    assert [(await kept.search(**asked)).cached for _ in range(2)] == [False, True]
     kept.following.advance(TOLD, 3)
-    assert not (await kept.search(**asked)).cached
-    assert (await kept.search()).cached
-    assert kept.reasons() == {"moved": 1}
+    assert [(await kept.search(**asked)).cached for _ in range(2)] == [False, True]
+    kept.edit("two", "cat dog")
+    answer = await kept.search(**asked)
+    assert not answer.cached
+    assert kept.reasons() == {"candidate": 1}
 
 
 async def test_processes_share_what_one_of_them_computed_and_each_proves_it():
@@ -375,10 +378,45 @@ async def test_memory_is_bounded_and_what_was_asked_last_stays():
     assert not (await kept.search("cat 0")).cached
 
 
-async def test_a_large_test_is_done_in_a_thread_and_says_the_mark_from_before(monkeypatch: pytest.MonkeyPatch):
+async def test_an_answer_that_is_larger_than_all_memory_drives_no_other_out():
+    kept = await warmed(max_bytes=20_000)
+    kept.edit("dog", "dog " * 6_000)
+    await kept.search("dog", mode="sparse")
+    assert (await kept.search()).cached
+    assert not (await kept.search("dog", mode="sparse")).cached
+
+
+async def test_what_would_take_longer_to_prove_than_to_compute_is_computed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("freshet.search.results.proving.ONE_BY_ONE", 3)
+    kept = await warmed(fields={"lang": Kind.KEYWORD})
+    await kept.search(facets=("metadata.lang",))
+    for number in range(4):
+        kept.edit(f"far {number}", "rain")
+        kept.edit(f"far {number}", "hill")
+    assert (await kept.search()).cached
+    assert not (await kept.search(facets=("metadata.lang",))).cached
+    assert kept.reasons() == {"old": 1}
+
+
+async def test_a_large_test_is_done_in_a_thread_and_speaks_for_the_moment_when_it_began(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    begun, gate = threading.Event(), threading.Event()
+
+    def slow(*given: Any) -> Reason | None:
+        begun.set()
+        gate.wait(10)
+        return touched(*given)
+
     monkeypatch.setattr("freshet.search.results.cache.OFF_LOOP", 1)
+    monkeypatch.setattr("freshet.search.results.cache.touched", slow)
     kept = await warmed()
     kept.edit("far", "rain fell")
-    assert (await kept.search()).cached
+    asking = asyncio.create_task(kept.search())
+    await wait_until(begun.is_set, "the test is under way")
     kept.edit("near", "cat")
-    assert not (await kept.search()).cached
+    kept.following.advance(VERSION, 9)
+    gate.set()
+    answer = await asking
+    assert (answer.cached, shown(answer), answer.index.watermarks) == (True, ["one", "two"], {0: 2})
+    assert shown(await kept.search()) == ["near", "one"]

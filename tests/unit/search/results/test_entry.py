@@ -49,7 +49,6 @@ def entry(**given_: Any) -> Entry:
         "facets": ("metadata.lang",),
         "expires": 1_800_000_000.125,
         "told": 12.5,
-        "until": {0: 3},
     }
     return Entry(**{**parts, **given_})
 
@@ -70,7 +69,7 @@ def same(one: Entry, other: Entry) -> bool:
     "given_",
     [
         {},
-        {"searched": (), "met": frozenset(), "tenant": None, "filters": None, "facets": (), "until": None},
+        {"searched": (), "met": frozenset(), "tenant": None, "filters": None, "facets": ()},
         {"searched": (Searched(SparseVector.of({}), None),)},
     ],
 )
