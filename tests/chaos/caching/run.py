@@ -23,12 +23,13 @@ from tests.chaos.caching.stage import CacheStage, Service
 from tests.chaos.caching.truth import Answered, Logged, Truth, alike
 from tests.chaos.caching.upstream import Upstream, body_of, questions
 from tests.chaos.kafka import read_log
+from tests.support.scale import SOAK
 from tests.support.waiting import wait_until
 
 READERS: Final = 4
 QUESTIONS: Final = 24
 EVENT_SECONDS: Final = 0.15  # between two events, on average
-PHASE_SECONDS: Final = 4.0  # between two quiet points
+PHASE_SECONDS: Final = 30.0 if SOAK else 4.0  # between two quiet points
 FAULT_SECONDS: Final = 0.7
 DEADLINE: Final = 60.0
 logger = logging.getLogger(__name__)
@@ -216,7 +217,7 @@ class CacheRun:
 
 @dataclass
 class Tokens:
-    """Who publishes and asks with the token: how often the event was seen, and how often it was said that it was not."""
+    """Of those who publish and ask with the token: how often the event was seen, and how often told to be missing."""
 
     seen: int = 0
     late: int = 0

@@ -13,7 +13,7 @@ from tests.support.scale import SOAK, count
 
 pytestmark = pytest.mark.soak
 
-CACHED = int(os.environ.get("TRY_CACHED", 100_000 if SOAK else 2_000))
+CACHED = 100_000 if SOAK else 1_000
 TOKENS = count(10_000)
 
 

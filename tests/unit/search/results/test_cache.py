@@ -415,7 +415,7 @@ async def test_a_large_test_is_done_in_a_thread_and_speaks_for_the_moment_when_i
     asking = asyncio.create_task(kept.search())
     await wait_until(begun.is_set, "the test is under way")
     kept.edit("near", "cat")
-    kept.following.advance(VERSION, 9)
+    kept.following.advance(TOLD, 9)
     gate.set()
     answer = await asking
     assert (answer.cached, shown(answer), answer.index.watermarks) == (True, ["one", "two"], {0: 2})
