@@ -23,7 +23,7 @@ from tests.unit.caching.world import Upstream, Worker
 STEPS: Final = 400
 LENGTHS: Final = (2, 3, 4, 100)  # of lists: with the first ones they are mostly full
 RINGS: Final = (12_000, 1 << 20, 1 << 20)  # bytes; the first forgets all the time
-BACKS: Final = (0, 3, 1_000, 1_000)  # records that a tail begins before the ends
+BACKS: Final = (0, 0, 3, 1_000)  # records that a tail begins before the ends
 SWITCHED: Final = 6  # moments after which everybody has seen that another version is live
 RENEWED: Final = 60  # moments that it takes at least to make a version anew and put it live
 COMPUTED: Final = 0.1  # of the answers that were not kept are judged, too
@@ -70,7 +70,7 @@ class Driver:
             self._follow: 14,
             self._search: 55,
             self._restart: 0.4,
-            self._lose_kafka: 0.4,
+            self._lose_kafka: 0.7,
             self._find_kafka: 2,
             self._be_silent: 0.2,
             self._touch_store: 2,

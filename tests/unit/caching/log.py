@@ -53,9 +53,17 @@ class Log:
             return before[-1].model_copy(update={"metadata": self._metadata()})
         if dice < 0.45 and before:
             return self._rng.choice(before)
-        text = " ".join(self._rng.choice(WORDS) for _ in range(self._rng.randint(0, 6)))
+        text = self._text()
         title = self._rng.choice(("", "", "sun", "oak"))
         return Upsert(id=name, tenant=tenant, text=text, title=title, metadata=self._metadata())
+
+    def _text(self) -> str:
+        """Words by chance, or those of some document in another order, which is as near to most queries."""
+        others = [bodies[-1].text.split() for bodies in self._bodies.values()]
+        if others and self._rng.random() < 0.4:
+            words = self._rng.choice(others)
+            return " ".join(self._rng.sample(words, len(words)))
+        return " ".join(self._rng.choice(WORDS) for _ in range(self._rng.randint(0, 6)))
 
     def _metadata(self) -> dict[str, Any]:
         made: dict[str, Any] = {"kind": self._rng.choice(KINDS), "words": self._rng.choice(WORDS)}
