@@ -94,20 +94,22 @@ class Truth:
         self, answer: SearchAnswer, request: SearchRequest, allowed: Mapping[str, Sequence[LedgerRecord | None]]
     ) -> str | None:
         shown = {result.id: result for result in answer.results}
-        options, halves = [], []
+        options: list[list[State | None]] = []
+        halves: list[list[State | None]] = []
         for key, states in allowed.items():
             fitting = [each for each in states if key not in shown or self._shows(each, shown[key])]
             passing = [each if passes(each, request) else None for each in fitting]
-            options.append(
-                list({each and each.passages: each and State(each, each.passages) for each in passing}.values())
-            )
+            whole = [None if each is None else State(each, each.passages) for each in passing]
+            options.append(list({None if each is None else each.found: each for each in whole}.values()))
             halves.append(_halfway(states, request))
         self.judged += prod(map(len, options)) <= CHOICES
         expected = await self._unlike(answer, request, options)
         if expected is not None and any(halves):
             both = [one + other for one, other in zip(options, halves, strict=True)]
             expected = await self._unlike(answer, request, both) and expected
-        return expected and f"no choice of states is answered so: {_told(answer)}, but one: {_told(expected)}"
+        if expected is None:
+            return None
+        return f"no choice of states is answered so: {_told(answer)}, but one: {_told(expected)}"
 
     async def _unlike(
         self, answer: SearchAnswer, request: SearchRequest, options: Sequence[Sequence[State | None]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Final
 
-from freshet.schemas.http import SearchAnswer
+from freshet.schemas.http import SearchAnswer, SearchRequest
 from freshet.schemas.positions import Order
 from freshet.search.asking import SearchRules
 from freshet.streams.sweep import sweep
@@ -284,7 +284,7 @@ class Driver:
         passed = all(mark.positions.get(each, 0) >= len(lanes[each]) for each in range(PARTITIONS))
         return passed and mark.watermarks == ends and process.tail.sure and not process.asked
 
-    async def _compare(self, process: SearchProcess, request: object, live: IndexVersion) -> None:
+    async def _compare(self, process: SearchProcess, request: SearchRequest, live: IndexVersion) -> None:
         """What a process says now, twice: the second time it may have kept it."""
         for _ in range(2):
             known = process.known()

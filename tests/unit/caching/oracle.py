@@ -80,7 +80,9 @@ class Oracle:
         if (wrong := self._wrong_facets(answer, view)) is not None:
             return wrong
         told = answer.model_dump(mode="json", exclude=UNLIKE)
-        whole: list[States] = [[each and State(each, each.passages) for each in several] for several in options]
+        whole: list[States] = [
+            [None if each is None else State(each, each.passages) for each in several] for several in options
+        ]
         closest = await self._unlike(told, whole, view)
         if closest is not None:
             self.between += 1
@@ -88,7 +90,9 @@ class Oracle:
                 halves = [_halfway(self._allowed(key, view), view.request) for _, key in self._keys(view.request)]
                 whole = [one + other for one, other in zip(whole, halves, strict=True)]
             closest = await self._unlike_in_any_order(told, whole, view)
-        return closest and f"no choice of states since {dict(view.marks)} is answered so: {told} but one: {closest}"
+        if closest is None:
+            return None
+        return f"no choice of states since {dict(view.marks)} is answered so: {told} but one: {closest}"
 
     async def _unlike_in_any_order(
         self, told: dict[str, Any], options: list[States], view: View
@@ -166,8 +170,9 @@ class Oracle:
 
 
 def _identity(record: LedgerRecord | None) -> Any:
-    absent = record is None or record.deleted
-    return None if absent else (record.rank, record.passages, record.searchable_at)
+    if record is None or record.deleted:
+        return None
+    return record.rank, record.passages, record.searchable_at
 
 
 def _shows(record: LedgerRecord | None, result: SearchResult, version: IndexVersion) -> bool:
@@ -178,8 +183,9 @@ def _shows(record: LedgerRecord | None, result: SearchResult, version: IndexVers
 
 
 def _passes(record: LedgerRecord | None, request: SearchRequest) -> bool:
-    there = record is not None and not record.deleted
-    return there and (request.filters is None or matches(request.filters, record.metadata, FIELDS))
+    if record is None or record.deleted:
+        return False
+    return request.filters is None or matches(request.filters, record.metadata, FIELDS)
 
 
 def _different(request: SearchRequest, states: Records) -> Records:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from freshet.search.feed.tail import Tail
 from freshet.search.index.records import LedgerRecord, Passage
 from freshet.search.results import cache
 from freshet.search.results.base import Computed
+from freshet.search.results.key import result_key
 from tests.unit.caching.collection import FIELDS, TEXT
 from tests.unit.caching.driver import SILENCE, Counts, Driver
 from tests.unit.caching.feed import Feed
@@ -51,7 +53,7 @@ class Scene:
         self.collection.points.ledger[key] = record
 
     async def ask(self, process: SearchProcess) -> SearchAnswer:
-        task = await self.world.gates.start(process.service.search(QUERY))
+        task: asyncio.Task[SearchAnswer] = await self.world.gates.start(process.service.search(QUERY))
         while not task.done() or self.world.gates.at(process):
             await self.driver._let_go(self.world.gates.at(process))
         return task.result()
@@ -127,10 +129,8 @@ async def test_an_answer_is_not_proven_beside_another_feed() -> None:
 
 
 async def test_that_is_what_the_feeds_identity_is_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    key: Callable[..., str] = cache.result_key
-
-    def same(*args: object, **options: object) -> str:
-        return key(*args, **{**options, "feed": "any"})
+    def same(*args: Any, **options: Any) -> str:
+        return result_key(*args, **{**options, "feed": "any"})
 
     monkeypatch.setattr(cache, "result_key", same)
     assert await recreated()

@@ -15,6 +15,7 @@ from freshet.search.results import cache, proving
 from freshet.search.results.base import Answered, Computed
 from freshet.search.results.cache import ResultCache
 from freshet.search.results.entry import Entry
+from freshet.search.results.key import result_key
 from freshet.search.results.proving import Reason
 from freshet.search.sparse import SparseVector
 from freshet.streams import telling
@@ -61,7 +62,7 @@ def not_full(patch: Patch) -> None:
 
 
 def statistics_number(patch: Patch) -> None:
-    key = cache.result_key
+    key = result_key
     patch.setattr(cache, "result_key", lambda asked, live, _number, **more: key(asked, live, None, **more))
 
 
