@@ -169,6 +169,10 @@ class Oracle:
         return list(unique.values())
 
 
+def _whole(record: LedgerRecord | None) -> State | None:
+    return None if record is None else State(record, record.passages)
+
+
 def _identity(record: LedgerRecord | None) -> Any:
     if record is None or record.deleted:
         return None
