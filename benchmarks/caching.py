@@ -35,7 +35,7 @@ QUERIES: Final = 2_000
 EXPONENT: Final = 1.1
 RATE: Final = 200.0  # searches a second
 EDITS: Final = 2.0  # a second, of one passage each
-SECONDS: Final = 40.0  # of each stretch
+SECONDS: Final = 30.0  # of each stretch
 CHANGES: Final = 100.0  # passages a second, while the test of hits is measured
 POPULAR_RATE: Final = 40.0  # searches a second meanwhile, for a few popular queries, so that most of them hit
 CLIENTS: Final = 32
@@ -84,7 +84,7 @@ async def _measure(road: Road, redis: LocalRedis, library: Library) -> list[Figu
                 warn(f"{CLIENTS} clients at once, and the same of a bare handler")
                 ours, bare = await _at_once(service, redis, asked[:WARM])
             async with _search(road, redis) as service:
-                warn("nothing changes")
+                warn(f"{ours:,.0f} against {bare:,.0f} a second; nothing changes")
                 quiet = await service.at_rate(asked, RATE, Edits(publisher, library, 0.0))
             async with _search(road, redis) as service:
                 warn(f"{EDITS:g} edits a second")
@@ -93,6 +93,7 @@ async def _measure(road: Road, redis: LocalRedis, library: Library) -> list[Figu
                 busy = await service.at_rate(asked[:WARM], POPULAR_RATE, Edits(publisher, library, CHANGES))
     finally:
         await worker.stop()
+    warn(f"past the deadline: {quiet.late} while nothing changed, {edited.late} with edits, {busy.late} with changes")
     return figures(ours, bare, quiet, edited, busy)
 
 
@@ -104,10 +105,11 @@ class Asked:
     tests: list[float] = field(default_factory=list)  # milliseconds of those that did
     queries: list[tuple[float, int]] = field(default_factory=list)  # when, and which
     edits: list[float] = field(default_factory=list)
+    late: int = 0  # past the service's deadline
 
     @property
     def hits(self) -> float:
-        return sum(self.cached) / len(self.cached)
+        return sum(self.cached) / (len(self.cached) + self.late)
 
     @property
     def hits_with_flushes(self) -> float:
@@ -184,7 +186,11 @@ class Service:
         found, draw = Asked(), Zipf(len(asked), EXPONENT, random.Random(3))
 
         async def one(query: int) -> None:
-            answer: dict[str, Any] = from_json(await self.ask(asked[query]))
+            try:
+                answer: dict[str, Any] = from_json(await self.ask(asked[query]))
+            except LocalPartError:  # more than the machine can compute at this rate
+                found.late += 1
+                return
             found.cached.append(answer["cached"])
             if answer["cached"]:
                 found.tests.append(answer["stages"]["cache"])
