@@ -120,7 +120,10 @@ class ChangeFeed(Protocol):
         ...
 
     async def start(self, back: int) -> Mapping[int, int]:
-        """Begin to read `back` records, in all partitions together, before the ends; returns where that is."""
+        """Begin to read `back` records, in all partitions together, before the ends; returns where that is.
+
+        The partitions are those that were there at the last look.
+        """
         ...
 
     async def fetch(self) -> FeedRecords:

@@ -7,12 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
-from freshet.schemas.errors import FreshetError
 from freshet.search.feed.mark import Mark
 from freshet.search.feed.metrics import FeedMetrics
 from freshet.search.feed.tail import Tail
 from freshet.search.index.facts import TOPIC_ID
-from freshet.search.live import LiveIndex, LiveVersion
+from freshet.search.live import LiveIndex
 
 LOOK_SECONDS: Final = 0.5
 
@@ -38,7 +37,6 @@ class Keeper:
         self._open_tail = open_tail
         self._sleep = sleep
         self._tail = open_tail(topic)
-        self._met: LiveVersion | None = None
         metrics.follow(lambda: self.sure)
 
     @property
@@ -78,8 +76,8 @@ class Keeper:
 
     async def _until_it_moves(self) -> None:
         while self._topic == self._tail.topic:
-            with suppress(FreshetError):  # the checks tell it
-                self.mark((await self._live.current()).told)  # so that it is known how far that is when a search comes
+            with suppress(Exception):  # the checks tell it, and whatever it is, the feed is followed all the same
+                self._tail.mark((await self._live.current()).told)  # so that it knows how far that is when it is asked
             await self._sleep(LOOK_SECONDS)
 
     @property
@@ -89,15 +87,8 @@ class Keeper:
 
     @property
     def _fits(self) -> bool:
-        """Whether the live version was made from the topic whose feed is followed, and not from an earlier one.
-
-        Of one that has just come to life nothing is known: a version may be dropped, and built anew under its name.
-        """
-        live = self._live.last
-        if live is not None and live is not self._met:
-            self._met = live
-            self._tail.forget(live.name)
+        """Whether the live version was made from the topic whose feed is followed, and not from an earlier one."""
         if self._topic != self._tail.topic:
             return False
-        recorded = None if live is None else live.info.metadata.get(TOPIC_ID)
+        recorded = None if self._live.last is None else self._live.last.info.metadata.get(TOPIC_ID)
         return recorded is None or self._tail.source is None or recorded == self._tail.source

@@ -25,7 +25,7 @@ class FeedMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         told = "Whether this process follows the change feed now: 1, or 0 when answers come from no cache"
         self._following = Gauge("freshet_feed_following", told, registry=registry)
-        told = "Records of the change feed that this process has not seen yet"
+        told = "Records of the change feed that this process has not seen yet; NaN while that is not known"
         self._behind = Gauge("freshet_feed_lag_records", told, registry=registry)
         self._behind.set(UNKNOWN)
         told = "Answers to requests with freshness tokens, by whether they show all of the events"

@@ -99,12 +99,6 @@ class Tail:
         self._meet(version)
         return Mark(dict(self._positions), self._watermarks.of(version))
 
-    def forget(self, version: str) -> None:
-        """Learn anew how far a version is: there may be another one of its name, which was built from the start."""
-        self._watermarks.forget(version)
-        self._asked.discard(version)
-        self._meet(version)
-
     async def reached(self, version: str, wanted: Mapping[int, int], *, seconds: float) -> bool:
         """As `Following.reached`; False at once when this tail has ended."""
         self._meet(version)
@@ -130,7 +124,7 @@ class Tail:
                     self._lost(error)
                 finally:
                     self._ends = None
-                    await self._feed.stop()
+                    await self._stop()
                 await self._sleep(self._wait(tries))
         finally:
             self._ended = True
@@ -140,7 +134,7 @@ class Tail:
         """From a start to the first thing that goes wrong. Always raises."""
         topics = await self._feed.look()
         if topics != self._topics:
-            self._watermarks.forget_all()
+            self._watermarks.forget()
         self._topics = topics
         # The order matters: see Watermarks.
         committed = {version: await self._feed.committed(version) for version in tuple(self._asked)}
@@ -153,6 +147,12 @@ class Tail:
         self._early = frozenset(committed)
         self._begin(positions, ends)
         await _first_to_end(self._read(), self._keep_looking(topics), self._keep_meeting())
+
+    async def _stop(self) -> None:
+        try:
+            await self._feed.stop()
+        except Exception:
+            logger.exception("the change feed of %s was not left in order", self.topic)
 
     def _begin(self, positions: Mapping[int, int], ends: Mapping[int, int]) -> None:
         self._positions = dict(positions)
@@ -241,7 +241,7 @@ class Tail:
                 offsets = await self._feed.committed(version)
                 self._watermarks.committed(version, offsets, from_=await self._feed.ends())
             except OutsideError as error:  # watermark records tell it, too, as soon as anything happens
-                logger.warning("cannot read how far %s is: %s", version, error)
+                logger.debug("cannot read how far %s is: %s", version, error)
                 self._asked.discard(version)
                 await self._sleep(LONGEST_WAIT)
             self._noted()

@@ -47,12 +47,7 @@ class Watermarks:
             for partition, offset in offsets.items():
                 self.raise_to(version, partition, offset)
 
-    def forget(self, version: str) -> None:
-        """Know nothing of a version any more."""
-        self._told.pop(version, None)
-        self._pending.pop(version, None)
-
-    def forget_all(self) -> None:
+    def forget(self) -> None:
         """Know nothing any more: the documents topic may be another one."""
         self._told.clear()
         self._pending.clear()

@@ -39,7 +39,8 @@ class KafkaChangeFeed:
         self._clock = clock
         self._finder = SourceFinder(connection)
         self._consumer: AIOKafkaConsumer | None = None
-        self._partitions: list[TopicPartition] = []
+        self._count = 0  # of partitions, when it was last looked
+        self._partitions: list[TopicPartition] = []  # that are read
         self._answered: dict[TopicPartition, tuple[int | None, float]] = {}
 
     async def look(self) -> FeedTopics:
@@ -49,7 +50,7 @@ class KafkaChangeFeed:
         feed, documents = (sources.get(name) for name in names)
         if feed is None:
             raise DeniedError(_OPERATION, f"there is no topic {names[0]}", hint=self._connection.no_topic_hint)
-        self._partitions = [TopicPartition(feed.topic, partition) for partition in range(feed.partitions)]
+        self._count = feed.partitions
         identity = None if cluster is None or feed.id is None else _digest(cluster, feed.id)
         return FeedTopics(identity, feed.partitions, None if documents is None else documents.id)
 
@@ -70,6 +71,7 @@ class KafkaChangeFeed:
 
     async def start(self, back: int) -> Mapping[int, int]:
         """As `ChangeFeed.start`."""
+        self._partitions = [TopicPartition(self._topics.indexed, number) for number in range(self._count)]
         consumer = AIOKafkaConsumer(
             **self._connection.options(),
             group_id=None,

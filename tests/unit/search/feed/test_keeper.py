@@ -120,21 +120,6 @@ async def test_of_a_topic_that_was_made_anew_nothing_is_said_of_the_version_that
         assert not await kept.keeper.reached("v1", {0: 1}, seconds=0)
 
 
-async def test_a_version_that_comes_to_life_again_may_be_another_one_of_its_name(kept):
-    log = kept.logs["documents"]
-    kept.versions.name = "v1"
-    async with kept.running():
-        log.watermark(9)
-        await wait_until(lambda: kept.watermarks("v1") == {0: 9})
-        kept.versions.name = "v2"
-        await wait_until(lambda: kept.live.last.name == "v2")
-        log.commit(2)  # v1 was dropped, with its group, and is built from the start
-        kept.versions.name = "v1"
-        await kept.live.current()
-        assert kept.watermarks("v1") in ({}, {0: 2})
-        await wait_until(lambda: kept.watermarks("v1") == {0: 2})
-
-
 async def test_while_the_index_is_away_the_feed_is_followed_all_the_same(kept):
     async with kept.running():
         await wait_until(lambda: kept.keeper.sure)  # no version is live, so that looking for it fails
