@@ -21,7 +21,13 @@ from tests.unit.caching.undone import UNDONE
 
 CACHED = count(100_000)
 SEEDS = 400
-BEGIN = {"half_precision": 75, "begun_anew": 20, "fresher_wish": 20, "listing": 17}  # where chance needs long
+BEGIN = {
+    "half_precision": 75,
+    "begun_anew": 20,
+    "fresher_wish": 20,
+    "listing": 17,
+    "facets": 18,
+}  # where chance needs long
 
 
 @pytest.fixture(autouse=True)
