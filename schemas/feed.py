@@ -41,7 +41,8 @@ class Change(_FeedRecord):
     """One document of the index version is in the state of the event at `origin`, or in a newer one.
 
     It may be said again of a state that was told before. `passages` are all of the state's, not only new ones, and null
-    where they are too large to be told or were gone when they were looked up; `before` is null where it is not known.
+    where they are too large to be told or were gone when they were looked up; there are none where an `unchanged` event
+    only moved the document's record, of which all was told before. `before` is null where it is not known.
     """
 
     kind: Literal["change"] = Field("change", description="what kind of record it is")

@@ -69,7 +69,10 @@ class Announcer:
         changes = await self._teller.changes(batch)
         await asyncio.gather(*(self._bury(letter) for letter in batch.dead))
         await asyncio.gather(*(self._reinstate(message) for message in batch.reinstated))
-        await self._sink.send_all([*changes, *self._watermarks(batch)])
+        # One after the other: a watermark says that the changes below it lie there already.
+        if changes:
+            await self._sink.send_all(changes)
+        await self._sink.send_all(self._watermarks(batch))
 
     async def _reinstate(self, message: Message) -> None:
         try:

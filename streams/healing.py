@@ -22,11 +22,14 @@ class AgainHealer:
     That is told in the change feed of the index version, for no event tells it.
     """
 
-    def __init__(self, *, index: IndexAudit, sink: Sink, topics: Topics, version: str, order: Order) -> None:
+    def __init__(
+        self, *, index: IndexAudit, sink: Sink, topics: Topics, version: str, incarnation: str | None, order: Order
+    ) -> None:
         self._index = index
         self._sink = sink
         self._topics = topics
         self._version = version
+        self._incarnation = incarnation
         self._order = order
 
     async def heal(self, difference: Difference, folded: Folded | None, record: LedgerRecord | None) -> None:  # noqa: ARG002
@@ -48,6 +51,7 @@ class AgainHealer:
         if record.key in await self._index.ledger([record.key]):
             return  # it has moved meanwhile, and whoever moved it tells that
         # Before anything else can fail, for nobody would find out later that it is to be told.
-        await self._sink.send_all([ended(record, topics=self._topics, version=self._version)])
+        told = ended(record, topics=self._topics, version=self._version, incarnation=self._incarnation)
+        await self._sink.send_all([told])
         if record.passages:
             await self._index.remove([Displaced(record.passages, record.partition, record.rank)])

@@ -46,7 +46,10 @@ class States(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A document to be told of, and the event it is about; `written` is its state, None where that is to be read."""
+    """A document to be told of, and the event it is about; `written` is its state, None where that is to be read.
+
+    It is `moved` where its record only got another place: all that a search scores was told before.
+    """
 
     key: str
     outcome: Outcome
@@ -54,6 +57,7 @@ class Told:
     origin: Place
     written: LedgerRecord | None = None
     before: Fields | None = None
+    moved: bool = False
 
 
 class Teller:
@@ -90,7 +94,9 @@ class Teller:
             if wanted and _is_worth_saying(plan, batch):
                 written = None if plan.key in batch.overtaken else plan.record
                 place = Place(event.partition, event.offset)
-                yield Told(plan.key, plan.outcome, event.tenant, place, written, _before(plan, batch))
+                before = _before(plan, batch)
+                moved = before is not None and plan.outcome is Outcome.UNCHANGED
+                yield Told(plan.key, plan.outcome, event.tenant, place, written, before, moved)
 
     async def _of_letters(self, batch: Batch) -> list[Told]:
         """Documents that have nothing but dead letters here, of which the index may hold one all the same."""
@@ -109,7 +115,7 @@ class Teller:
         return again or offset >= self._built_to.get(partition, 0)
 
     def _message(self, told: Told, states: _States) -> Message:
-        record, passages = states.records[told.key], states.passages_of(told.key)
+        record, passages = states.records[told.key], [] if told.moved else states.passages_of(told.key)
         packed, error = (None, 0.0) if passages is None else pack(passages)
         change = Change(
             index_version=self._version,
@@ -126,12 +132,18 @@ class Teller:
         return Message(self._topics.indexed, told.key.encode(), _value(change), told.origin.partition)
 
 
-def ended(record: LedgerRecord, *, topics: Topics, version: str) -> Message:
+def ended(record: LedgerRecord, *, topics: Topics, version: str, incarnation: str | None = None) -> Message:
     """What tells that a document is gone whose record was removed without an event."""
     origin = str(FreshnessToken(topics.documents, record.partition, record.offset))
-    outcome, tenant = Outcome.DELETED.value, record.tenant
     change = Change(
-        index_version=version, outcome=outcome, origin=origin, key=record.key, tenant=tenant, after=NOBODY, passages=()
+        index_version=version,
+        incarnation=incarnation,
+        outcome=Outcome.DELETED.value,
+        origin=origin,
+        key=record.key,
+        tenant=record.tenant,
+        after=NOBODY,
+        passages=(),
     )
     return Message(topics.indexed, record.key.encode(), _value(change), record.partition)
 
@@ -145,11 +157,11 @@ class _States:
         self.records: dict[str, LedgerRecord | None] = {}
         self._passages: dict[str, Scored] = {}
 
-    async def read(self, told: Iterable[Told]) -> None:
+    async def read(self, told: Collection[Told]) -> None:
         """Find what is not known of these documents, in few calls: those that go on changing are looked at again."""
         self.records = {each.key: each.written for each in told}
         unknown = [key for key, record in self.records.items() if record is None]
-        keys = list(self.records)
+        keys = [each.key for each in told if not each.moved]
         for _ in range(LOOKS):
             await self._read_records(unknown)
             await self._read_passages(keys)

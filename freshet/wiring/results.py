@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from hashlib import blake2b
 from importlib.metadata import version
+from typing import Final
 
 from freshet.search.computing import Ranking
 from freshet.search.feed.base import ChangeSink, Following, NoSink, Several
@@ -18,6 +19,8 @@ from freshet.search.results.memory import HotResults
 from freshet.search.results.metrics import ResultMetrics
 from freshet.search.results.uncached import Uncached
 from freshet.settings import Settings
+
+_OF_THE_RERANKER: Final = {"provider", "revision", "base_url", "api"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,6 @@ def _shape(settings: Settings, ranking: Ranking) -> str:
         "tenants": settings.tenants,
         "list_length": settings.search.list_length,
         "fusion": ranking.fusion,
-        "reranker": [settings.rerank.provider, settings.rerank.revision, ranking.reranking.model],
+        "reranker": [ranking.reranking.model, settings.rerank.model_dump(mode="json", include=_OF_THE_RERANKER)],
     }
     return blake2b(json.dumps(parts, sort_keys=True).encode(), digest_size=16).hexdigest()

@@ -19,6 +19,8 @@ from freshet.schemas.topics import Topics
 from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.cached import CachedEmbedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
+from freshet.search.index.base import VersionInfo
+from freshet.search.index.facts import incarnation
 from freshet.search.index.identity import Identity, check_end, check_live, check_source
 from freshet.search.index.qdrant.audit import QdrantAudit
 from freshet.search.index.qdrant.versions import QdrantVersions
@@ -57,6 +59,7 @@ class Parts:
     wanted: Identity
     embedder: CachedEmbedder
     index: QdrantAudit
+    incarnation: str | None = None  # which what is mended is told of
 
 
 Bar = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
@@ -80,9 +83,10 @@ async def verify(
         embedder = await open_embedder(settings, spent, stack, redis_timeout=timeout, load=load)
         wanted = identity(settings, embedder.model)
         client = qdrant_client(settings, stack)
-        index = await _described(client, wanted, connection, settings.topics.documents)
+        info = await _described(client, wanted, connection, settings.topics.documents)
+        index = QdrantAudit(client, collection=info.name, dimension=info.dimension)
         sink = await stack.enter_async_context(KafkaProducer(connection)) if heal else None
-        parts = Parts(connection, wanted, embedder, index)
+        parts = Parts(connection, wanted, embedder, index, incarnation(info.metadata))
         return await hold_against_the_log(settings, parts, sink=sink, sample=sample, bar=bar)
 
 
@@ -100,7 +104,14 @@ async def hold_against_the_log(
     connection, wanted, embedder, index = parts.connection, parts.wanted, parts.embedder, parts.index
     reached = await _reached(connection, topics, wanted.group)
     async with folded(settings, connection, reached, bar) as log:
-        make = partial(AgainHealer, index=index, topics=topics, version=wanted.version, order=settings.order)
+        make = partial(
+            AgainHealer,
+            index=index,
+            topics=topics,
+            version=wanted.version,
+            incarnation=parts.incarnation,
+            order=settings.order,
+        )
         with bar("comparing", len(log)) as advance:
             return await Verifier(
                 index=index,
@@ -119,7 +130,7 @@ async def hold_against_the_log(
 
 async def _described(
     client: AsyncQdrantClient, wanted: Identity, connection: KafkaConnection, topic: str
-) -> QdrantAudit:
+) -> VersionInfo:
     """The version that the settings describe, live or not; it must follow the topic that is there."""
     versions = QdrantVersions(client, index=wanted.index)
     info, name = await versions.describe(wanted.version), await versions.live()
@@ -132,7 +143,7 @@ async def _described(
     async with KafkaOffsets(connection) as offsets:
         for each in await offsets.positions(topic, wanted.group):
             check_end(wanted, info, each.partition, committed=each.committed, end=each.end)
-    return QdrantAudit(client, collection=info.name, dimension=info.dimension)
+    return info
 
 
 async def _reached(connection: KafkaConnection, topics: Topics, group: str) -> Reached:

@@ -70,6 +70,7 @@ class Tail:
         self._watermarks = Watermarks()
         self._positions: dict[int, int] = {}
         self._ends: Mapping[int, int] | None = None  # of the feed, when it began; None while it does not read
+        self._fetched = False  # since then: that it could be begun does not say that it can be read
         self._heard = -math.inf
         self._asked: set[str] = set()  # versions that somebody wants to know of
         self._unmet: asyncio.Queue[str] = asyncio.Queue()
@@ -156,7 +157,7 @@ class Tail:
 
     def _begin(self, positions: Mapping[int, int], ends: Mapping[int, int]) -> None:
         self._positions = dict(positions)
-        self._ends, self._heard = ends, self._clock()
+        self._ends, self._fetched, self._heard = ends, False, self._clock()
         self._complained = False
         self._sink.begin(dict(positions))
         self._noted()
@@ -175,6 +176,7 @@ class Tail:
                 self._noted()
                 await asyncio.sleep(0)
             self._one(record)
+        self._fetched = True
         self._positions.update(fetched.positions)
         self._heard = self._clock() - fetched.silent
         self._metrics.behind(fetched.behind)
@@ -201,11 +203,12 @@ class Tail:
             self._complained = True
 
     def _noted(self) -> None:
-        """Tell whoever waits that something has moved."""
+        """Tell whoever waits of watermarks that have risen."""
         self._watermarks.seen(self._positions)
         if self._caught_up:
             self._found()
-        self._wake()
+        if self._watermarks.take_risen():
+            self._wake()
 
     def _wake(self) -> None:
         self._moved.set()
@@ -213,7 +216,7 @@ class Tail:
 
     @property
     def _caught_up(self) -> bool:
-        return self._ends is not None and passed(self._positions, self._ends)
+        return self._ends is not None and self._fetched and passed(self._positions, self._ends)
 
     async def _keep_looking(self, before: FeedTopics) -> None:
         """Raise TransientError once the topics are others."""

@@ -18,6 +18,7 @@ class Watermarks:
     def __init__(self) -> None:
         self._told: dict[str, dict[int, int]] = {}
         self._pending: dict[str, tuple[Mapping[int, int], Mapping[int, int]]] = {}
+        self._risen = False
 
     def of(self, version: str) -> dict[int, int]:
         """By partition; a partition of which nothing is known is left out."""
@@ -31,7 +32,9 @@ class Watermarks:
     def raise_to(self, version: str, partition: int, offset: int) -> None:
         """Take a watermark record that has been seen."""
         told = self._told.setdefault(version, {})
-        told[partition] = max(offset, told.get(partition, 0))
+        if offset > told.get(partition, -1):
+            told[partition] = offset
+            self._risen = True
 
     def committed(self, version: str, offsets: Mapping[int, int], *, from_: Mapping[int, int]) -> None:
         """Take committed offsets, which count once the feed was seen up to `from_`: its ends, read after them.
@@ -46,6 +49,11 @@ class Watermarks:
             offsets, _ = self._pending.pop(version)
             for partition, offset in offsets.items():
                 self.raise_to(version, partition, offset)
+
+    def take_risen(self) -> bool:
+        """Whether any has risen since this was asked last."""
+        risen, self._risen = self._risen, False
+        return risen
 
     def forget(self) -> None:
         """Know nothing any more: the documents topic may be another one."""

@@ -14,6 +14,7 @@ from freshet.search.http.problems import Problem, field_error
 
 FRESH_AFTER: Final = "Freshet-Fresh-After"
 WATERMARK: Final = "Freshet-Watermark"
+_MOST_CHARACTERS: Final = 4_000  # of a header: half of what servers and proxies take as they come
 _MOST_SPARE_SECONDS: Final = 1.0  # between the end of a wait and the request's deadline
 
 
@@ -38,4 +39,5 @@ def longest_wait(request: web.Request, wait_ms: int) -> float:
 def watermark(index: IndexState) -> dict[str, str]:
     """The header of an answer; none where nothing is known, or there are more partitions than a request may name."""
     tokens = tokens_of(index)
-    return {WATERMARK: ",".join(tokens)} if 0 < len(tokens) <= MAX_TOKENS else {}
+    text = ",".join(tokens)
+    return {WATERMARK: text} if text and len(tokens) <= MAX_TOKENS and len(text) <= _MOST_CHARACTERS else {}

@@ -18,7 +18,7 @@ from freshet.search.asking import Asked
 from freshet.search.feed.base import Following
 from freshet.search.feed.mark import Mark
 from freshet.search.feed.ring import Changes, Ring
-from freshet.search.index.facts import built_to, told_as
+from freshet.search.index.facts import built_at, built_to, told_as
 from freshet.search.live import LiveVersion
 from freshet.search.results.base import Answered, Compute, Computed, Resolve, SharedResults
 from freshet.search.results.entry import Entry
@@ -139,12 +139,14 @@ class ResultCache:
     def _known(self, live: LiveVersion, mark: Mark) -> _Known | None:
         """What answers of the version are proven by, now.
 
-        Nothing while its build has not come to what others were told of it: `built_to`. Below, changes are not told.
+        Nothing while its build has not come to the end that the log had when it began (`built_to`): below, changes are not
+        told. Where it had caught up once it is beyond, also in partitions that have nothing to read.
         """
         incarnation, feed = live.incarnation, self._following.identity
         if incarnation is None or feed is None or not self._following.sure:
             return None
-        told = _reach(mark.watermarks, built_to(live.info.metadata))
+        facts = live.info.metadata
+        told = built_at(facts) is not None or _reach(mark.watermarks, built_to(facts))
         return _Known(live.name, incarnation, feed) if told else None
 
     def _key(self, asked: Asked, live: LiveVersion, statistics: int | None, known: _Known) -> str:
@@ -172,6 +174,8 @@ class ResultCache:
         if self._clock() >= entry.expires or not self._following.sure or self._following.identity != known.feed:
             return None
         mark = self._following.mark(known.told)
+        if _is_ahead(entry.positions, mark.positions):
+            return None
         changes = self._ring.since(known.told, entry.positions)
         if changes is None or not is_worth_it(entry, changes):
             reason: Reason | None = Reason.OLD
@@ -285,5 +289,13 @@ class _Fill(NamedTuple):
     flight: Flight[Answered]
 
 
+def _is_ahead(positions: Mapping[int, int], seen: Mapping[int, int]) -> bool:
+    """Whether an answer was proven up to where this process has not come to.
+
+    Another process may be a moment ahead. Or the feed lost its end, and has other records at these offsets now.
+    """
+    return any(offset > seen.get(partition, 0) for partition, offset in positions.items())
+
+
 def _reach(watermarks: Mapping[int, int], wanted: Mapping[int, int]) -> bool:
-    return all(watermarks.get(partition, -1) >= offset for partition, offset in wanted.items())
+    return all(watermarks.get(partition, 0) >= offset for partition, offset in wanted.items())

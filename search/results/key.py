@@ -26,7 +26,7 @@ def result_key(asked: Asked, live: LiveVersion, statistics: int | None, *, feed:
         "query": asked.query.text,
         "steps": [*asked.query.steps] if request.explain else [],
         "filters": None if filters is None else filters.model_dump(mode="json", by_alias=True, exclude_unset=True),
-        **request.model_dump(mode="json", exclude=_OF_THE_REQUEST),
+        "request": request.model_dump(mode="json", exclude=_OF_THE_REQUEST),
     }
     text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()

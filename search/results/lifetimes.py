@@ -52,7 +52,8 @@ class Lifetimes:
         self._tallies: OrderedDict[str | None, _Tally] = OrderedDict()
 
     def begin(self, positions: Mapping[int, int]) -> None:
-        """As `ChangeSink.begin`."""
+        """As `ChangeSink.begin`; what it tells from now on may have been heard before."""
+        self._tallies.clear()
 
     def add(self, change: FeedChange) -> None:
         """As `ChangeSink.add`."""

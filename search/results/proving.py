@@ -46,9 +46,10 @@ Rule = Callable[[Entry, Stretch, Declared], bool]
 def is_worth_it(entry: Entry, changes: Changes) -> bool:
     """Whether holding the changes against the entry takes less time than making it anew.
 
-    For listings and facets each is looked at by itself, which takes some microseconds.
+    For listings, facets and lists that were not full each is looked at by itself, which takes some microseconds.
     """
-    return changes.count <= ONE_BY_ONE or (bool(entry.searched) and not entry.facets)
+    by_arrays = bool(entry.searched) and not entry.facets and all(each.last is not None for each in entry.searched)
+    return by_arrays or changes.count <= ONE_BY_ONE
 
 
 def touched(

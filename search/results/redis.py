@@ -28,6 +28,7 @@ _FORMAT: Final = 1
 _HEADER: Final = struct.Struct("<4sH16s")  # magic, format, digest; the bytes follow
 _ROOM: Final = 256  # values that wait to be written
 _ROOM_BYTES: Final = 16 << 20
+_READ_AT_ONCE: Final = 16  # values in one answer, of which each may have MAX_BYTES
 _AT_ONCE: Final = 32  # values in one pipeline
 
 
@@ -67,7 +68,7 @@ class RedisResults:
             pause=pause,
             clock=clock,
         )
-        self._reads = SharedReads(self._read, seconds=timeout, clock=clock)
+        self._reads = SharedReads(self._read, most=_READ_AT_ONCE, seconds=timeout, clock=clock)
         self._waiting: dict[str, _Put] = {}
         self._waiting_bytes = 0
         self._writing: asyncio.Task[None] | None = None

@@ -80,7 +80,12 @@ class AgainSink:
 
 def healer_of(world: World, sink: AgainSink | None = None) -> AgainHealer:
     return AgainHealer(
-        index=world.index, sink=sink or AgainSink(world), topics=TOPICS, version="docs__1", order=world.order
+        index=world.index,
+        sink=sink or AgainSink(world),
+        topics=TOPICS,
+        version="docs__1",
+        incarnation="made once",
+        order=world.order,
     )
 
 
