@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from benchmarks import changes, freshness, growth, indexing, quality, rebuild, searching, start
+from benchmarks import caching, changes, freshness, growth, indexing, quality, rebuild, searching, start
 from benchmarks.corpus import read_corpus
 from benchmarks.figures import Figure, merge, significant
 from benchmarks.stack import Given, scratch
@@ -23,6 +23,7 @@ BENCHMARKS: Final[Mapping[str, Callable[[Given], Coroutine[Any, Any, list[Figure
     "changes": changes.run,
     "freshness": freshness.run,
     "searching": searching.run,
+    "caching": caching.run,
     "rebuild": rebuild.run,
     "growth": growth.run,
     "quality": quality.run,

@@ -7,8 +7,9 @@ from typing import Final
 
 # New objects before the youngest are looked at, and how many such looks before the older ones are. A batch makes tens
 # of thousands of objects and is gone a moment later; at Python's 700 most of them grow old first, and each time a
-# quarter more has grown old, all of them are looked at.
-_THRESHOLDS: Final = (50_000, 20, 20)
+# quarter more has grown old, all of them are looked at. More seldom than this the large answers of Qdrant, which hold
+# vectors and refer to themselves, fill hundreds of MiB before anybody comes to them.
+_THRESHOLDS: Final = (10_000, 5, 2)
 
 
 def spare_what_stays() -> None:

@@ -11,6 +11,9 @@ class _FeedRecord(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
     index_version: str = Field(description="the collection that was written")
+    incarnation: str | None = Field(
+        None, description="what tells it from an earlier collection of that name; null where nothing does"
+    )
 
 
 class FeedPassage(BaseModel):

@@ -16,6 +16,7 @@ from freshet.search.asking import InvalidSearch
 from freshet.search.feed.base import Following
 from freshet.search.feed.metrics import FeedMetrics, Waited
 from freshet.search.index.base import VersionInfo
+from freshet.search.index.facts import incarnation, told_as
 from freshet.search.live import LiveIndex, LiveVersion
 
 AGAIN_SECONDS: Final = 0.1  # between two looks for the version and its feed, where nobody can say how far that is
@@ -55,7 +56,7 @@ class Freshness:
         while True:
             _check_topic(wanted, live)
             left = max(0.0, end - self._clock())
-            before, held = live, await self._reached(following, live.name, _offsets(wanted), left)
+            before, held = live, await self._reached(following, live.told, _offsets(wanted), left)
             live = await self._index.current()  # another may be live since
             if (held and live is before) or self._clock() >= end or self._ended.is_set():
                 return True
@@ -80,7 +81,7 @@ class Freshness:
         last = self._index.last
         if last is None or _foreign(wanted, last):
             return False
-        return await following.reached(last.name, _offsets(wanted), seconds=0)
+        return await following.reached(last.told, _offsets(wanted), seconds=0)
 
     async def _reached(self, following: Following, version: str, offsets: Mapping[int, int], seconds: float) -> bool:
         """As `Following.reached`, until nobody waits any more."""
@@ -98,7 +99,8 @@ class Freshness:
 
 def index_state(following: Following | None, version: VersionInfo) -> IndexState:
     """How far a version is now. Whoever reads it from now on reads all that lies below the watermarks."""
-    watermarks = {} if following is None else following.mark(version.name).watermarks
+    told = told_as(version.name, incarnation(version.metadata))
+    watermarks = {} if following is None else following.mark(told).watermarks
     return IndexState(version=version.name, topic=str(version.metadata.get("topic", "")), watermarks=dict(watermarks))
 
 

@@ -13,7 +13,7 @@ from freshet.schemas.errors import FreshetError, PermanentError, TransientError
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedder
 from freshet.search.index.base import IndexReader, IndexVersions, VersionInfo
-from freshet.search.index.facts import incarnation
+from freshet.search.index.facts import incarnation, told_as
 from freshet.search.index.identity import recorded_text
 from freshet.search.snapshots import Snapshots
 
@@ -45,6 +45,11 @@ class LiveVersion:
     def incarnation(self) -> str | None:
         """What tells it from a later version of its name; None where nothing does."""
         return incarnation(self.info.metadata)
+
+    @property
+    def told(self) -> str:
+        """What the change feed calls it."""
+        return told_as(self.name, self.incarnation)
 
     @property
     def topic(self) -> str:

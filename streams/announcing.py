@@ -48,14 +48,16 @@ class Announcer:
         index: States,
         topics: Topics,
         version: str,
+        incarnation: str | None = None,
         live: Callable[[], bool],
         clock: Callable[[], float],
         built_to: Mapping[int, int] | None = None,
     ) -> None:
         self._sink = sink
-        self._teller = Teller(index=index, topics=topics, version=version, built_to=built_to)
+        self._teller = Teller(index=index, topics=topics, version=version, incarnation=incarnation, built_to=built_to)
         self._topics = topics
         self._version = version
+        self._incarnation = incarnation
         self._live = live
         self._clock = clock
 
@@ -119,6 +121,7 @@ class Announcer:
         for partition, offset in batch.ends.items():
             mark = Watermark(
                 index_version=self._version,
+                incarnation=self._incarnation,
                 topic=self._topics.documents,
                 partition=partition,
                 offset=offset,

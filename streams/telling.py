@@ -60,11 +60,18 @@ class Teller:
     """Makes the change records of batches for one index version. `built_to` as in `Announcer`."""
 
     def __init__(
-        self, *, index: States, topics: Topics, version: str, built_to: Mapping[int, int] | None = None
+        self,
+        *,
+        index: States,
+        topics: Topics,
+        version: str,
+        incarnation: str | None = None,
+        built_to: Mapping[int, int] | None = None,
     ) -> None:
         self._index = index
         self._topics = topics
         self._version = version
+        self._incarnation = incarnation
         self._built_to = built_to or {}
 
     async def changes(self, batch: Batch) -> list[Message]:
@@ -106,6 +113,7 @@ class Teller:
         packed, error = (None, 0.0) if passages is None else pack(passages)
         change = Change(
             index_version=self._version,
+            incarnation=self._incarnation,
             outcome=told.outcome.value,
             origin=str(FreshnessToken(self._topics.documents, *told.origin)),
             key=told.key,

@@ -22,7 +22,7 @@ from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.health import Check
 from freshet.search.http.serving import serve
-from freshet.search.index.facts import built_to
+from freshet.search.index.facts import built_to, incarnation
 from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.audit import QdrantAudit
 from freshet.search.index.qdrant.statistics import QdrantStatistics
@@ -170,6 +170,7 @@ async def worker_process(
                 index=writer,
                 topics=topics,
                 version=version.version,
+                incarnation=incarnation(followed.info.metadata),
                 live=lambda: followed.is_live,
                 clock=time.time,
                 built_to=built_to(followed.info.metadata),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from freshet.schemas.feed import Change, FeedPassage, Fields
+from freshet.search.index.facts import told_as
 from freshet.search.index.records import Vector
 from freshet.search.sparse import SparseVector
 
@@ -54,7 +55,7 @@ def read_change(change: Change, *, partition: int, offset: int) -> FeedChange:
     return FeedChange(
         partition,
         offset,
-        change.index_version,
+        told_as(change.index_version, change.incarnation),
         change.key,
         change.tenant,
         change.before,

@@ -77,7 +77,7 @@ class Keeper:
     async def _until_it_moves(self) -> None:
         while self._topic == self._tail.topic:
             with suppress(Exception):  # the checks tell it, and whatever it is, the feed is followed all the same
-                self._tail.mark((await self._live.current()).name)  # so that it knows how far that is when it is asked
+                self._tail.mark((await self._live.current()).told)  # so that it knows how far that is when it is asked
             await self._sleep(LOOK_SECONDS)
 
     @property

@@ -23,6 +23,7 @@ from freshet.search.feed.changes import read_change
 from freshet.search.feed.mark import Mark
 from freshet.search.feed.metrics import FeedMetrics
 from freshet.search.feed.watermarks import Watermarks, passed
+from freshet.search.index.facts import told_as
 from freshet.search.ports import ChangeFeed, FeedRecord, FeedRecords, FeedTopics
 
 SILENT_SECONDS: Final = 5.0  # without a word of one partition nobody knows any more what lies there
@@ -190,7 +191,7 @@ class Tail:
             self._sink.begin(dict(self._positions))
             return
         if isinstance(told, Watermark) and told.topic == self.topic:
-            self._watermarks.raise_to(told.index_version, told.partition, told.offset)
+            self._watermarks.raise_to(told_as(told.index_version, told.incarnation), told.partition, told.offset)
 
     def _complain(self, record: FeedRecord) -> None:
         """Once after each start. Not with the reason, for that would show what the record holds."""

@@ -25,6 +25,7 @@ PAUSED: Final = "paused"  # whether its build rests
 LIMIT: Final = "limit"  # events per second that all who build it may take together
 INCARNATION: Final = "incarnation"  # an id that no other collection has had; earlier releases did not record it
 DROPPED: Final = "dropped"  # whether it is being dropped: whoever follows it ends
+_MADE_AS: Final = "#"  # stands in no name of a collection
 _SUFFIX: Final = re.compile(r"[0-9a-f]{16}(-[1-9][0-9]*)?")
 
 
@@ -86,6 +87,16 @@ def incarnation(facts: Mapping[str, Any]) -> str | None:
     """
     found = facts.get(INCARNATION)
     return None if found is None else str(found)
+
+
+def told_as(version: str, made_as: str | None) -> str:
+    """What the change feed calls a version of this incarnation: a name that no other collection ever had."""
+    return version if made_as is None else f"{version}{_MADE_AS}{made_as}"
+
+
+def collection_told(name: str) -> str:
+    """The collection that the change feed calls so."""
+    return name.partition(_MADE_AS)[0]
 
 
 def _suffix(index: str, version: str) -> str:

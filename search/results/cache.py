@@ -18,7 +18,7 @@ from freshet.search.asking import Asked
 from freshet.search.feed.base import Following
 from freshet.search.feed.mark import Mark
 from freshet.search.feed.ring import Changes, Ring
-from freshet.search.index.facts import built_to
+from freshet.search.index.facts import built_to, told_as
 from freshet.search.live import LiveVersion
 from freshet.search.results.base import Answered, Compute, Computed, Resolve, SharedResults
 from freshet.search.results.entry import Entry
@@ -44,11 +44,18 @@ class Way:
 
 
 class _Known(NamedTuple):
-    """What answers of a version can be proven by: its incarnation, and the feed that tells of it."""
+    """What answers of a version can be proven by: its incarnation, and the feed that tells of it.
+
+    `told` is what the feed calls the version.
+    """
 
     version: str
     incarnation: str
     feed: str
+
+    @property
+    def told(self) -> str:
+        return told_as(self.version, self.incarnation)
 
 
 class ResultCache:
@@ -100,14 +107,14 @@ class ResultCache:
         key, known = found
         answered = await self._kept(key, known)
         if answered is None:
-            now = self._following.mark(known.version).watermarks
+            now = self._following.mark(known.told).watermarks
             wanted = {partition: min(offset, now.get(partition, -1)) for partition, offset in at_least.items()}
             answered = await self._computed(key, asked, compute, wanted)
         return answered
 
     def keeps(self, live: LiveVersion) -> bool:
         """As `Answers.keeps`: not while they could not be proven."""
-        return self._known(live, self._following.mark(live.name)) is not None
+        return self._known(live, self._following.mark(live.told)) is not None
 
     async def close(self) -> None:
         """Give up what is under way. Idempotent."""
@@ -120,7 +127,7 @@ class ResultCache:
         if not self._following.sure:
             return None
         live = await resolve()
-        known = self._known(live, self._following.mark(live.name))
+        known = self._known(live, self._following.mark(live.told))
         if known is None:
             return None
         if known != self._last:
@@ -164,8 +171,8 @@ class ResultCache:
         # The mark and the changes are of one instant: nothing is waited for in between.
         if self._clock() >= entry.expires or not self._following.sure or self._following.identity != known.feed:
             return None
-        mark = self._following.mark(known.version)
-        changes = self._ring.since(known.version, entry.positions)
+        mark = self._following.mark(known.told)
+        changes = self._ring.since(known.told, entry.positions)
         if changes is None or not is_worth_it(entry, changes):
             reason: Reason | None = Reason.OLD
         else:
@@ -204,7 +211,7 @@ class ResultCache:
         return Answered(computed.content, mark)
 
     def _begun(self, live: LiveVersion) -> _Begun:
-        mark = self._following.mark(live.name)
+        mark = self._following.mark(live.told)
         return _Begun(live, mark, self._known(live, mark))
 
     def _ended(self, key: str, note: _Note) -> None:

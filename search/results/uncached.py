@@ -33,7 +33,7 @@ class Uncached:
         def begin(live: LiveVersion) -> None:
             nonlocal mark
             if self._following is not None:
-                mark = self._following.mark(live.name)
+                mark = self._following.mark(live.told)
 
         computed = await compute(begin)
         return Answered(computed.content, mark)

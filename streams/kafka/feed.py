@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from freshet.schemas.errors import DeniedError, TransientError
 from freshet.schemas.topics import Topics
-from freshet.search.index.facts import group_of
+from freshet.search.index.facts import collection_told, group_of
 from freshet.search.ports import FeedRecord, FeedRecords, FeedTopics
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.errors import kafka_errors
@@ -56,7 +56,7 @@ class KafkaChangeFeed:
 
     async def committed(self, version: str) -> Mapping[int, int]:
         """As `ChangeFeed.committed`."""
-        found = await uncut(self._positions(group_of(self._index, version)))
+        found = await uncut(self._positions(group_of(self._index, collection_told(version))))
         return {each.partition: each.committed for each in found if each.committed is not None}
 
     async def _positions(self, group: str) -> list[Position]:

@@ -19,6 +19,7 @@ from freshet.search.feed.base import Several
 from freshet.search.feed.changes import pack, read_change
 from freshet.search.feed.ring import Ring
 from freshet.search.index.base import Query, VersionInfo
+from freshet.search.index.facts import told_as
 from freshet.search.index.records import Hit
 from freshet.search.live import LiveIndex, LiveVersion
 from freshet.search.load import Admission
@@ -34,6 +35,8 @@ from tests.support.following import HandFollowing
 from tests.unit.search.http.world import VERSION, ListLog, MemoryReader, Versions, WordEmbedder
 
 GONE = Fields(present=False, metadata=None)
+FIRST = "1"  # of the incarnations of the version
+TOLD = told_as(VERSION, FIRST)  # what the change feed calls that
 
 
 class GatedReader(MemoryReader):
@@ -59,7 +62,7 @@ class NamedVersions(Versions):
 
     def __init__(self) -> None:
         super().__init__()
-        self.facts: dict[str, Any] = {"incarnation": "1"}
+        self.facts: dict[str, Any] = {"incarnation": FIRST}
 
     async def describe(self, version: str) -> VersionInfo | None:
         info = await super().describe(version)
@@ -146,6 +149,7 @@ class Kept:
         passages, error = pack([(each.vector, each.terms) for each in stored])  # type: ignore[misc]
         change = Change(
             index_version=VERSION,
+            incarnation=FIRST,
             outcome="indexed",
             origin="documents/0@1",
             key=key,

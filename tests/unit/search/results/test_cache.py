@@ -19,8 +19,7 @@ from freshet.search.results.cache import TELL_AGAIN
 from freshet.search.results.proving import Reason, touched
 from freshet.search.statistics import TermStatistics
 from tests.support.waiting import wait_until
-from tests.unit.search.http.world import VERSION
-from tests.unit.search.results.kept import DictResults, Kept, shown
+from tests.unit.search.results.kept import TOLD, DictResults, Kept, shown
 
 
 async def warmed(**given: Any) -> Kept:
@@ -28,7 +27,7 @@ async def warmed(**given: Any) -> Kept:
     kept = Kept(**given)
     kept.edit("one", "cat cat")
     kept.edit("two", "cat dog")
-    kept.following.advance(VERSION, 2)
+    kept.following.advance(TOLD, 2)
     answer = await kept.search()
     assert (shown(answer), answer.cached) == (["one", "two"], False)
     return kept
@@ -56,7 +55,7 @@ async def test_a_change_that_matters_ends_it_and_one_that_does_not_leaves_it():
 
 async def test_an_answer_says_the_watermarks_of_the_moment_when_it_was_proven():
     kept = await warmed()
-    kept.following.advance(VERSION, 7)
+    kept.following.advance(TOLD, 7)
     assert (await kept.search()).index.watermarks == {0: 7}
 
 
@@ -65,7 +64,7 @@ async def test_one_that_was_computed_says_those_from_before_the_index_was_read()
     kept.index.gate.clear()
     asking = asyncio.create_task(kept.search("dog"))
     await wait_until(lambda: kept.index.searched == 2, "it reads")
-    kept.following.advance(VERSION, 9)
+    kept.following.advance(TOLD, 9)
     kept.index.gate.set()
     assert (await asking).index.watermarks == {0: 2}
 
@@ -113,13 +112,13 @@ async def test_nothing_is_kept_or_given_where_nothing_can_be_proven(doubt: str):
             kept.versions.facts = {}
         case "built_to":
             kept.versions.facts["built_to"] = {"0": 5}
-            kept.following.advance(VERSION, 4)
+            kept.following.advance(TOLD, 4)
     for _ in range(2):
         assert not (await kept.search()).cached
     assert kept.outcomes() == {"off": 2}
     assert len(kept.memory) == 0
     if doubt == "built_to":
-        kept.following.advance(VERSION, 5)
+        kept.following.advance(TOLD, 5)
         assert [(await kept.search()).cached for _ in range(2)] == [False, True]
 
 
@@ -249,7 +248,7 @@ async def test_facets_and_listings_are_kept_and_ended_too():
 async def test_a_record_that_takes_another_place_in_the_log_ends_what_shows_places(asked: dict[str, Any]):
     """A repeat may move it, and documents are listed by when they were written."""
     kept = await warmed()
-    kept.following.advance(VERSION, 3)
+    kept.following.advance(TOLD, 3)
     assert [(await kept.search(**asked)).cached for _ in range(2)] == [False, True]
     kept.edit("two", "cat dog")
     answer = await kept.search(**asked)
@@ -353,7 +352,7 @@ async def test_who_needs_what_came_after_the_work_began_has_it_done_again():
     kept.index.gate.clear()
     early = asyncio.create_task(kept.search("dog"))
     await wait_until(lambda: kept.index.searched == 2, "it reads")
-    kept.following.advance(VERSION, 5)
+    kept.following.advance(TOLD, 5)
     late = asyncio.create_task(kept.search("dog", at_least={0: 5}))
     await wait_until(lambda: kept.index.searched == 3, "it is read again")
     beyond = asyncio.create_task(kept.search("dog", at_least={0: 99}))  # which nobody has reached
@@ -416,7 +415,7 @@ async def test_a_large_test_is_done_in_a_thread_and_speaks_for_the_moment_when_i
     asking = asyncio.create_task(kept.search())
     await wait_until(begun.is_set, "the test is under way")
     kept.edit("near", "cat")
-    kept.following.advance(VERSION, 9)
+    kept.following.advance(TOLD, 9)
     gate.set()
     answer = await asking
     assert (answer.cached, shown(answer), answer.index.watermarks) == (True, ["one", "two"], {0: 2})
