@@ -12,7 +12,6 @@ from typing import Final
 
 from freshet.schemas.http import IndexState
 from freshet.schemas.positions import FreshnessToken
-from freshet.search.asking import InvalidSearch
 from freshet.search.feed.base import Following
 from freshet.search.feed.metrics import FeedMetrics, Waited
 from freshet.search.index.base import VersionInfo
@@ -44,7 +43,7 @@ class Freshness:
     async def wait(self, tokens: Sequence[str], *, seconds: float) -> bool:
         """Return once the live version holds the events of all tokens, or after `seconds`; whether there was a wait.
 
-        Raises InvalidSearch for a token of another topic than the version's, and what the index raises.
+        For those of another topic than the version's nobody waits. Raises what the index raises.
         """
         following = self._following
         if not tokens or following is None:
@@ -54,9 +53,8 @@ class Freshness:
             return False
         live = await self._index.current()
         while True:
-            _check_topic(wanted, live)
             left = max(0.0, end - self._clock())
-            before, held = live, await self._reached(following, live.told, _offsets(wanted), left)
+            before, held = live, await self._reached(following, live.told, _offsets(wanted, live), left)
             live = await self._index.current()  # another may be live since
             if (held and live is before) or self._clock() >= end or self._ended.is_set():
                 return True
@@ -79,9 +77,7 @@ class Freshness:
     async def _is_held_already(self, following: Following, wanted: Sequence[FreshnessToken]) -> bool:
         """Whether nobody has to wait, or to ask which version is live: whoever answers will do that."""
         last = self._index.last
-        if last is None or _foreign(wanted, last):
-            return False
-        return await following.reached(last.told, _offsets(wanted), seconds=0)
+        return last is not None and await following.reached(last.told, _offsets(wanted, last), seconds=0)
 
     async def _reached(self, following: Following, version: str, offsets: Mapping[int, int], seconds: float) -> bool:
         """As `Following.reached`, until nobody waits any more."""
@@ -112,22 +108,15 @@ def tokens_of(index: IndexState) -> list[str]:
 
 def watermarks_of(tokens: Iterable[str]) -> dict[int, int]:
     """By partition, the watermark at which all of their events are held."""
-    return _offsets(map(FreshnessToken.parse, tokens))
+    return _highest(map(FreshnessToken.parse, tokens))
 
 
-def _foreign(wanted: Iterable[FreshnessToken], live: LiveVersion) -> list[FreshnessToken]:
-    return [each for each in wanted if each.topic != live.topic]
+def _offsets(wanted: Iterable[FreshnessToken], live: LiveVersion) -> dict[int, int]:
+    """By partition, the watermark at which a version holds those of its own topic."""
+    return _highest(each for each in wanted if each.topic == live.topic)
 
 
-def _check_topic(wanted: Iterable[FreshnessToken], live: LiveVersion) -> None:
-    for each in _foreign(wanted, live):
-        raise InvalidSearch(
-            "fresh_after", f"{each} is of another topic than {live.topic}, whose documents are searched"
-        )
-
-
-def _offsets(wanted: Iterable[FreshnessToken]) -> dict[int, int]:
-    """By partition, the watermark at which all of them are held."""
+def _highest(wanted: Iterable[FreshnessToken]) -> dict[int, int]:
     offsets: dict[int, int] = {}
     for each in wanted:
         offsets[each.partition] = max(each.offset + 1, offsets.get(each.partition, 0))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from freshet.doctor.findings import CHECK_SECONDS, Finding, Mark
+from freshet.search.embedding.redis import KEY_PREFIX as VECTORS
 from freshet.search.embedding.redis import RedisFacts, describe_server
 from freshet.search.redis import connect
+from freshet.search.results.redis import KEY_PREFIX as ANSWERS
 from freshet.settings import Settings
 
 _REFUSES_WHEN_FULL: Final = "noeviction"
@@ -18,7 +20,7 @@ async def check_redis(settings: Settings) -> tuple[Finding, RedisFacts | None]:
         return Finding("Redis", Mark.OK, "not configured: caches live in the process"), None
     client = connect(settings.redis.url.get_secret_value(), timeout=CHECK_SECONDS, ca_file=settings.redis.ca_file)
     try:
-        facts = await describe_server(client)
+        facts = await describe_server(client, prefixes=(VECTORS, ANSWERS))
     finally:
         await client.aclose()
     return _judge(facts, patience=settings.redis.timeout_seconds), facts

@@ -43,11 +43,14 @@ class RedisFacts:
     policy: str | None
 
 
-async def describe_server(client: Redis) -> RedisFacts:
-    """What a Redis tells of itself. Raises TransientError, and DeniedError where it refuses the user."""
+async def describe_server(client: Redis, *, prefixes: Sequence[str] = (KEY_PREFIX,)) -> RedisFacts:
+    """What a Redis tells of itself. Raises TransientError, and DeniedError where it refuses the user.
+
+    Or where that one may not read keys that begin with one of `prefixes`.
+    """
     try:
         await client.ping()
-        await client.mget([f"{KEY_PREFIX}asked-by-the-doctor"])
+        await client.mget([f"{prefix}asked-by-the-doctor" for prefix in prefixes])
         start, asked = time.perf_counter(), time.time()
         await client.ping()
         took = time.perf_counter() - start

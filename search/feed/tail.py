@@ -202,10 +202,15 @@ class Tail:
             logger.warning("%s is no record of the change feed; others may follow", place)
             self._complained = True
 
+    def _complain_of_silence(self) -> None:
+        if self._caught_up and not self.sure and not self._failed:
+            logger.warning("nothing is heard of the change feed of %s for %g s", self.topic, SILENT_SECONDS)
+            self._failed = True
+
     def _noted(self) -> None:
         """Tell whoever waits of watermarks that have risen."""
         self._watermarks.seen(self._positions)
-        if self._caught_up:
+        if self.sure:
             self._found()
         if self._watermarks.take_risen():
             self._wake()
@@ -222,6 +227,7 @@ class Tail:
         """Raise TransientError once the topics are others."""
         while True:
             await self._sleep(LOOK_SECONDS)
+            self._complain_of_silence()
             self._ask_again()
             try:
                 now = await self._feed.look()

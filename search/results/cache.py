@@ -139,8 +139,8 @@ class ResultCache:
     def _known(self, live: LiveVersion, mark: Mark) -> _Known | None:
         """What answers of the version are proven by, now.
 
-        Nothing while its build has not come to the end that the log had when it began (`built_to`): below, changes are not
-        told. Where it had caught up once it is beyond, also in partitions that have nothing to read.
+        Nothing while its build has not come to the end that the log had when it began (`built_to`): below, changes are
+        not told. Where it had caught up once it is beyond, also in partitions that have nothing to read.
         """
         incarnation, feed = live.incarnation, self._following.identity
         if incarnation is None or feed is None or not self._following.sure:

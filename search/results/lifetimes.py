@@ -51,7 +51,7 @@ class Lifetimes:
         self._chance = chance
         self._tallies: OrderedDict[str | None, _Tally] = OrderedDict()
 
-    def begin(self, positions: Mapping[int, int]) -> None:
+    def begin(self, positions: Mapping[int, int]) -> None:  # noqa: ARG002
         """As `ChangeSink.begin`; what it tells from now on may have been heard before."""
         self._tallies.clear()
 

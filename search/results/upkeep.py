@@ -23,7 +23,8 @@ class Warmed(Word):
     """What became of a popular query that was asked in advance."""
 
     DONE = "done", "its answer is in the cache"
-    FAILED = "failed", "it could not be answered"
+    REFUSED = "refused", "no such request can be answered"
+    FAILED = "failed", "it could not be answered then"
 
 
 class UpkeepMetrics:

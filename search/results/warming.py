@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from freshet.schemas.errors import FreshetError
 from freshet.schemas.http import SearchRequest
+from freshet.search.asking import InvalidSearch
 from freshet.search.results.popular import Popular
 from freshet.search.results.upkeep import Warmed
 
@@ -65,8 +66,10 @@ class Warming:
                 await self._sleep(LOOK_SECONDS)
             if await self._live() != version:
                 return False
-            failed = 0 if await self._ask(request) else failed + 1
-            done += not failed
+            outcome = await self._ask(request)
+            self._counted(outcome)
+            done += outcome is Warmed.DONE
+            failed = failed + 1 if outcome is Warmed.FAILED else 0
             if failed == GIVE_UP:
                 break
         if done:
@@ -74,16 +77,16 @@ class Warming:
             logger.info(told, done, version, extra={"action": "warmed"})
         return True
 
-    async def _ask(self, request: SearchRequest) -> bool:
+    async def _ask(self, request: SearchRequest) -> Warmed:
         began = self._clock()
         try:
             await self._search(request)
+        except InvalidSearch:  # it was popular, but never answered: that says nothing of the others
+            return Warmed.REFUSED
         except FreshetError:  # whoever asks it next is told
-            self._counted(Warmed.FAILED)
-            return False
-        self._counted(Warmed.DONE)
+            return Warmed.FAILED
         await self._sleep(self._clock() - began)
-        return True
+        return Warmed.DONE
 
     async def _live(self) -> str | None:
         try:

@@ -172,12 +172,22 @@ async def test_what_follows_something_that_came_again_is_told_without_the_state_
     assert (await told_of(worker, await worker.written(2, 3, announced=2))).before == fields()
 
 
-async def test_a_repeat_that_moves_the_record_is_told_for_it_moves_in_listings_too() -> None:
+async def test_a_repeat_that_moves_the_record_is_told_for_it_moves_in_listings_too_but_not_its_passages() -> None:
+    """They were told before, and reading all of them for each repeat would cost as much as a rebuild."""
     worker = Worker()
     worker.publish("a", "one", "two", "one")
     await worker.written(0, 1)
     change = await told_of(worker, await worker.written(1, 3, announced=1))
     assert (change.outcome, change.before, change.after) == ("unchanged", fields(), fields())
+    assert change.passages == ()
+
+
+async def test_a_repeat_that_moves_a_record_which_may_be_untold_is_told_whole() -> None:
+    worker = Worker()
+    worker.publish("a", "one", "two", "one")
+    await worker.written(0, 1)
+    change = await told_of(worker, await worker.written(1, 3))
+    assert (change.outcome, change.before) == ("unchanged", None)
     assert texts(worker, change) == ["one"]
 
 
