@@ -6,8 +6,8 @@ request → check → result cache, else: turn → resolve the live version, emb
 from __future__ import annotations
 
 import math
+import secrets
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -68,7 +68,7 @@ class SearchService:
         admission: Admission | None = None,
         popular: Popular | None = None,
         clock: Callable[[], float] = time.perf_counter,
-        new_id: Callable[[], str] = lambda: uuid.uuid4().hex,
+        new_id: Callable[[], str] = lambda: secrets.token_hex(16),
     ) -> None:
         self._index = index
         self._embedder = embedder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
+import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -118,7 +118,7 @@ class _Connection(web.RequestHandler):
 
 def _answer(error: Exception) -> web.Response:
     """What an error is answered with, under an id of its own: nothing was read that could have one."""
-    request_id = uuid.uuid4().hex
+    request_id = secrets.token_hex(16)
     return finish(explain(error, request_id=request_id).response(request_id), request_id)
 
 

@@ -6,8 +6,8 @@ import asyncio
 import logging
 import math
 import re
+import secrets
 import time
-import uuid
 from typing import Final, TypeVar
 
 from aiohttp import web
@@ -116,4 +116,4 @@ def _log(request: web.Request, status: int, seconds: float, *, with_query: bool)
 
 
 def _request_id(given: str) -> str:
-    return given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)

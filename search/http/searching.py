@@ -90,7 +90,7 @@ class SearchRoutes:
         try:
             await self._wait(request, tokens, asked.wait_ms)
             answer = await self._service.search(
-                asked.model_copy(update={"tenant": tenant}),
+                asked if asked.tenant == tenant else asked.model_copy(update={"tenant": tenant}),
                 seconds_left=seconds_left(request),
                 at_least=watermarks_of(tokens),
                 in_advance=_is_in_advance(request),

@@ -73,6 +73,8 @@ class Entry:
 
     def moved(self, positions: Mapping[int, int]) -> Self:
         """The same, known to be true at these positions, too."""
+        if positions == self.positions:  # nothing has happened since it was asked for last
+            return self
         merged = {each: max(offset, positions.get(each, 0)) for each, offset in self.positions.items()}
         return replace(self, positions=merged)
 

@@ -21,12 +21,12 @@ def result_key(asked: Asked, live: LiveVersion, statistics: int | None, *, feed:
     """
     request = asked.request
     filters = request.filters
-    parts = {
-        "version": [live.name, live.incarnation, statistics, feed, shape],
-        "query": asked.query.text,
-        "steps": [*asked.query.steps] if request.explain else [],
-        "filters": None if filters is None else filters.model_dump(mode="json", by_alias=True, exclude_unset=True),
-        "request": request.model_dump(mode="json", exclude=_OF_THE_REQUEST),
-    }
-    text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+    parts = (
+        [live.name, live.incarnation, statistics, feed, shape],
+        asked.query.text,
+        [*asked.query.steps] if request.explain else [],
+        None if filters is None else filters.model_dump(mode="json", by_alias=True, exclude_unset=True),
+        request.model_dump_json(exclude=_OF_THE_REQUEST),
+    )
+    text = json.dumps(parts, sort_keys=True)
     return blake2b(text.encode("utf-8", "surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()

@@ -48,8 +48,9 @@ def is_worth_it(entry: Entry, changes: Changes) -> bool:
 
     For listings, facets and lists that were not full each is looked at by itself, which takes some microseconds.
     """
-    by_arrays = bool(entry.searched) and not entry.facets and all(each.last is not None for each in entry.searched)
-    return by_arrays or changes.count <= ONE_BY_ONE
+    if changes.count <= ONE_BY_ONE:
+        return True
+    return bool(entry.searched) and not entry.facets and all(each.last is not None for each in entry.searched)
 
 
 def touched(
