@@ -122,6 +122,30 @@ async def test_nothing_is_kept_or_given_where_nothing_can_be_proven(doubt: str):
         assert [(await kept.search()).cached for _ in range(2)] == [False, True]
 
 
+async def test_partitions_without_events_keep_nobody_from_keeping_answers():
+    kept = Kept()
+    kept.edit("one", "cat")
+    kept.versions.facts["built_to"] = {"0": 0, "3": 0}
+    assert [(await kept.search()).cached for _ in range(2)] == [False, True]
+
+
+async def test_a_build_that_had_caught_up_is_past_what_was_not_told():
+    """The last offsets of a partition may hold nothing to read, and so nothing ever comes to them."""
+    kept = Kept()
+    kept.edit("one", "cat")
+    kept.versions.facts |= {"built_to": {"0": 9}, "built_at": "2026-11-20T12:00:00+00:00"}
+    assert [(await kept.search()).cached for _ in range(2)] == [False, True]
+
+
+async def test_what_was_proven_ahead_of_this_process_is_computed_anew():
+    """The feed may have lost its end, and have other changes at those offsets now."""
+    kept = await warmed()
+    key, [entry] = next(iter(kept.memory._slots)), [slot.entry for slot in kept.memory._slots.values()]
+    kept.memory.put(key, replace(entry, positions={0: kept.following.position + 1}))
+    assert not (await kept.search()).cached
+    assert (await kept.search()).cached
+
+
 async def test_who_loses_the_feed_while_computing_keeps_nothing():
     kept = await warmed()
     kept.index.gate.clear()
@@ -298,8 +322,10 @@ async def test_others_are_told_now_and_then_how_far_an_answer_has_come():
     await kept.cache.close()
 
 
-async def test_equal_questions_in_flight_are_computed_once():
+@pytest.mark.parametrize("sure", [True, False])
+async def test_equal_questions_in_flight_are_computed_once_whether_answers_are_kept_or_not(sure: bool):
     kept = await warmed()
+    kept.following.sure = sure
     kept.index.gate.clear()
     asking = [asyncio.create_task(kept.search("dog")) for _ in range(5)]
     await wait_until(lambda: kept.outcomes().get("joined") == 4, "all wait")
