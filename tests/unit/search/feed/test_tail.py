@@ -9,7 +9,9 @@ from dataclasses import replace
 
 import pytest
 
+from freshet.schemas.errors import TransientError
 from freshet.search.feed.tail import BACK, SILENT_SECONDS
+from freshet.search.ports import FeedRecords
 from tests.support.memory_feed import MemoryLog
 from tests.support.waiting import wait_until
 from tests.unit.search.feed.followed import Followed
@@ -242,3 +244,39 @@ async def test_the_lag_is_shown_and_not_after_it_was_lost():
         await wait_until(lambda: it.registry.get_sample_value("freshet_feed_lag_records") == 0)
         it.log.topics = None
         await wait_until(lambda: it.registry.get_sample_value("freshet_feed_lag_records") != 0)
+
+
+async def test_a_feed_that_can_be_begun_but_not_read_is_not_followed_and_is_told_once(monkeypatch, caplog):
+    """As where a process may describe the topic, and not read it."""
+    it = Followed()
+    tries, sure = 0, []
+
+    async def fetch() -> FeedRecords:
+        nonlocal tries
+        tries += 1
+        sure.append(it.tail.sure)
+        raise TransientError("read the change feed", "Read on documents.indexed is missing")
+
+    monkeypatch.setattr(it.feed, "fetch", fetch)
+    async with it.running():
+        await wait_until(lambda: tries >= 5)
+    assert not any(sure)
+    assert [record.levelname for record in caplog.records if "cannot be followed" in record.message] == ["WARNING"]
+
+
+async def test_silence_is_told_once_and_its_end():
+    records: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: records.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger("freshet.search.feed.tail")
+    logger.addHandler(handler)
+    try:
+        async with Followed().running() as it:
+            await wait_until(lambda: it.tail.sure)
+            it.feed.silent = SILENT_SECONDS
+            await wait_until(lambda: any("nothing is heard" in each for each in records))
+            it.feed.silent = 0.0
+            await wait_until(lambda: any("is followed again" in each for each in records))
+    finally:
+        logger.removeHandler(handler)
+    assert len(records) == 2

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from freshet.schemas.errors import TransientError
 from freshet.schemas.http import SearchRequest
+from freshet.search.asking import InvalidSearch
 from freshet.search.results.popular import Popular
 from freshet.search.results.upkeep import Warmed
 from freshet.search.results.warming import Warming
@@ -26,6 +27,7 @@ class Service:
         self.live: str | None = "one"
         self.quiet = True
         self.failing: set[str] = set()
+        self.refused: set[str] = set()
         self.counts: Counter[Warmed] = Counter()
         self.now = 0.0
         self.rested: list[float] = []
@@ -36,6 +38,8 @@ class Service:
         self.asked.append((self.live, request.query))
         await asyncio.sleep(0)
         self.during(request.query)
+        if request.query in self.refused:
+            raise InvalidSearch("query", "has more tokens than the model takes")
         if request.query in self.failing:
             raise TransientError("search", "away")
 
@@ -140,3 +144,11 @@ async def test_one_that_fails_is_passed_over_and_after_three_in_a_row_no_more_ar
         service.failing, service.live = set("abcde"), "two"
         await service.looked()
     assert [query for _, query in service.asked[5:]] == list("abc")
+
+
+async def test_queries_that_can_never_be_answered_do_not_keep_others_from_being_asked():
+    service = Service(*"aaaaa", *"bbbb", *"ccc", *"dd")
+    service.refused = {"a", "b", "c"}
+    async with service.warming():
+        await service.looked()
+    assert service.counts == {Warmed.REFUSED: 3, Warmed.DONE: 1}
