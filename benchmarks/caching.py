@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import sys
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -19,12 +18,12 @@ import aiohttp
 from pydantic_core import from_json
 from redis.asyncio import Redis
 
-from benchmarks.encoder import REPOSITORY
 from benchmarks.figures import Figure
+from benchmarks.served import served
 from benchmarks.stack import Given
 from benchmarks.synthetic import PASSAGES, Library, Zipf, queries
 from freshet.cli.output import warn
-from freshet.local.processes import LOOPBACK, LocalPartError, free_port
+from freshet.local.processes import LocalPartError
 from freshet.search.recent import quantile
 from freshet.streams.publisher import Publisher
 from tests.support.road import Process, Road
@@ -232,7 +231,11 @@ def _session() -> aiohttp.ClientSession:
 async def _at_once(service: Service, redis: LocalRedis, asked: Sequence[str]) -> tuple[float, float]:
     """The better of some rounds, of ours and of the bare one, which has the same answers in Redis."""
     ours, theirs = [], []
-    async with Redis.from_url(redis.url) as client, _bare(redis) as url, _session() as session:
+    async with (
+        Redis.from_url(redis.url) as client,
+        served("benchmarks.bare_cache", redis.url) as url,
+        _session() as session,
+    ):
         for query in asked:
             await client.set(query, await service.ask(query))
         bare = Service(session, url)
@@ -242,21 +245,3 @@ async def _at_once(service: Service, redis: LocalRedis, asked: Sequence[str]) ->
             await bare.each(asked)
             theirs.append(await bare.at_once(asked))
     return max(ours), max(theirs)
-
-
-@asynccontextmanager
-async def _bare(redis: LocalRedis) -> AsyncIterator[str]:
-    port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.bare_cache", str(port), redis.url),
-        cwd=REPOSITORY,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        if process.stdout is None or not await process.stdout.readline():
-            raise LocalPartError("the bare handler did not start")
-        yield f"http://{LOOPBACK}:{port}"
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()

@@ -10,10 +10,9 @@ size that knows nothing (benchmarks/cross_encoder.py).
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
 from itertools import islice
 from pathlib import Path
 
@@ -21,13 +20,13 @@ import aiohttp
 
 from benchmarks.corpus import Event, take
 from benchmarks.cross_encoder import write_cross_encoder
-from benchmarks.encoder import REPOSITORY
 from benchmarks.figures import Figure
+from benchmarks.served import served
 from benchmarks.stack import Given, Log, log_of, new_stack
 from freshet.cli.output import warn
 from freshet.local.artifacts import Artifacts
 from freshet.local.folders import cache_folder
-from freshet.local.processes import LOOPBACK, LocalPartError, free_port
+from freshet.local.processes import LocalPartError
 from freshet.local.stack import LocalStack
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.openvino import OpenVINOEmbedder
@@ -160,29 +159,11 @@ async def _at_once(
     ours, theirs = [], []
     for _ in range(ROUNDS):
         ours.append(await service.at_once(list(islice(queries, AT_ONCE))))
-        async with _plain(stack) as url:
+        async with served("benchmarks.plain_service", stack.qdrant.url, stack.qdrant.api_key, "documents") as url:
             plain = Client(session, url)
             await plain.one_by_one(islice(queries, 50))
             theirs.append(await plain.at_once(list(islice(queries, AT_ONCE))))
     return max(ours), max(theirs)
-
-
-@asynccontextmanager
-async def _plain(stack: LocalStack) -> AsyncIterator[str]:
-    port, index = free_port(), "documents"
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "benchmarks.plain_service", str(port), stack.qdrant.url, stack.qdrant.api_key, index),
-        cwd=REPOSITORY,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    try:
-        if process.stdout is None or not await process.stdout.readline():
-            raise LocalPartError("the plain service did not start")
-        yield f"http://{LOOPBACK}:{port}"
-    finally:
-        if process.returncode is None:
-            process.kill()
-        await process.wait()
 
 
 async def _parts(stack: LocalStack, queries: Sequence[str], *, reranker: OpenVINOReranker | None = None) -> list[float]:

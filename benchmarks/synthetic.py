@@ -20,6 +20,7 @@ from freshet.cli.processes import run, run_search, run_worker
 from freshet.schemas.events import Upsert
 from freshet.search.embedding.base import Embedded, Model, Purpose
 from freshet.settings import Settings
+from tests.support.embedder import word_ends
 
 DIMENSION: Final = 384
 SUBJECTS: Final = 1_000
@@ -42,11 +43,7 @@ class SyntheticEmbedder:
         return Embedded(vectors.astype(np.float32), sum(len(text.split()) for text in texts))
 
     def token_ends(self, text: str) -> Sequence[int]:
-        ends, at = [], 0
-        for word in text.split():
-            at = text.index(word, at) + len(word)
-            ends.append(at)
-        return ends
+        return word_ends(text)
 
     async def close(self) -> None:
         return

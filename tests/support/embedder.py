@@ -34,11 +34,7 @@ class CountingEmbedder:
         return Embedded(vectors, sum(len(text.split()) for text in texts))
 
     def token_ends(self, text: str) -> Sequence[int]:
-        ends, at = [], 0
-        for word in text.split():
-            at = text.index(word, at) + len(word)
-            ends.append(at)
-        return ends
+        return word_ends(text)
 
     async def close(self) -> None:
         return
@@ -47,3 +43,12 @@ class CountingEmbedder:
 def vector_of(text: str) -> np.ndarray:
     raw = np.frombuffer(blake2b(text.encode(), digest_size=DIMENSION).digest(), np.uint8).astype(np.float32) - 127.5
     return np.asarray(raw / np.linalg.norm(raw), np.float32)
+
+
+def word_ends(text: str) -> list[int]:
+    """Where each word of a text ends, for models whose tokens are words."""
+    ends, at = [], 0
+    for word in text.split():
+        at = text.index(word, at) + len(word)
+        ends.append(at)
+    return ends

@@ -16,6 +16,7 @@ from freshet.search.index.base import Query
 from freshet.search.index.facts import incarnation, told_as
 from freshet.search.index.records import Hit, LedgerRecord, Passage, StoredPassage, Vector
 from freshet.search.statistics import TermStatistics
+from tests.support.embedder import word_ends
 from tests.support.exact_search import nearest, stored
 from tests.support.ledger_reading import LedgerReading
 from tests.support.memory_index import Gate, Points, open_gate
@@ -43,11 +44,7 @@ class NearEmbedder:
         return self._known[text]
 
     def token_ends(self, text: str) -> Sequence[int]:
-        ends, at = [], 0
-        for word in text.split():
-            at = text.index(word, at) + len(word)
-            ends.append(at)
-        return ends
+        return word_ends(text)
 
     async def close(self) -> None:
         return
