@@ -1,7 +1,7 @@
 """What a filter means: whether a document's metadata passes it. Qdrant with its payload indexes gives the same answer.
 
 A field's values are what lies at its path, an array counting as its items; a condition holds where one of the values of
-the declared kind fulfils it. Words may be spread over the values.
+the declared kind fulfils it. Words may be spread over the values; of items that a path goes into each counts by itself.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ def _holds(condition: Condition, metadata: Mapping[str, Any], fields: Mapping[st
 
 def _field_holds(condition: FieldCondition, metadata: Mapping[str, Any], fields: Mapping[str, Kind]) -> bool:
     if condition.values_count is not None:
-        return _within(sum(map(_count, _found(condition.key, metadata))), condition.values_count.bounds)
+        counts = [_count(found) for found in _found(condition.key, metadata)] or [0]
+        return any(_within(count, condition.values_count.bounds) for count in counts)
     values = values_of(condition.key, metadata, fields)
     if condition.match is not None:
         return _matched(condition.match, values)

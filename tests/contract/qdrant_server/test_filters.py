@@ -62,6 +62,20 @@ async def test_values_are_counted_and_what_is_absent_has_none(qdrant_client: Asy
     assert await found(qdrant_client, filled, field("lang", values_count=models.ValuesCount(gte=2))) == {5}
 
 
+async def test_values_are_counted_in_each_item_of_an_array_by_itself(qdrant_client: AsyncQdrantClient, filled: str):
+    none, one, two = {"sku": None}, {"sku": "a"}, {"sku": ["a", "b"]}
+    await fill(qdrant_client, filled, "items", ..., [], [{}], [one], [one, one], [two], [one, two], [none, two])
+
+    async def having(**bounds: int) -> set[Any]:
+        return await found(
+            qdrant_client, filled, field("items[].sku", values_count=models.ValuesCount.model_validate(bounds))
+        )
+
+    assert await having(lt=1) == {0, 1, 2, 7}
+    assert await having(gte=1, lt=2) == {3, 4, 6}
+    assert await having(gte=2) == {5, 6, 7}
+
+
 async def test_true_is_not_one(qdrant_client: AsyncQdrantClient, filled: str):
     await fill(qdrant_client, filled, "open", True, 1, False, [False, True])
     assert await found(qdrant_client, filled, equals("metadata.open", True)) == {0, 3}

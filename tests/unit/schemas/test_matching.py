@@ -81,6 +81,17 @@ def test_paths_go_into_objects_and_with_brackets_into_arrays():
     assert values_of("metadata.author.name", {"author.name": "A"}, FIELDS) == []
 
 
+def test_of_items_that_a_path_goes_into_each_counts_by_itself():
+    def passing(**bounds: int) -> list[int]:
+        skus: list[list[Any]] = [[], [None], ["a"], ["a", "b"], [["a", "b"]], [["a", "b"], "c"]]
+        documents = [{"items": [{"sku": each} for each in several]} for several in skus]
+        return [n for n, each in enumerate(documents) if holds("items[].sku", {"values_count": bounds}, each)]
+
+    assert passing(lt=1) == [0, 1]
+    assert passing(gte=1, lt=2) == [2, 3, 5]
+    assert passing(gte=2) == [4, 5]
+
+
 def test_groups_combine_as_their_names_say():
     en = {"key": "metadata.lang", "match": {"value": "en"}}
     open_ = {"key": "metadata.open", "match": {"value": True}}
