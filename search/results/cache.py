@@ -28,7 +28,6 @@ from freshet.search.results.lifetimes import Lifetimes
 from freshet.search.results.memory import HotResults
 from freshet.search.results.metrics import Outcome, ResultMetrics
 from freshet.search.results.proving import RULES, Reason, Rule, is_worth_it, touched
-from freshet.search.results.uncached import Uncached
 
 OFF_LOOP: Final = 4_000  # changes and their passages, from which on a test is done in a thread: half a millisecond
 TELL_AGAIN: Final = 30.0  # seconds, after which others are told how far an answer has come that is still asked for
@@ -86,7 +85,6 @@ class ResultCache:
         self._metrics = metrics
         self._clock = clock
         self._rules = rules
-        self._uncached = Uncached(following)
         self._fills: dict[str, _Fill] = {}
         self._telling: set[asyncio.Task[None]] = set()
         self._last: _Known | None = None
@@ -100,16 +98,14 @@ class ResultCache:
         `resolve` tells which version a kept answer may be of. `at_least` are watermarks, by partition: where they are
         reached in this process, no answer is from before. Raises what `resolve` and `compute` raise.
         """
-        found = await self._look(asked, resolve)
-        if found is None:
-            self._metrics.asked(Outcome.OFF)
-            return await self._uncached.answer(asked, resolve, compute, at_least=at_least)
-        key, known = found
-        answered = await self._kept(key, known)
+        live = await resolve()
+        key, known = await self._look(asked, live)
+        answered = None if known is None else await self._kept(key, known)
         if answered is None:
-            now = self._following.mark(known.told).watermarks
+            now = self._following.mark(live.told).watermarks
             wanted = {partition: min(offset, now.get(partition, -1)) for partition, offset in at_least.items()}
-            answered = await self._computed(key, asked, compute, wanted)
+            outcome = Outcome.OFF if known is None else Outcome.MISS
+            answered = await self._computed(key, asked, compute, wanted, outcome)
         return answered
 
     def keeps(self, live: LiveVersion) -> bool:
@@ -122,15 +118,10 @@ class ResultCache:
             task.cancel()
         await asyncio.gather(*self._telling, return_exceptions=True)
 
-    async def _look(self, asked: Asked, resolve: Resolve) -> tuple[str, _Known] | None:
-        """Where an answer lies, and what it is proven by; None where nothing can be proven."""
-        if not self._following.sure:
-            return None
-        live = await resolve()
+    async def _look(self, asked: Asked, live: LiveVersion) -> tuple[str, _Known | None]:
+        """What equal searches have in common, and what an answer is proven by; None where nothing can be proven."""
         known = self._known(live, self._following.mark(live.told))
-        if known is None:
-            return None
-        if known != self._last:
+        if known not in (None, self._last):
             self._memory.clear()  # of another version, or beside another feed: none of it is asked for again
             self._last = known
         statistics = await live.snapshots.current()
@@ -149,8 +140,9 @@ class ResultCache:
         told = built_at(facts) is not None or _reach(mark.watermarks, built_to(facts))
         return _Known(live.name, incarnation, feed) if told else None
 
-    def _key(self, asked: Asked, live: LiveVersion, statistics: int | None, known: _Known) -> str:
-        return result_key(asked, live, statistics, feed=known.feed, shape=self._way.shape)
+    def _key(self, asked: Asked, live: LiveVersion, statistics: int | None, known: _Known | None) -> str:
+        feed = "" if known is None else known.feed
+        return result_key(asked, live, statistics, feed=feed, shape=self._way.shape)
 
     async def _kept(self, key: str, known: _Known) -> Answered | None:
         hot = self._memory.get(key)
@@ -195,12 +187,14 @@ class ResultCache:
             return touched(entry, changes, self._way.fields, self._rules)
         return await asyncio.to_thread(touched, entry, changes, self._way.fields, self._rules)
 
-    async def _computed(self, key: str, asked: Asked, compute: Compute, at_least: Mapping[int, int]) -> Answered:
+    async def _computed(
+        self, key: str, asked: Asked, compute: Compute, at_least: Mapping[int, int], outcome: Outcome
+    ) -> Answered:
         others = self._fills.get(key)
         if others is not None and others.note.has_seen(at_least):
             self._metrics.asked(Outcome.JOINED)
             return await others.flight.result()
-        self._metrics.asked(Outcome.MISS)
+        self._metrics.asked(outcome)
         note = _Note(self._begun)
         flight = Flight(self._fill(note, asked, compute), ended=partial(self._ended, key, note))
         self._fills[key] = _Fill(note, flight)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry
 
 from freshet.schemas.fields import Kind
 from freshet.schemas.filters import Filter
 from freshet.schemas.http import SearchAnswer, SearchRequest
-from freshet.schemas.keys import digest
 from freshet.schemas.matching import matches
 from freshet.search.asking import SearchRules
 from freshet.search.bm25 import Bm25
@@ -25,6 +24,9 @@ from freshet.search.snapshots import Snapshots
 from freshet.search.sparse import SparseVector
 from freshet.search.statistics import TermStatistics
 from tests.support.ledger_reading import LedgerReading
+from tests.support.ties import Ties
+
+BY_KEYS: Final = Ties()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,11 @@ class ExactSearch:
         passages: Mapping[str, Passage],
         statistics: TermStatistics | None,
         *,
-        salt: str = "",
+        ties: Ties = BY_KEYS,
     ) -> SearchAnswer:
-        """The answer where the documents are in these states; `salt` decides which of equal passages come first."""
+        """The answer where the documents are in these states."""
         self._frozen.show(states, passages)
-        self._snapshots.statistics, self._frozen.salt = statistics, salt
+        self._snapshots.statistics, self._frozen.ties = statistics, ties
         return await self._service.search(request)
 
 
@@ -77,19 +79,20 @@ def nearest(
     limit: int,
     filters: Filter | None,
     tenant: str | None,
-    salt: str = "",
+    ties: Ties = BY_KEYS,
 ) -> list[Hit]:
-    """Of equal ones those count that come first by their keys, or in an order that a salt decides."""
+    """The nearest, best first."""
+    sparse = isinstance(query, SparseVector)
 
-    def order(hit: Hit) -> tuple[float, str, str]:
-        return -hit.score, digest(salt, hit.id) if salt else hit.key, hit.id
+    def order(hit: Hit) -> tuple[float, tuple[int, str], str]:
+        return -hit.score, ties.place(hit, sparse=sparse), hit.id
 
     hits = [
         Hit(each.id, each.key, each.text, score(each.vector, each.terms, query), each.rank)
         for each in passages
         if tenant in (None, each.tenant) and (filters is None or matches(filters, each.metadata, fields))
     ]
-    shown = [hit for hit in hits if hit.score > 0 or not isinstance(query, SparseVector)]
+    shown = [hit for hit in hits if hit.score > 0 or not sparse]
     return sorted(shown, key=order)[:limit]
 
 
@@ -103,7 +106,7 @@ class _Frozen(LedgerReading):
 
     def __init__(self, fields: Mapping[str, Kind]) -> None:
         super().__init__(fields)
-        self.salt = ""
+        self.ties = BY_KEYS
         self._passages: dict[str, Passage] = {}
 
     def show(self, states: Sequence[State], ever: Mapping[str, Passage]) -> None:
@@ -113,9 +116,9 @@ class _Frozen(LedgerReading):
     async def nearest(
         self, queries: Sequence[Query], *, limit: int, filters: Filter | None = None, tenant: str | None = None
     ) -> list[list[Hit]]:
-        there, salt = self._passages.values(), self.salt
+        there, ties = self._passages.values(), self.ties
         return [
-            nearest(there, each, self.fields, limit=limit, filters=filters, tenant=tenant, salt=salt)
+            nearest(there, each, self.fields, limit=limit, filters=filters, tenant=tenant, ties=ties)
             for each in queries
         ]
 

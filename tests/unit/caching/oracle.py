@@ -17,13 +17,14 @@ from freshet.schemas.matching import matches, values_of
 from freshet.search.asking import SearchRules
 from freshet.search.index.records import LedgerRecord
 from freshet.search.statistics import TermStatistics
-from tests.support.exact_search import ExactSearch, State
+from tests.support.exact_search import BY_KEYS, ExactSearch, State
+from tests.support.ties import Ties
 from tests.unit.caching.collection import FIELDS, TEXT, IndexVersion, NearEmbedder
 from tests.unit.caching.log import Log
 
 UNLIKE: Final = {"query_id", "took_ms", "stages", "cached", "index", "degraded", "pending", "facets"}
 CHOICES: Final = 300  # of states that are tried for one answer; where there are more, it is not judged
-TIES: Final = tuple("abcdefghijkl")  # orders of equal passages that are tried
+TIES: Final = (Ties(), *map(Ties, "abcdefghijkl"))  # orders of equal passages that are tried
 Records = list[LedgerRecord | None]
 States = list[State | None]
 
@@ -89,18 +90,20 @@ class Oracle:
             if not settled:
                 halves = [_halfway(self._allowed(key, view), view.request) for _, key in self._keys(view.request)]
                 whole = [one + other for one, other in zip(whole, halves, strict=True)]
-            closest = await self._unlike_in_any_order(told, whole, view)
+            keys = dict(self._keys(view.request))
+            orders = [*TIES, *(each.as_shown(answer, keys) for each in TIES)]
+            closest = await self._unlike_in_any_order(told, whole, view, orders)
         if closest is None:
             return None
         return f"no choice of states since {dict(view.marks)} is answered so: {told} but one: {closest}"
 
     async def _unlike_in_any_order(
-        self, told: dict[str, Any], options: list[States], view: View
+        self, told: dict[str, Any], options: list[States], view: View, orders: Sequence[Ties]
     ) -> dict[str, Any] | None:
         """As `_unlike`, whichever of equal passages a list holds that ends among them."""
         closest = None
-        for salt in ("", *TIES):
-            closest = await self._unlike(told, options, view, salt)
+        for ties in orders:
+            closest = await self._unlike(told, options, view, ties)
             if closest is None:
                 return None
         return closest
@@ -114,7 +117,7 @@ class Oracle:
         ]
 
     async def _unlike(
-        self, told: dict[str, Any], options: Sequence[States], view: View, salt: str = ""
+        self, told: dict[str, Any], options: Sequence[States], view: View, ties: Ties = BY_KEYS
     ) -> dict[str, Any] | None:
         """None where some choice is answered so; else what another is answered."""
         if prod(map(len, options)) > CHOICES:
@@ -122,18 +125,18 @@ class Oracle:
             return None
         closest: dict[str, Any] | None = None
         for choice in product(*options):
-            expected = await self._ask(choice, view, salt)
+            expected = await self._ask(choice, view, ties)
             if expected == told:
                 return None
             closest = closest or expected
         return closest
 
-    async def _ask(self, choice: Sequence[State | None], view: View, salt: str) -> dict[str, Any]:
+    async def _ask(self, choice: Sequence[State | None], view: View, ties: Ties) -> dict[str, Any]:
         states = [each for each in choice if each is not None and not each.record.deleted]
         number = None if view.statistics is None else view.statistics.number
-        known = (id(view.request), id(view.version), number, tuple(each.identity for each in states), salt)
+        known = (id(view.request), id(view.version), number, tuple(each.identity for each in states), ties)
         if known not in self._known:
-            answer = await self._exact.ask(view.request, states, view.version.ever, view.statistics, salt=salt)
+            answer = await self._exact.ask(view.request, states, view.version.ever, view.statistics, ties=ties)
             self._known[known] = answer.model_dump(mode="json", exclude=UNLIKE)
         return self._known[known]
 

@@ -322,8 +322,10 @@ async def test_others_are_told_now_and_then_how_far_an_answer_has_come():
     await kept.cache.close()
 
 
-async def test_equal_questions_in_flight_are_computed_once():
+@pytest.mark.parametrize("sure", [True, False])
+async def test_equal_questions_in_flight_are_computed_once_whether_answers_are_kept_or_not(sure: bool):
     kept = await warmed()
+    kept.following.sure = sure
     kept.index.gate.clear()
     asking = [asyncio.create_task(kept.search("dog")) for _ in range(5)]
     await wait_until(lambda: kept.outcomes().get("joined") == 4, "all wait")
