@@ -22,7 +22,6 @@ from tests.unit.caching.undone import UNDONE
 CACHED = count(100_000)
 SEEDS = 400
 BEGIN = {
-    "half_precision": 75,
     "begun_anew": 20,
     "fresher_wish": 20,
     "listing": 17,

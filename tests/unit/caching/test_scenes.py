@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from itertools import permutations, product
 from typing import Any
 
+import numpy as np
 import pytest
 
+from freshet.schemas.events import Event, Upsert
 from freshet.schemas.http import SearchAnswer, SearchRequest
 from freshet.schemas.positions import Order, Rank
 from freshet.search.asking import SearchRules
 from freshet.search.feed.tail import Tail
 from freshet.search.index.records import LedgerRecord, Passage
-from freshet.search.results import cache
+from freshet.search.results import cache, proving
 from freshet.search.results.base import Computed
 from freshet.search.results.key import result_key
 from tests.unit.caching.collection import FIELDS, TEXT
 from tests.unit.caching.driver import SILENCE, Counts, Driver
 from tests.unit.caching.feed import Feed
+from tests.unit.caching.log import WORDS
 from tests.unit.caching.searches import Parts, SearchProcess
 
-QUERY = SearchRequest(query="red sky", mode="dense", limit=1)
+QUERY = SearchRequest(query="red sky", mode="dense", limit=2)
+SURELY = 3e-5  # more than `proving.DENSE_ROUNDING`, and than any computer rounds off in single precision
 
 
 class Scene:
@@ -29,7 +35,7 @@ class Scene:
     def __init__(self) -> None:
         self.driver = Driver(0, Order.LOG, Counts())
         self.world = self.driver.world
-        self.world.tenants = False
+        self.world.tenants, self.world.tells_less = False, 0.0
         self.driver.parts = Parts({}, SearchRules(fields=FIELDS, list_length=2), 1 << 20, 1 << 20, 1_000)
         self.collection = self.world.make("v1", first=True)
         self.driver.lives = [self.collection]
@@ -51,6 +57,16 @@ class Scene:
             self.collection.points.passages[id_] = Passage(id_, key, None, text, "", {}, 0, rank, vector, terms)
         record = LedgerRecord(key, key, None, 0, rank, None, 0.0, 0.0, "", "", passages=ids if listed else ())
         self.collection.points.ledger[key] = record
+
+    async def publish(self, key: str, text: str) -> None:
+        """An event, which a worker writes and tells, and everybody hears of."""
+        place = self.world.log.place(key)
+        lane = self.world.log.partitions[place]
+        lane.append(Event(key, None, key, place, len(lane), 0.0, Upsert(id=key, text=text)))
+        await self.world.own("v1")
+        await self.driver._finish_work(self.collection)
+        processes = self.driver.processes
+        await self.driver._until(lambda: all(self.driver._is_told(each, self.collection) for each in processes))
 
     async def ask(self, process: SearchProcess) -> SearchAnswer:
         task: asyncio.Task[SearchAnswer] = await self.world.gates.start(process.service.search(QUERY))
@@ -104,6 +120,41 @@ async def recreated() -> bool:
         await scene.end()
 
 
+async def hardly_nearer() -> tuple[set[str], set[str]]:
+    """A passage comes that is nearer than the last of a list, and seems farther as the feed tells it.
+
+    The documents that are shown before and after.
+    """
+    scene = Scene()
+    try:
+        last, nearer = _hardly_nearer(scene)
+        scene.put("first", "red sky")
+        scene.put("last", last)
+        process = await scene.process()
+        before = await scene.ask(process)
+        await scene.publish("nearer", nearer)
+        after = await scene.ask(process)
+        return {each.id for each in before.results}, {each.id for each in after.results}
+    finally:
+        await scene.end()
+
+
+def _hardly_nearer(scene: Scene) -> tuple[str, str]:
+    """Two texts, of which the second is nearer to the query, and in half precision farther."""
+    query = scene.world.embedder.vector(QUERY.query)
+    texts = [
+        f"{one}{dot} {other}{end}" for one, other in permutations(WORDS, 2) for dot in ("", ".") for end in ("", ".")
+    ]
+    vectors = {text: scene.world.embedder.vector(text) for text in texts}
+    exact = {text: float(query @ vector) for text, vector in vectors.items()}
+    told = {text: float(query @ vector.astype(np.float16).astype(np.float32)) for text, vector in vectors.items()}
+    return next(
+        (last, nearer)
+        for last, nearer in product(texts, repeat=2)
+        if exact[nearer] > exact[last] + SURELY and told[nearer] < exact[last] - SURELY
+    )
+
+
 async def test_what_a_search_gave_up_is_not_kept() -> None:
     assert await crowded() == (False, False)
 
@@ -134,3 +185,17 @@ async def test_that_is_what_the_feeds_identity_is_for(monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(cache, "result_key", same)
     assert await recreated()
+
+
+async def test_a_passage_may_be_nearer_than_the_feed_tells_it() -> None:
+    assert await hardly_nearer() == ({"first", "last"}, {"first", "nearer"})
+
+
+async def test_that_is_seen_because_the_feed_tells_by_how_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    near = proving._near
+
+    def as_told(stretch: Any, query: Any, last: float | None) -> Any:
+        return near(replace(stretch, errors=np.zeros_like(stretch.errors)), query, last)
+
+    monkeypatch.setattr(proving, "_near", as_told)
+    assert await hardly_nearer() == ({"first", "last"}, {"first", "last"})

@@ -37,16 +37,6 @@ def _without(reason: Reason) -> Callable[[Patch], None]:
     return undo
 
 
-def half_precision(patch: Patch) -> None:
-    near = proving._near
-
-    def exact(stretch: Any, query: Any, last: float | None) -> Any:
-        return near(replace(stretch, errors=np.zeros_like(stretch.errors)), query, last)
-
-    patch.setattr(proving, "_near", exact)
-    patch.setattr(proving, "DENSE_ROUNDING", 0.0)
-
-
 def not_full(patch: Patch) -> None:
     """Nothing enters a list that was not full."""
     near, sharing = proving._near, proving._sharing
@@ -168,7 +158,6 @@ UNDONE: Final[Mapping[str, Callable[[Patch], None]]] = {
     "listing": _without(Reason.LISTING),
     "facets": _without(Reason.FACETS),
     "untold": _without(Reason.UNTOLD),
-    "half_precision": half_precision,
     "not_full": not_full,
     "filters": filters,
     "statistics_number": statistics_number,

@@ -41,6 +41,7 @@ class Upstream:
     """Everything on the side of the log: events, versions, workers, announcements."""
 
     announce_first = False  # as no worker does
+    tells_less = 0.1  # of all changes
 
     def __init__(self, seed: int, order: Order, gates: Gates) -> None:
         self.random = random.Random(seed)
@@ -193,9 +194,9 @@ class FeedSink:
             self.worker.collection.announced(mark.partition, mark.offset)
             return value
         change, dice = Change.model_validate_json(value), self.world.random.random()
-        if dice < 0.1:
+        if dice < self.world.tells_less:
             change = change.model_copy(update={"passages": None, "error": 0.0})
-        if dice < 0.03:
+        if dice < 0.3 * self.world.tells_less:
             change = change.model_copy(update={"before": _less(change.before), "after": _less(change.after)})
         return change.model_dump_json().encode()
 
