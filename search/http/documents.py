@@ -13,7 +13,7 @@ from freshet.search.documents.telling import with_pending
 from freshet.search.freshness import Freshness
 from freshet.search.http.access import caller_of
 from freshet.search.http.answers import json_response
-from freshet.search.http.fresh import longest_wait, read_tokens, watermark
+from freshet.search.http.fresh import TAKES, TELLS, longest_wait, read_tokens, watermark
 from freshet.search.http.operations import OUTSIDE, TENANT, Operation
 from freshet.search.http.options import HttpOptions
 from freshet.search.http.problems import Kind, Problem, explain_validation, field_error
@@ -37,6 +37,8 @@ class DocumentRoutes:
                 handler=self.get,
                 in_path=DocumentPath,
                 parameters=ExplainParameters,
+                takes=TAKES,
+                tells=TELLS,
                 answer=DocumentFacts,
                 problems=OUTSIDE | TENANT | {Kind.NOT_FOUND},
                 scope=Scope.SEARCH,

@@ -14,6 +14,13 @@ from freshet.search.http.problems import Problem, field_error
 
 FRESH_AFTER: Final = "Freshet-Fresh-After"
 WATERMARK: Final = "Freshet-Watermark"
+TAKES: Final = {FRESH_AFTER: "tokens that come to those of `fresh_after`, with commas between them"}
+TELLS: Final = {
+    WATERMARK: (
+        f"`index.watermarks` as freshness tokens, to be sent back as `{FRESH_AFTER}`: who does never sees an older "
+        "state than before. Left out where nothing is known, and where there are more than 100 partitions"
+    )
+}
 _MOST_CHARACTERS: Final = 4_000  # of a header: half of what servers and proxies take as they come
 _MOST_SPARE_SECONDS: Final = 1.0  # between the end of a wait and the request's deadline
 

@@ -6,7 +6,7 @@ https://spec.openapis.org/oas/v3.1.1
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from importlib.metadata import version
 from itertools import groupby
@@ -35,9 +35,7 @@ _SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "a key that `freshet keys new` has made"},
     "header": {"type": "apiKey", "in": "header", "name": KEY_HEADER, "description": "the same key, without a scheme"},
 }
-_REQUEST_ID: Final = {
-    "X-Request-ID": {"description": "stands in the service's log beside what went wrong", "schema": {"type": "string"}}
-}
+_REQUEST_ID: Final = {"X-Request-ID": "stands in the service's log beside what went wrong"}
 
 
 def openapi(operations: Iterable[Operation]) -> Json:
@@ -109,7 +107,9 @@ def _operation(of: Operation) -> Json:
         rest = "\n\n".join(filter(None, (rest, f"Where there are keys, it takes one with the scope `{of.scope}`.")))
     if rest:
         described["description"] = rest
-    if parameters := [*_parameters(of.in_path, of, "path"), *_parameters(of.parameters, of, "query")]:
+    parameters = [*_parameters(of.in_path, of, "path"), *_parameters(of.parameters, of, "query")]
+    parameters += [{"name": name, "in": "header", "required": False, **each} for name, each in _texts(of.takes).items()]
+    if parameters:
         described["parameters"] = parameters
     if of.body or of.lines:
         described["requestBody"] = {"required": True, "content": _content(of)}
@@ -170,7 +170,13 @@ def _content(of: Operation) -> Json:
 
 def _answer(of: Operation, status: int, besides: Json | None = None) -> Json:
     content = {JSON: {"schema": _reference(of.answer)} if of.answer else {}, **(besides or {})}
-    return {"description": HTTPStatus(status).phrase, "headers": _REQUEST_ID, "content": content}
+    headers = _texts({**_REQUEST_ID, **of.tells})
+    return {"description": HTTPStatus(status).phrase, "headers": headers, "content": content}
+
+
+def _texts(headers: Mapping[str, str]) -> Json:
+    """Headers that hold a text, by name, with what each means."""
+    return {name: {"description": about, "schema": {"type": "string"}} for name, about in headers.items()}
 
 
 def _problems(operations: Sequence[Operation]) -> Json:
@@ -193,7 +199,7 @@ def _problem(kinds: Sequence[Kind]) -> Json:
     types = {"enum": [kind.type for kind in kinds]}
     status = {"const": kinds[0].status}
     schema = {**_reference(ProblemBody), "properties": {"type": types, "status": status}}
-    headers = _REQUEST_ID | _headers(kinds[0].status)
+    headers = _texts(_REQUEST_ID) | _headers(kinds[0].status)
     about = "; ".join(f"`{kind.type}`: {kind.title}" for kind in kinds)
     return {"description": about, "headers": headers, "content": {PROBLEM: {"schema": schema}}}
 
@@ -201,7 +207,7 @@ def _problem(kinds: Sequence[Kind]) -> Json:
 def _headers(status: int) -> Json:
     match status:
         case HTTPStatus.UNAUTHORIZED:
-            return {"WWW-Authenticate": {"description": "`Bearer`", "schema": {"type": "string"}}}
+            return _texts({"WWW-Authenticate": "`Bearer`"})
         case HTTPStatus.SERVICE_UNAVAILABLE | HTTPStatus.TOO_MANY_REQUESTS:
             return {"Retry-After": {"description": "seconds after which to ask again", "schema": {"type": "integer"}}}
         case _:

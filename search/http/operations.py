@@ -32,7 +32,8 @@ class Operation:
 
     The docstring of the handler says what it is for: a summary, and after an empty line the rest. `route` is the path
     as the router has it, where that is more than `path`. `names` are the parameters that are called otherwise than
-    their fields. A body is one JSON value, or `lines` of them. `unwell` is a status under which the same answer tells
+    their fields. `takes` are headers that it reads, and `tells` those of its answer, each with what it means. A body is
+    one JSON value, or `lines` of them. `unwell` is a status under which the same answer tells
     what is wrong. `problems` are those beside what every operation, and every one that reads fields or a body, may
     answer. `scope` is what a caller must be allowed; None is for everybody. What has no `answer` is for browsers.
     """
@@ -45,6 +46,8 @@ class Operation:
     in_path: Model | None = None
     parameters: Model | None = None
     names: Mapping[str, str] = field(default_factory=dict)
+    takes: Mapping[str, str] = field(default_factory=dict)
+    tells: Mapping[str, str] = field(default_factory=dict)
     body: Model | None = None
     lines: tuple[Model, ...] = ()
     example: Mapping[str, Any] | None = None

@@ -17,7 +17,7 @@ from freshet.search.freshness import Freshness, watermarks_of
 from freshet.search.http.access import caller_of
 from freshet.search.http.answers import json_response
 from freshet.search.http.edge import is_late, keep_query, seconds_left
-from freshet.search.http.fresh import longest_wait, read_tokens, watermark
+from freshet.search.http.fresh import TAKES, TELLS, longest_wait, read_tokens, watermark
 from freshet.search.http.operations import OUTSIDE, TENANT, Operation
 from freshet.search.http.problems import Kind, Problem, field_error
 from freshet.search.http.requests import read_json, read_parameters
@@ -28,6 +28,7 @@ from freshet.search.service import SearchService
 _NAMES: Final = {"query": "q"}
 _PURPOSE: Final = "Freshet-Purpose"
 _IN_ADVANCE: Final = "warm"  # an answer is to be kept for whoever asks next: nobody has asked for it
+_TAKES: Final = {**TAKES, _PURPOSE: f"`{_IN_ADVANCE}`, where an answer is made to be kept for whoever asks next"}
 _WAITED: Final = web.RequestKey("waited", float)  # seconds, for events
 
 
@@ -53,6 +54,8 @@ class SearchRoutes:
                 method="POST",
                 path="/search",
                 handler=self.post,
+                takes=_TAKES,
+                tells=TELLS,
                 body=SearchRequest,
                 example={"query": "router does not answer", "limit": 3},
                 answer=SearchAnswer,
@@ -63,6 +66,8 @@ class SearchRoutes:
                 method="GET",
                 path="/search",
                 handler=self.get,
+                takes=_TAKES,
+                tells=TELLS,
                 parameters=SearchRequest,
                 names=_NAMES,
                 example={"q": "router does not answer", "limit": 3},

@@ -70,6 +70,8 @@ def _section(of: Operation) -> str:
 def _takes(of: Operation) -> Iterator[str]:
     if of.parameters:
         yield f"Parameters:\n\n{fields_table(of.parameters, names=of.names)}"
+    for name, about in of.takes.items():
+        yield f"Header `{name}`: {about}."
     if of.body:
         yield f"Body, `application/json`: {_link(of.body)}."
     if of.lines:
@@ -81,6 +83,8 @@ def _answers(of: Operation) -> Iterator[str]:
     if of.answer:
         statuses = " or ".join(str(each) for each in (of.status, of.unwell) if each)
         yield f"Answer: {statuses}, {_link(of.answer)}."
+    for name, about in of.tells.items():
+        yield f"Header of the answer `{name}`: {about}."
 
 
 def _problems(of: Operation) -> Iterator[str]:
