@@ -3,8 +3,12 @@
 UV_VERSION := 0.13.8
 UV := .tools/uv-$(UV_VERSION)/bin/uv
 SLOWEST := --durations=15 --durations-min=1
-# Two files of tests at once (tests/support/sharing.py says which never run beside each other).
-TOGETHER := --numprocesses=2 --no-loadscope-reorder
+# Three files of tests at once, for they wait a quarter of their time, and a laptop or a small machine of a CI has two
+# cores (tests/support/sharing.py says which never run beside each other).
+TOGETHER := --numprocesses=3 --no-loadscope-reorder
+
+# Tests start some six hundred processes: none has to compile what one before it has compiled.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -55,7 +59,7 @@ programs:
 
 %/installed:
 	test -x $*/bin/python || $(UV) venv --quiet --python "$$(tools/find-python)" $*
-	$(UV) pip sync --python $*/bin/python --require-hashes $<
+	$(UV) pip sync --compile-bytecode --python $*/bin/python --require-hashes $<
 	$(UV) pip install --quiet --python $*/bin/python --no-deps --editable .
 	touch $@
 

@@ -1,4 +1,4 @@
-"""Chromium, as the system has it, and what its pages complain about."""
+"""Chromium without windows, as the system has it, and what its pages complain about."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, async_playwright, expect
 
-PROGRAM = "/usr/bin/chromium"
+PROGRAM = "/usr/bin/chromium-headless-shell"
 # The sandbox wants rights that containers lack; the rest is what would call home.
 ARGUMENTS = [
     "--no-sandbox",
