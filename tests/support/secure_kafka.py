@@ -1,7 +1,7 @@
 """A broker that lets nobody in unknown, and nobody do what no ACL allows."""
 
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -146,9 +146,9 @@ class SecureKafka(LocalKafka):
             for mechanism, module in modules.items()
         }
 
-    def _java(self, main: str, *arguments: str) -> list[str]:
+    def _java(self, main: str, *arguments: str, options: Sequence[str] = ()) -> list[str]:
         users = self.users.scram if main.endswith("StorageTool") else []
-        return super()._java(main, *arguments, *users)
+        return super()._java(main, *arguments, *users, options=options)
 
 
 def _acl(user: str, need: Need, operation: Operation) -> tuple[int, str, int, str, str, int]:

@@ -6,6 +6,9 @@ from qdrant_client import AsyncQdrantClient, models
 from redis.asyncio import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from freshet.local.artifacts import Artifacts
+from freshet.local.folders import cache_folder
+from freshet.local.kafka import LocalKafka
 from freshet.local.processes import LocalPartError
 from freshet.search.index.qdrant.client import connect
 from tests.support.servers import create_topics
@@ -52,6 +55,23 @@ async def test_kafka_keeps_what_it_acknowledged_over_a_restart_and_a_crash(resta
     await broker.process.kill()
     await broker.start()
     assert await read_all(broker.bootstrap, "documents") == [b"before the restart", b"before the crash"]
+
+
+async def test_what_java_prepares_is_kept_beside_the_jars_and_does_no_harm_where_it_is_damaged(tmp_path: Path):
+    there = Artifacts(cache_folder()).kafka_jars()
+    jars = [tmp_path / jar.name for jar in there]
+    for own, jar in zip(jars, there, strict=True):
+        own.symlink_to(jar)
+    for turn, damage in enumerate(("", "", "nothing of the kind")):
+        for prepared in files_of_java(tmp_path):
+            prepared.write_text(damage)
+        async with LocalKafka(jars=jars, folder=tmp_path / f"{turn}", log=tmp_path / f"{turn}.log") as broker:
+            await create_topics(broker.bootstrap, {"documents": 1})
+        assert [each.parent for each in files_of_java(tmp_path)] == [tmp_path]
+
+
+def files_of_java(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.aot*"))
 
 
 async def test_kafka_goes_on_after_a_pause(restartable_kafka):
