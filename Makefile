@@ -3,9 +3,9 @@
 UV_VERSION := 0.13.8
 UV := .tools/uv-$(UV_VERSION)/bin/uv
 SLOWEST := --durations=15 --durations-min=1
-# Four files of tests at once, for they wait a quarter of their time, and a laptop or a small machine of a CI has two
+# Three files of tests at once, for they wait a quarter of their time, and a laptop or a small machine of a CI has two
 # cores (tests/support/sharing.py says which never run beside each other).
-TOGETHER := --numprocesses=4 --no-loadscope-reorder
+TOGETHER := --numprocesses=3 --no-loadscope-reorder
 
 # Tests start some six hundred processes: none has to compile what one before it has compiled.
 unexport PYTHONDONTWRITEBYTECODE

@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.support.demo import Demo
 from tests.support.road import Process, Road
 from tests.support.servers import KafkaServer, QdrantServer
 
@@ -20,6 +21,13 @@ async def started() -> AsyncIterator[Callable[[Process], object]]:
             return process
 
         yield start
+
+
+@pytest.fixture(autouse=True)
+async def end_demos() -> AsyncIterator[None]:
+    yield
+    while Demo.started:
+        await Demo.started.pop().kill()
 
 
 @pytest.fixture

@@ -70,8 +70,15 @@ async def test_edits_are_found_as_they_are_saved_and_the_next_start_publishes_on
     url = await again.serving()
     await holds(again, url, {"garden/roses.md", "attic.md"})
     await finds(again, url, "christmas decorations", "attic.md", "red box")
-    metrics = await worker_metrics(tmp_path / "data", data.name)
-    events = re.findall(r'^freshet_events_total\{outcome="(\w+)"\} ([1-9].*)$', metrics, re.MULTILINE)
+
+    async def counted() -> list[tuple[str, str]]:
+        """An event is counted after it can be searched."""
+        metrics = await worker_metrics(tmp_path / "data", data.name)
+        events = re.findall(r'^freshet_events_total\{outcome="(\w+)"\} ([1-9].*)$', metrics, re.MULTILINE)
+        assert sum(float(count) for _, count in events) >= 2, events
+        return events
+
+    events = await again.until(counted, "both events are counted")
     assert sum(float(count) for _, count in events) == 2, events
     again.interrupt()
     assert await again.end() == 0

@@ -94,6 +94,7 @@ def test_without_a_network_the_first_start_says_what_is_needed_and_that_once(ref
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     code, said = refused()
     assert code == 1
+    assert len(said.splitlines()) == 2, said
     downloading, error = said.splitlines()
     assert downloading == f"downloading Apache Kafka and the embedding model, once, to {tmp_path / 'cache'}"
     assert "could not be downloaded" in error

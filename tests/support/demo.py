@@ -1,5 +1,7 @@
 """`freshet demo`, as people start it: a process of its own in a data folder of the test's."""
 
+from __future__ import annotations
+
 import asyncio
 import fcntl
 import os
@@ -8,7 +10,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import aiohttp
 
@@ -22,6 +24,8 @@ STRANGE = {"FRESHET_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1", "FRESHET_INDEX": "
 
 class Demo:
     """One run, in a process group of its own as a terminal gives it, with its output in files of `folder`."""
+
+    started: ClassVar[list[Demo]] = []  # so that none outlives its test, and holds the ports of the next
 
     def __init__(self, folder: Path, data: Path) -> None:
         self.out, self.err = folder / "out", folder / "err"
@@ -44,6 +48,7 @@ class Demo:
                 env={**os.environ, **STRANGE, **ours, **(environment or {})},
                 process_group=0,
             )
+        self.started.append(self)
 
     @property
     def scratch(self) -> Path:

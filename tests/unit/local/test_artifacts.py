@@ -1,3 +1,4 @@
+import gc
 import json
 import threading
 from pathlib import Path
@@ -15,9 +16,15 @@ MODEL = "model-1.0.jar"
 FILES = KAFKA | {MODEL: model_jar()}
 
 
+# jgo leaves the sockets of downloads that broke off to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed:ResourceWarning")
+
+
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch):
     monkeypatch.setattr(downloads, "PAUSE_SECONDS", 0.001)
+    yield
+    gc.collect()  # while that is no error
 
 
 @pytest.fixture
