@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import chain
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,37 @@ async def test_a_document_that_ends_meanwhile_is_gone_or_whole():
         index.put("doc", FIRST)
         follow(index, index.edit("doc", State("", None)), schedule)
         assert [each.text for each in (await listed(index)).values()] in ([], ["10"]), schedule
+
+
+class Ending(EditedIndex):
+    """Documents that end as soon as they have been listed, as long as `pages` are asked for."""
+
+    def __init__(self, *, documents: int, pages: int) -> None:
+        super().__init__()
+        self._pages = pages
+        for number in range(documents):
+            self.put(f"doc {number}", FIRST)
+
+    async def browse(self, *args: Any, **options: Any) -> list[LedgerRecord]:
+        found = await super().browse(*args, **options)
+        self._pages -= 1
+        for record in found if self._pages >= 0 else ():
+            self.put(record.key, State("", None))
+        return found
+
+
+async def test_where_a_document_of_a_full_page_ends_meanwhile_the_next_one_takes_its_place():
+    index = Ending(documents=4, pages=1)
+    found = await newest(index, None, limit=2, tenant=None, passes=everything)
+    assert {each.key for each in found.candidates} == {key for key, each in index.records.items() if not each.deleted}
+    assert found.met == set(index.records)
+    assert found.settled
+
+
+async def test_a_page_that_stays_too_short_is_told_to_say_less_than_there_is():
+    found = await newest(Ending(documents=100, pages=100), None, limit=2, tenant=None, passes=everything)
+    assert found.candidates == []
+    assert not found.settled
 
 
 async def test_a_newer_state_that_passes_no_more_is_not_listed():
