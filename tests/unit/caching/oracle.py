@@ -6,9 +6,9 @@ true where a search of some choice of them says the same: field by field, what n
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import product
+from itertools import chain, product
 from math import prod
 from typing import Any, Final
 
@@ -91,14 +91,14 @@ class Oracle:
                 halves = [_halfway(self._allowed(key, view), view.request) for _, key in self._keys(view.request)]
                 whole = [one + other for one, other in zip(whole, halves, strict=True)]
             keys = dict(self._keys(view.request))
-            orders = [*TIES, *(each.as_shown(answer, keys) for each in TIES)]
+            orders = chain(TIES, *(each.as_shown(answer, keys) for each in TIES))
             closest = await self._unlike_in_any_order(told, whole, view, orders)
         if closest is None:
             return None
         return f"no choice of states since {dict(view.marks)} is answered so: {told} but one: {closest}"
 
     async def _unlike_in_any_order(
-        self, told: dict[str, Any], options: list[States], view: View, orders: Sequence[Ties]
+        self, told: dict[str, Any], options: list[States], view: View, orders: Iterable[Ties]
     ) -> dict[str, Any] | None:
         """As `_unlike`, whichever of equal passages a list holds that ends among them."""
         closest = None
