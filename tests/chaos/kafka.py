@@ -160,5 +160,11 @@ async def _consumer(bootstrap: str, **options: int) -> AsyncIterator[Any]:
 async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> list[TopicPartition]:
     client: Any = consumer._client
     client.add_topic(topic)
-    await client.force_metadata_update()
-    return [TopicPartition(topic, each) for each in sorted(client.cluster.partitions_for_topic(topic))]
+
+    async def known() -> Any:
+        """A broker that was away may answer before it knows itself again."""
+        await client.force_metadata_update()
+        return client.cluster.partitions_for_topic(topic)
+
+    found = await wait_until(known, f"the broker knows {topic}")
+    return [TopicPartition(topic, each) for each in sorted(found)]
