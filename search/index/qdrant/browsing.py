@@ -39,15 +39,15 @@ async def browse(
     else:
         found = await of_moment(after.searchable_at, limit, after=ledger_id(after.key))
         older = such(searchable(lt=after.searchable_at))
-    missing = limit - len(found)
-    if missing > 0:
+    while (missing := limit - len(found)) > 0:
         points, _ = await client.scroll(collection, older, limit=missing, order_by=NEWEST_FIRST)
         records = sorted(map(ledger_record, points), key=_order)
-        if len(records) == missing:
-            last = records[-1].searchable_at
-            records = [record for record in records if record.searchable_at > last]
-            records += await of_moment(last, missing - len(records))
-        found += records
+        if len(records) < missing:
+            return found + records
+        last = records[-1].searchable_at
+        found += [record for record in records if record.searchable_at > last]
+        found += await of_moment(last, limit - len(found))
+        older = such(searchable(lt=last))  # for those of that moment may have changed since
     return found
 
 

@@ -7,6 +7,7 @@ import uuid
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -122,6 +123,26 @@ async def test_a_place_is_right_though_its_document_has_moved_on(index: Index):
     again = record(first.key, 9, searchable_at=2.0)
     await index.writer.commit([again], partition=0, read=[first.offset])
     assert await index.reader.browse(limit=3, after=Place.of(first)) == others
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3])
+async def test_a_page_is_full_though_a_document_of_it_moves_on_while_it_is_read(
+    index: Index, limit: int, monkeypatch: pytest.MonkeyPatch
+):
+    there = [record(name, n, searchable_at=float(n)) for n, name in enumerate("abcd")]
+    await put(index, there)
+    scroll, moving = index.client.scroll, [there[len(there) - limit]]
+
+    async def scroll_and_move(*args: Any, **options: Any) -> Any:
+        found = await scroll(*args, **options)
+        while options.get("order_by") and moving:
+            last = moving.pop()
+            await index.writer.commit([record(last.key, 9, searchable_at=9.0)], partition=0, read=[last.offset])
+        return found
+
+    monkeypatch.setattr(index.client, "scroll", scroll_and_move)
+    page = await index.reader.browse(limit=limit)
+    assert [each.key for each in page] == [*"dcba"][: limit - 1] + [*"dcba"][limit : limit + 1]
 
 
 async def test_a_filter_of_nothing_is_no_filter(index: Index):
