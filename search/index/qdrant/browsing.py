@@ -19,6 +19,7 @@ from freshet.search.index.qdrant.conditions import documents, searchable
 from freshet.search.index.qdrant.payloads import ledger_record
 from freshet.search.index.records import LedgerRecord, Place
 
+_TRIES: Final = 4  # at a page of which no document moves on while it is read; then a shorter one is taken
 NEWEST_FIRST: Final = models.OrderBy(key="searchable_at", direction=models.Direction.DESC)
 
 
@@ -33,22 +34,36 @@ async def browse(
 ) -> list[LedgerRecord]:
     """What `IndexReader.browse` says; raises what the client raises."""
     such = partial(documents, filters, tenant)
+    found: list[LedgerRecord] = []
+    for _ in range(_TRIES):
+        found, there = await _page(client, collection, such, limit=limit, after=after)
+        if len(found) >= there:
+            break
+        # Always from the top: what moves up between the calls of a page that is continued would be skipped.
+    return found
+
+
+async def _page(
+    client: AsyncQdrantClient, collection: str, such: Callable[..., models.Filter], *, limit: int, after: Place | None
+) -> tuple[list[LedgerRecord], int]:
+    """The documents, and how many there are; fewer are found where some moved on meanwhile."""
     of_moment = partial(_of_moment, client, collection, such)
     if after is None:
         found, older = [], such()
     else:
         found = await of_moment(after.searchable_at, limit, after=ledger_id(after.key))
         older = such(searchable(lt=after.searchable_at))
-    while (missing := limit - len(found)) > 0:
-        points, _ = await client.scroll(collection, older, limit=missing, order_by=NEWEST_FIRST)
-        records = sorted(map(ledger_record, points), key=_order)
-        if len(records) < missing:
-            return found + records
+    missing = limit - len(found)
+    if missing == 0:
+        return found, limit
+    points, _ = await client.scroll(collection, older, limit=missing, order_by=NEWEST_FIRST)
+    records = sorted(map(ledger_record, points), key=_order)
+    there = len(found) + len(records)
+    if len(records) == missing:
         last = records[-1].searchable_at
-        found += [record for record in records if record.searchable_at > last]
-        found += await of_moment(last, limit - len(found))
-        older = such(searchable(lt=last))  # for those of that moment may have changed since
-    return found
+        records = [record for record in records if record.searchable_at > last]
+        records += await of_moment(last, missing - len(records))
+    return found + records, there
 
 
 async def _of_moment(
