@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import shutil
 import uuid
@@ -169,13 +170,15 @@ def _prepared(jars: Sequence[Path]) -> Path:
 
 
 def _keep(made: Path, place: Path) -> None:
-    """Move a file to a place where others look for it, whole or not at all."""
+    """Move a file to a place where others look for it, whole or not at all; it can be done without."""
     beside = place.with_name(f"{place.name}.{os.getpid()}")
-    try:
-        shutil.move(made, beside)
-        beside.rename(place)
-    finally:
-        beside.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):  # the cache is full, or not ours to write to
+        try:
+            shutil.move(made, beside)
+            beside.rename(place)
+        finally:
+            made.unlink(missing_ok=True)
+            beside.unlink(missing_ok=True)
 
 
 def _lines(properties: Mapping[str, str]) -> str:
