@@ -14,7 +14,7 @@ class _Answer(BaseModel):
 class RemainFacts(_Answer):
     """Something that is left of a document in one place."""
 
-    place: str = Field(description="the topic, the index version, or `embedding cache`")
+    place: str = Field(description="the topic, the index version, `embedding cache` or `kept answers`")
     what: str = Field(description="what is left there")
     where: list[str] = Field(description="the records by their places, the points or the keys")
     until: str = Field(description="when it will be gone by itself")

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
-
-from prometheus_client import CollectorRegistry
+from typing import TYPE_CHECKING
 
 from freshet.schemas.decoding import BadEvent, Record, decode
 from freshet.schemas.erasure import ErasureFacts, RemainFacts
-from freshet.schemas.errors import FreshetError, OutsideError
+from freshet.schemas.errors import OutsideError
 from freshet.schemas.events import Event
 from freshet.schemas.explain import LookedFacts
 from freshet.schemas.keys import document_key
 from freshet.schemas.topics import Topics, TopicState
 from freshet.search.embedding.base import Embedder
-from freshet.search.embedding.cache import cache_key
-from freshet.search.embedding.metrics import EmbeddingMetrics
-from freshet.search.embedding.redis import KEY_PREFIX
 from freshet.search.index.base import VersionInfo
 from freshet.search.index.qdrant.audit import QdrantAudit
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.records import LedgerRecord, Passage
-from freshet.search.passages import split
 from freshet.settings import Settings
 from freshet.streams.again import unwrap
 from freshet.streams.erasing import remains
@@ -33,15 +27,12 @@ from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.topics import describe_topics
 from freshet.streams.purging import kept_seconds
 from freshet.streams.tracing import Limits
+from freshet.wiring.erasure_caches import Sought, Texts, in_caches
 from freshet.wiring.explain import log_tracer
-from freshet.wiring.parts import identity, load_model, open_embedder, qdrant_client
+from freshet.wiring.parts import load_model, qdrant_client
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
-
-CACHE: Final = "embedding cache"
-_DAY: Final = 86_400
-Texts = list[tuple[str, str]]  # (title, text)
 
 
 @dataclass(slots=True)
@@ -73,7 +64,8 @@ async def find_remains(
         client = qdrant_client(settings, stack)
         left.remains += await _in_index(settings, client, key, states, left)
         left.remains += remains(records, states, topics)
-        await _in_caches(settings, stack, left, load)
+        sought = Sought(key, document_id, left.texts, limits.seconds)
+        left.remains += await in_caches(settings, stack, sought, load, left.untold.append)
     looked = [LookedFacts(topic=topic, offsets=each.offsets, of=each.of) for topic, each in facts.looked.items()]
     return ErasureFacts(
         id=document_id,
@@ -180,36 +172,3 @@ def _decoded(settings: Settings, topics: Topics, record: Record) -> Iterator[Eve
         yield decode(unwrap(record, topics.documents) if record.topic == topics.again else record, settings.rules)
     except BadEvent:
         return
-
-
-async def _in_caches(
-    settings: Settings, stack: AsyncExitStack, left: Left, load: Callable[[Settings], Embedder]
-) -> None:
-    """Vectors of those of its texts that are still known somewhere: their keys are digests of the texts."""
-    if settings.redis.url is None:
-        return
-    try:
-        metrics = EmbeddingMetrics(CollectorRegistry())
-        timeout = settings.redis.worker_timeout_seconds
-        embedder = await open_embedder(settings, metrics, stack, redis_timeout=timeout, load=load)
-    except FreshetError as error:
-        left.untold.append(f"{CACHE}: {error}")
-        return
-    recipe = identity(settings, embedder.model).recipe
-    pieces = [piece for title, text in left.texts for piece in split(title, text, recipe, embedder.token_ends)]
-    texts = list(dict.fromkeys(piece.embedded for piece in pieces))
-    known = await embedder.known(texts)
-    there = [text for text, vector in zip(texts, known, strict=True) if vector is not None]
-    if there:
-        keys = [KEY_PREFIX + cache_key(embedder.model, "index", text) for text in there]
-        left.remains.append(_of_cache(settings, keys))
-
-
-def _of_cache(settings: Settings, keys: Iterable[str]) -> RemainFacts:
-    return RemainFacts(
-        place=CACHE,
-        what="vectors of its texts, under digests of them",
-        where=list(keys),
-        until=f"{settings.embedding.cache_seconds / _DAY:.0f} days after they were put there",
-        todo="redis-cli UNLINK these keys; in the memory of workers they stay until those are started again",
-    )

@@ -28,7 +28,7 @@ _FORMAT: Final = 1
 _HEADER: Final = struct.Struct("<4sH16s")  # magic, format, digest; the bytes follow
 _ROOM: Final = 256  # values that wait to be written
 _ROOM_BYTES: Final = 16 << 20
-_READ_AT_ONCE: Final = 16  # values in one answer, of which each may have MAX_BYTES
+READ_AT_ONCE: Final = 16  # values in one answer, of which each may have MAX_BYTES
 _AT_ONCE: Final = 32  # values in one pipeline
 
 
@@ -68,7 +68,7 @@ class RedisResults:
             pause=pause,
             clock=clock,
         )
-        self._reads = SharedReads(self._read, most=_READ_AT_ONCE, seconds=timeout, clock=clock)
+        self._reads = SharedReads(self._read, most=READ_AT_ONCE, seconds=timeout, clock=clock)
         self._waiting: dict[str, _Put] = {}
         self._waiting_bytes = 0
         self._writing: asyncio.Task[None] | None = None
@@ -78,7 +78,7 @@ class RedisResults:
         """As `SharedResults.get`."""
         name = self._prefix + key
         [value] = await self._reads.get_many([name])
-        return _unpack(name, value)
+        return unpack(name, value)
 
     async def put(self, key: str, value: bytes, *, ttl: float) -> None:
         """As `SharedResults.put`; returns at once, and what has more bytes than MAX_BYTES is not kept."""
@@ -144,7 +144,7 @@ def _pack(name: str, body: bytes) -> bytes:
     return _header(name, body) + body
 
 
-def _unpack(name: str, value: bytes | None) -> bytes | None:
+def unpack(name: str, value: bytes | None) -> bytes | None:
     """The bytes in a value, or None where the value is not exactly what was once put under this name."""
     if value is None or len(value) < _HEADER.size:
         return None
