@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from freshet.schemas.positions import Rank
 from freshet.schemas.words import Word
 
 
@@ -26,13 +27,15 @@ class Again:
 
     `version` is that of a null value, which cannot say it itself: in version order it has the one of the document that
     it ended. `attempts` counts how often the event was tried before. `until` is the end of its partition, where the log
-    was looked at up to there, and had nothing newer of the document; 0 where it was not.
+    was looked at up to there, and had nothing newer of the document; 0 where it was not. `displaces` is the rank of a
+    state of the document that the log knows nothing of: it counts for nothing.
     """
 
     why: Why
     attempts: int = 1
     version: int | None = None
     until: int = 0
+    displaces: Rank | None = None
 
     @property
     def forced(self) -> bool:

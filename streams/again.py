@@ -7,19 +7,21 @@ The value is the original one; a null, which would end the `again` record itself
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import BadEvent, Reason, Record
-from freshet.schemas.positions import FreshnessToken
+from freshet.schemas.positions import FreshnessToken, Rank
 from freshet.streams.messages import Message
 
 BY_VALUE: Final = {each.value: each for each in Why}
 MOST_DIGITS: Final = 18  # of a number that fits 64 bits
 END_OF_LOGS: Final = 2**53  # offsets below are compared exactly by every index
 _BETWEEN: Final = b"\n"
+_RANK: Final = re.compile(rb"([0-9]{1,18})@(-?[0-9]{1,18})")  # of whatever stands there, however it came there
 
 
 def wrap(record: Record, again: Again, topic: str) -> Message:
@@ -35,6 +37,8 @@ def wrap(record: Record, again: Again, topic: str) -> Message:
         headers.append(("version", str(again.version).encode()))
     if again.until:
         headers.append(("until", str(again.until).encode()))
+    if again.displaces is not None:
+        headers.append(("displaces", b"%d@%d" % again.displaces))
     if record.value is None:
         headers.append(("null", b"1"))
     key = (record.key or b"") + _BETWEEN + origin
@@ -55,7 +59,7 @@ def unwrap(record: Record, topic: str) -> Record:
     if not between or named != headers["origin"]:
         raise BadEvent(Reason.KEY_MISMATCH, "the key does not end with the origin", field="key")
     attempts, until = _number(headers, "attempts") or 1, _number(headers, "until") or 0
-    again = Again(_why(headers), attempts, _number(headers, "version"), until)
+    again = Again(_why(headers), attempts, _number(headers, "version"), until, _rank(headers))
     moment = _number(headers, "timestamp")
     return replace(
         record,
@@ -92,6 +96,16 @@ def _why(headers: Mapping[str, bytes]) -> Why:
     except KeyError as error:
         words = ", ".join(each.value for each in Why)
         raise BadEvent(Reason.INVALID_VALUE, f"it must be one of {words}", field="reason") from error
+
+
+def _rank(headers: Mapping[str, bytes]) -> Rank | None:
+    value = headers.get("displaces")
+    if value is None:
+        return None
+    match = _RANK.fullmatch(value)
+    if match is None:
+        raise BadEvent(Reason.INVALID_VALUE, "it must be a version and an offset, such as 0@17", field="displaces")
+    return Rank(int(match[1]), int(match[2]))
 
 
 def _number(headers: Mapping[str, bytes], name: str) -> int | None:

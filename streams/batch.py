@@ -11,7 +11,7 @@ from freshet.schemas.again import Why
 from freshet.schemas.decoding import BadEvent, Record
 from freshet.schemas.events import Event
 from freshet.schemas.keys import possible_key
-from freshet.schemas.positions import Place
+from freshet.schemas.positions import Place, Rank
 from freshet.search.index.records import LedgerRecord, Vector, Work
 from freshet.search.sparse import SparseVector
 from freshet.streams.messages import Message
@@ -25,11 +25,17 @@ _VECTORS: Final = ("embedded", "cached", "taken_over", "tokens")
 class Assumption:
     """The state that a batch in flight will leave of a document, as the plans of later batches assume it.
 
-    `broken` when that batch left another one: what was planned from it must be planned again.
+    Until then one of the rank `displaces` is there, and counts for nothing. `broken` when that batch left another
+    state: what was planned from it must be planned again.
     """
 
     record: LedgerRecord
+    displaces: Rank | None = None
     broken: bool = False
+
+    def is_after(self, stored: LedgerRecord | None) -> bool:
+        """Whether it is what will be there, and not what somebody has stored meanwhile."""
+        return stored is None or self.record.rank > stored.rank or self.displaces == stored.rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +96,16 @@ class Batch:
     def refuse(self, event: Event, error: BadEvent) -> None:
         """Make one event a dead letter; the document's other events stay."""
         self.events[event.key] = [each for each in self.events[event.key] if each is not event]
-        place = (event.partition, event.offset, event.again)
-        self.bury(next(each for each in self.records if (each.partition, each.offset, each.again) == place), error)
+        self.bury(next(each for each in self.records if _holds(each, event)), error)
 
     def bury(self, record: Record, error: BadEvent) -> None:
-        """Make a record a dead letter; one that came again only where somebody wants to know how its retry went."""
-        if record.again is None or record.again.why is Why.RETRIED:
+        """Make a record a dead letter; one that came again only where somebody must know how that went.
+
+        What a verification has come again has no letter (any more), and would be found missing for ever; an end that
+        it made up has no event that a letter could be of.
+        """
+        again = record.again
+        if again is None or again.why is Why.RETRIED or (again.why is Why.HEALED and record.value is not None):
             self.dead.append(DeadLetter(record, error))
         else:
             self.ignored += 1
@@ -146,3 +156,9 @@ class Batch:
             return None
         decode, plan, embed = (after - before for before, after in pairwise([fetched, *passed]))
         return Work(fetched, decode, plan, embed)
+
+
+def _holds(record: Record, event: Event) -> bool:
+    """Ends that a verification made up may have the place of another document's event."""
+    place = (record.partition, record.offset, record.again, possible_key(record.key))
+    return place == (event.partition, event.offset, event.again, event.key)

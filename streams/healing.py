@@ -1,10 +1,16 @@
-"""Mending what a verification found: documents go into `documents.again`, and workers write them as the log says."""
+"""Mending what a verification found: documents go into `documents.again`, and workers write them as the log says.
+
+So whoever owns a partition is the only one who changes its documents, tells each change, and does it again after a
+crash.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
 from freshet.schemas.again import Again, Why
+from freshet.schemas.decoding import Record
 from freshet.schemas.positions import Order
 from freshet.schemas.topics import Topics
 from freshet.search.index.base import IndexAudit
@@ -13,45 +19,46 @@ from freshet.streams.again import wrap
 from freshet.streams.announcing import Sink
 from freshet.streams.comparing import Difference
 from freshet.streams.folded import Folded
-from freshet.streams.telling import ended
+from freshet.streams.messages import Message
 
 
 class AgainHealer:
-    """`Healer` by way of the `again` topic. What the log knows nothing of is removed from the index itself.
-
-    That is told in the change feed of the index version, for no event tells it.
-    """
+    """`Healer` by way of the `again` topic. Only passages that no search shows are removed from the index itself."""
 
     def __init__(
-        self, *, index: IndexAudit, sink: Sink, topics: Topics, version: str, incarnation: str | None, order: Order
+        self, *, index: IndexAudit, sink: Sink, topics: Topics, order: Order, clock: Callable[[], float] = time.time
     ) -> None:
         self._index = index
         self._sink = sink
         self._topics = topics
-        self._version = version
-        self._incarnation = incarnation
         self._order = order
+        self._clock = clock
 
     async def heal(self, difference: Difference, folded: Folded | None, record: LedgerRecord | None) -> None:  # noqa: ARG002
-        """As `Healer.heal`; idempotent. Raises as the index and the sink."""
-        event = folded.record if folded is not None else None
-        if record is not None and (folded is None or record.rank > folded.rank):
-            await self._forget(record)  # it stands where no event is, and would refuse the one that counts
-        if event is not None and folded is not None:
-            null = event.value is None and self._order is Order.VERSION
-            again = Again(Why.HEALED, version=folded.rank.version if null else None, until=folded.until)
-            await self._sink.send_all([wrap(event, again, self._topics.again)])
+        """As `Healer.heal`; idempotent. Raises as the sink."""
+        if folded is not None and folded.record is not None:
+            await self._sink.send_all([wrap(folded.record, self._why(folded, record), self._topics.again)])
+        elif record is not None:
+            await self._sink.send_all([self._end(record)])
 
     async def remove(self, orphans: Sequence[Displaced]) -> None:
         """As `Healer.remove`."""
         await self._index.remove(orphans)
 
-    async def _forget(self, record: LedgerRecord) -> None:
-        await self._index.forget(record)
-        if record.key in await self._index.ledger([record.key]):
-            return  # it has moved meanwhile, and whoever moved it tells that
-        # Before anything else can fail, for nobody would find out later that it is to be told.
-        told = ended(record, topics=self._topics, version=self._version, incarnation=self._incarnation)
-        await self._sink.send_all([told])
-        if record.passages:
-            await self._index.remove([Displaced(record.passages, record.partition, record.rank)])
+    def _why(self, folded: Folded, record: LedgerRecord | None) -> Again:
+        """What stands where no event is would refuse the one that counts, so that one displaces it."""
+        null = folded.record is not None and folded.record.value is None and self._order is Order.VERSION
+        version = folded.rank.version if null else None
+        displaces = record.rank if record is not None and record.rank > folded.rank else None
+        return Again(Why.HEALED, version=version, until=folded.until, displaces=displaces)
+
+    def _end(self, record: LedgerRecord) -> Message:
+        """The end of a document that the log has no event of, at the place that it claims.
+
+        Its version is the lowest, so that it refuses no event that may come.
+        """
+        version = 0 if self._order is Order.VERSION else None
+        origin = Record(
+            self._topics.documents, record.partition, max(record.offset, 0), self._clock(), record.key.encode(), None
+        )
+        return wrap(origin, Again(Why.HEALED, version=version, displaces=record.rank), self._topics.again)

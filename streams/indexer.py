@@ -83,11 +83,14 @@ class Indexer:
 
     async def plan(self, batch: Batch, wanted: Wanted) -> None:
         """Fill in the plans of all documents of the batch."""
+        for key, events in batch.events.items():
+            if any(event.again is not None and event.again.forced for event in events):
+                self._remembered.forget(key)  # somebody found that what is there is not what we have written
         assumed = dict(self._in_flight)  # before the read: a batch that ends meanwhile is seen in one or the other
         ledger = await self._known(batch.events, assumed, wanted)
         for key in batch.events:
             assumption, stored = assumed.get(key), ledger.get(key)
-            if assumption is not None and (stored is None or assumption.record.rank > stored.rank):
+            if assumption is not None and assumption.is_after(stored):
                 ledger[key] = assumption.record
                 batch.assumed[key] = assumption
         await self._plan_documents(batch, list(batch.events), ledger, wanted)
@@ -95,7 +98,8 @@ class Indexer:
             raise AbandonedError("plan")
         for plan in batch.writes(batch.plans):
             if plan.record is not None:
-                batch.made[plan.key] = self._in_flight[plan.key] = Assumption(plan.record)
+                displaces = plan.read.rank if plan.newest.displaces and plan.read is not None else None
+                batch.made[plan.key] = self._in_flight[plan.key] = Assumption(plan.record, displaces)
         self._refused |= batch.refused
 
     async def embed(self, batch: Batch, wanted: Wanted) -> None:

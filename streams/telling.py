@@ -132,22 +132,6 @@ class Teller:
         return Message(self._topics.indexed, told.key.encode(), _value(change), told.origin.partition)
 
 
-def ended(record: LedgerRecord, *, topics: Topics, version: str, incarnation: str | None = None) -> Message:
-    """What tells that a document is gone whose record was removed without an event."""
-    origin = str(FreshnessToken(topics.documents, record.partition, record.offset))
-    change = Change(
-        index_version=version,
-        incarnation=incarnation,
-        outcome=Outcome.DELETED.value,
-        origin=origin,
-        key=record.key,
-        tenant=record.tenant,
-        after=NOBODY,
-        passages=(),
-    )
-    return Message(topics.indexed, record.key.encode(), _value(change), record.partition)
-
-
 class _States:
     """The states that are told: the records, and what scores their passages."""
 
@@ -213,7 +197,8 @@ def _is_told(record: LedgerRecord | None, batch: Batch) -> bool:
 
 
 def _before(plan: DocumentPlan, batch: Batch) -> Fields | None:
-    return _fields(plan.read) if plan.key in batch.ours and _is_told(plan.read, batch) else None
+    known = plan.key in batch.ours and not plan.newest.displaces and _is_told(plan.read, batch)
+    return _fields(plan.read) if known else None
 
 
 def _fields(record: LedgerRecord | None) -> Fields:

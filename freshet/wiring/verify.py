@@ -20,7 +20,6 @@ from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.cached import CachedEmbedder
 from freshet.search.embedding.metrics import EmbeddingMetrics
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.facts import incarnation
 from freshet.search.index.identity import Identity, check_end, check_live, check_source
 from freshet.search.index.qdrant.audit import QdrantAudit
 from freshet.search.index.qdrant.versions import QdrantVersions
@@ -59,7 +58,6 @@ class Parts:
     wanted: Identity
     embedder: CachedEmbedder
     index: QdrantAudit
-    incarnation: str | None = None  # which what is mended is told of
 
 
 Bar = Callable[[str, int | None], AbstractContextManager[Callable[[int], None]]]
@@ -86,7 +84,7 @@ async def verify(
         info = await _described(client, wanted, connection, settings.topics.documents)
         index = QdrantAudit(client, collection=info.name, dimension=info.dimension)
         sink = await stack.enter_async_context(KafkaProducer(connection)) if heal else None
-        parts = Parts(connection, wanted, embedder, index, incarnation(info.metadata))
+        parts = Parts(connection, wanted, embedder, index)
         return await hold_against_the_log(settings, parts, sink=sink, sample=sample, bar=bar)
 
 
@@ -104,14 +102,7 @@ async def hold_against_the_log(
     connection, wanted, embedder, index = parts.connection, parts.wanted, parts.embedder, parts.index
     reached = await _reached(connection, topics, wanted.group)
     async with folded(settings, connection, reached, bar) as log:
-        make = partial(
-            AgainHealer,
-            index=index,
-            topics=topics,
-            version=wanted.version,
-            incarnation=parts.incarnation,
-            order=settings.order,
-        )
+        healer = AgainHealer(index=index, sink=sink, topics=topics, order=settings.order) if sink else None
         with bar("comparing", len(log)) as advance:
             return await Verifier(
                 index=index,
@@ -122,7 +113,7 @@ async def hold_against_the_log(
                 tombstones_since=await _tombstones_since(settings, connection, topics),
                 sample=sample,
                 quiet=partial(_quiet, connection, topics, wanted.group),
-                healer=make(sink=sink) if sink else None,
+                healer=healer,
                 pause=pause,
                 advance=advance,
             ).run()

@@ -163,13 +163,6 @@ class IndexAudit(IndexWriter, Protocol):
         """Pages of the records of all documents, tombstones too."""
         ...
 
-    async def forget(self, record: LedgerRecord) -> None:
-        """Delete the record of a document where it still has this position; its passages stay, unseen.
-
-        Only for what the log knows nothing of: afterwards an event of any age brings the document back.
-        """
-        ...
-
 
 class StatisticsStore(Protocol):
     """Where the snapshots of term statistics are made and kept."""

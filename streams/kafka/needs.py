@@ -119,7 +119,6 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
             _topic(topics.documents, READ, DESCRIBE_CONFIGS),
             _topic(topics.again, READ, WRITE, DESCRIBE_CONFIGS),
             _topic(topics.dead_letters, READ, DESCRIBE_CONFIGS),
-            _topic(topics.indexed, WRITE),
             _groups(group, DESCRIBE),
         ],
         Process.EXPLAIN: [*(_topic(name, READ) for name in every[:4]), _groups(group, DESCRIBE)],

@@ -53,7 +53,7 @@ class Vandal:
         await self.take(ledger_id("ended"))
         extra, orphan = str(uuid.uuid4()), str(uuid.uuid4())
         await self.put(
-            passage_point(replace(passage, id=extra, key="extra")),
+            passage_point(replace(wrong, id=extra, key="extra")),
             ledger_point(replace(await self.record("vector"), key="extra", id="extra", passages=(extra,))),
             passage_point(replace(passage, id=orphan)),
         )

@@ -6,6 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,11 +32,14 @@ async def kept(url: str, answers: dict[str, bytes]) -> None:
     def counted(outcome: Shared, count: int) -> None:
         counts[outcome] += count
 
+    def all_written(number: int) -> bool:
+        return counts[Shared.WRITTEN] >= number
+
     results = RedisResults(connect(url, timeout=10), timeout=10, counted=counted)
     for number, (key, value) in enumerate(answers.items(), start=1):
         await results.put(key, value, ttl=1_000)
         if number % 100 == 0 or number == len(answers):
-            await wait_until(lambda written=number: counts[Shared.WRITTEN] >= written)
+            await wait_until(partial(all_written, number))
     await results.close()
 
 

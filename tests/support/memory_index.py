@@ -98,11 +98,6 @@ class MemoryIndex:
     async def records(self) -> AsyncIterator[Sequence[LedgerRecord]]:
         yield list(self.points.ledger.values())
 
-    async def forget(self, record: LedgerRecord) -> None:
-        there = self.points.ledger.get(record.key)
-        if there is not None and there.rank == record.rank:
-            del self.points.ledger[record.key]
-
 
 def _stored(passage: Passage, *, vectors: bool = False) -> StoredPassage:
     vector, terms = (passage.vector, passage.terms) if vectors else (None, None)

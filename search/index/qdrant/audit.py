@@ -7,8 +7,8 @@ from typing import Final
 
 from qdrant_client import models
 
-from freshet.search.index.qdrant.conditions import ledger, passages_of_document, record_at
-from freshet.search.index.qdrant.failures import demand_completed, translated
+from freshet.search.index.qdrant.conditions import ledger, passages_of_document
+from freshet.search.index.qdrant.failures import translated
 from freshet.search.index.qdrant.lookup import POINTS_A_REQUEST
 from freshet.search.index.qdrant.payloads import DENSE, SPARSE, ledger_record, whole_passage
 from freshet.search.index.qdrant.writer import QdrantWriter
@@ -57,8 +57,3 @@ class QdrantAudit(QdrantWriter):
                 yield [ledger_record(point) for point in points]
             if page is None:
                 return
-
-    async def forget(self, record: LedgerRecord) -> None:
-        with translated("remove a record"):
-            result = await self._client.delete(self._collection, record_at(record), wait=True)
-        demand_completed("remove a record", result)

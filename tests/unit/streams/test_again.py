@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import BadEvent, Record
+from freshet.schemas.positions import Rank
 from freshet.streams.again import unwrap, wrap
 from freshet.streams.messages import Message
 
@@ -30,6 +31,7 @@ sayings = st.builds(
     attempts=st.integers(1, 1_000),
     version=st.none() | st.integers(0, 10**17),
     until=st.integers(0, 10**17),
+    displaces=st.none() | st.builds(Rank, st.integers(0, 10**17), st.integers(-5, 2**53)),
 )
 
 
@@ -56,7 +58,7 @@ def test_a_null_is_no_null_there_lest_compaction_forget_it() -> None:
     assert wrap(Record(TOPIC, 0, 1, 0.0, b"k", None), Again(Why.REINSTATED), AGAIN).value == b""
 
 
-HEADERS = ("origin", "reason", "attempts", "timestamp", "version", "until", "null")
+HEADERS = ("origin", "reason", "attempts", "timestamp", "version", "until", "displaces", "null")
 GOOD = arrived(wrap(Record(TOPIC, 2, 7, 1.0, b"k", b"{}"), Again(Why.RETRIED), AGAIN))
 
 
@@ -73,6 +75,7 @@ GOOD = arrived(wrap(Record(TOPIC, 2, 7, 1.0, b"k", b"{}"), Again(Why.RETRIED), A
         ({"attempts": b"many"}, "attempts"),
         ({"version": b"-1"}, "version"),
         ({"until": b"soon"}, "until"),
+        ({"displaces": b"17"}, "displaces"),
         ({"timestamp": b"9" * 19}, "timestamp"),
     ],
 )

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from itertools import chain, repeat
+from typing import Any
 
 import pytest
 from prometheus_client import CollectorRegistry
 
+from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import Reason, Record
 from freshet.schemas.errors import PermanentError
 from freshet.schemas.events import Event, Upsert
+from freshet.schemas.feed import Change
 from freshet.schemas.positions import Order, Rank
+from freshet.schemas.topics import Topics
 from freshet.search.bm25 import Bm25
 from freshet.search.embedding.base import Embedder
 from freshet.search.embedding.cached import CachedEmbedder
@@ -24,6 +28,7 @@ from freshet.streams.batch import Batch
 from freshet.streams.indexer import Indexer
 from freshet.streams.plan import NewPassage
 from freshet.streams.retry import AbandonedError, Retry, Weather
+from freshet.streams.telling import NOBODY, Teller
 from tests.support.embedder import CountingEmbedder, vector_of
 from tests.support.memory_index import MemoryIndex, Points
 
@@ -271,6 +276,72 @@ async def test_after_a_rebalance_records_are_read_anew_for_others_may_have_writt
     await another.index(pipe.batch(("a", "two", {})))
     await pipe.index(pipe.batch(("a", "one", {})))
     assert pipe.text("a") == "one"
+
+
+def displacing(pipe: Pipeline, key: str, text: str | None, offset: int = 0) -> Batch:
+    """A verification found the record that is there now where the log has no event."""
+    batch = pipe.batch((key, text, {}))
+    (event,) = batch.events[key]
+    again = Again(Why.HEALED, displaces=pipe.points.ledger[key].rank)
+    batch.events[key] = [replace(event, offset=offset, again=again)]
+    return batch
+
+
+def spoil(pipe: Pipeline, key: str, **parts: Any) -> None:
+    pipe.points.ledger[key] = replace(pipe.points.ledger[key], rank=Rank(0, 90), content_digest="another", **parts)
+
+
+@pytest.mark.parametrize("remembered", [True, False])
+@pytest.mark.parametrize("elsewhere", [True, False])
+async def test_what_stands_where_no_event_is_gives_way(remembered: bool, elsewhere: bool) -> None:
+    pipe = Pipeline()
+    await pipe.index(pipe.batch(("a", "one two three four five", {})))
+    spoil(pipe, "a", partition=7 if elsewhere else 0)
+    for point, passage in pipe.points.passages.items():
+        rank = Rank(0, 90) if remembered else Rank(0, 5)
+        pipe.points.passages[point] = replace(passage, rank=rank, vector=vector_of("wrong"))
+    if not remembered:
+        pipe.indexer.forget()
+    await pipe.index(displacing(pipe, "a", "one two three four and more"))
+    assert pipe.text("a") == "one two three four and more"
+    record = pipe.points.ledger["a"]
+    assert (record.rank, record.partition) == (Rank(0, 0), 0)
+    assert {*pipe.points.passages} == {*record.passages}
+    assert all((each.vector == vector_of(each.text)).all() for each in pipe.points.passages.values())
+
+
+async def test_later_events_are_planned_from_what_takes_its_place() -> None:
+    pipe = Pipeline()
+    await pipe.index(pipe.batch(("a", "one", {})), pipe.batch(("a", "two", {})))
+    spoil(pipe, "a")
+    pipe.indexer.forget()
+    await pipe.index(displacing(pipe, "a", "two", offset=1), pipe.batch(("a", "three", {})))
+    assert pipe.text("a") == "three"
+
+
+async def test_what_the_log_knows_nothing_of_ends_and_is_told_as_any_end() -> None:
+    pipe = Pipeline()
+    await pipe.index(pipe.batch(("a", "one", {})))
+    spoil(pipe, "a")
+    batch = displacing(pipe, "a", None, offset=90)
+    await pipe.index(batch)
+    assert pipe.text("a") is None
+    assert pipe.points.passages == {}
+    teller = Teller(index=pipe.index_under_test, topics=Topics(), version="docs__1", incarnation="made once")
+    (message,) = await teller.changes(batch)
+    change = Change.model_validate_json(message.value or b"")
+    assert (change.outcome, change.key, change.before, change.after) == ("deleted", "a", None, NOBODY)
+
+
+async def test_an_ordinary_event_takes_its_place_where_one_comes_in_the_same_batch() -> None:
+    pipe = Pipeline()
+    await pipe.index(pipe.batch(("a", "one", {})))
+    spoil(pipe, "a")
+    pipe.indexer.forget()
+    batch, other = displacing(pipe, "a", "one"), pipe.batch(("a", "two", {}))
+    batch.events["a"] += other.events["a"]
+    await pipe.index(batch)
+    assert pipe.text("a") == "two"
 
 
 async def test_a_batch_that_is_abandoned_while_it_is_written_leaves_nothing_remembered() -> None:

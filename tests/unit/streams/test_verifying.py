@@ -16,8 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freshet.schemas.again import Again, Why
-from freshet.schemas.decoding import Record, Rules
-from freshet.schemas.feed import Change, Fields
+from freshet.schemas.decoding import Reason, Record, Rules
 from freshet.schemas.positions import FreshnessToken, Order, Place, Rank
 from freshet.search.embedding.base import Embedded, Purpose
 from freshet.search.index.records import LedgerRecord, Vector
@@ -36,11 +35,13 @@ from tests.support.memory_log import compacted
 from tests.unit.streams.test_both_topics import (
     BAD,
     LIMIT,
+    REFUSALS,
     REFUSED,
     TOPICS,
     World,
     Written,
     arrived,
+    fold,
     follow,
     logs,
     record_of,
@@ -63,28 +64,23 @@ class Vectors:
 
 
 class AgainSink:
-    """Where a healer writes; what it tells in the change feed, of whatever world, is kept in `told`."""
+    """Where a healer writes."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.told: list[Message] = []
 
     async def send_all(self, records: Iterable[Message]) -> list[FreshnessToken]:
         for message in records:
-            if message.topic == TOPICS.indexed:
-                self.told.append(message)
-            else:
-                self._world.again.append(arrived(message, len(self._world.again)))
+            assert message.topic == TOPICS.again
+            self._world.again.append(arrived(message, len(self._world.again)))
         return []
 
 
-def healer_of(world: World, sink: AgainSink | None = None) -> AgainHealer:
+def healer_of(world: World) -> AgainHealer:
     return AgainHealer(
         index=world.index,
-        sink=sink or AgainSink(world),
+        sink=AgainSink(world),
         topics=TOPICS,
-        version="docs__1",
-        incarnation="made once",
         order=world.order,
     )
 
@@ -343,6 +339,29 @@ async def test_a_retried_letter_counts_once_workers_have_come_to_it() -> None:
     assert (done.first, done.documents) == ([], 1)
 
 
+@pytest.mark.parametrize("order", list(Order))
+async def test_what_is_refused_still_is_a_dead_letter_again_where_its_letter_was_too_old(order: Order) -> None:
+    world = World(order, [record_of(0, ("a", REFUSED, 0, False), order)], [])
+    await follow(world, random.Random(1))
+    world.dead.clear()
+    assert (await verify(world, heal=True)).kinds == {Kind.MISSING: 1}
+    await follow(world, random.Random(1))
+    (letter,) = world.dead
+    assert (letter.record.offset, letter.error.reason) == (0, Reason.REFUSED)
+    assert (await verify(world)).first == []
+
+
+async def test_an_end_that_cannot_be_written_is_no_letter_of_the_event_whose_place_it_has() -> None:
+    """As where tenants are on, and no document can have the key."""
+    world = await followed(Order.LOG)
+    extra_document(world)
+    world.dead.clear()
+    world.rules = replace(world.rules, tenants=True)
+    await verify(world, letters=[], heal=True)
+    await follow(world, random.Random(1))
+    assert world.dead == []
+
+
 async def process_again(world: World) -> None:
     world.again.append(arrived(wrap(world.documents[-1], Again(Why.REPROCESSED), TOPICS.again), 0))
     await follow(world, random.Random(1))
@@ -436,37 +455,83 @@ async def test_orphans_are_removed_by_the_run_that_has_documents_come_again(key:
     assert "orphan" not in world.points.passages
 
 
-async def test_what_an_extra_document_lists_of_others_is_gone_in_the_same_run() -> None:
+async def healed(world: World, *, left: int = 0) -> None:
+    """Verified with `heal` and followed, after which so many differences are left."""
+    await verify(world, heal=True)
+    while world.left(TOPICS.documents) or world.left(TOPICS.again):
+        await follow(world, random.Random(1))
+    found = await verify(world)
+    assert found.differing == left, found.first
+
+
+async def test_what_an_extra_document_lists_above_itself_is_gone_after_another_run() -> None:
     """Nobody but a vandal writes a record below its passages."""
     world = await followed(Order.LOG)
     extra_document(world)
-    lose_tombstone(world)
     world.points.passages["p"] = replace(world.points.passages["p"], rank=Rank(0, 3))
-    assert Kind.EXTRA in (await verify(world, heal=True)).kinds
+    await healed(world, left=1)
+    await healed(world)
     assert "p" not in world.points.passages
 
 
-async def test_passages_stay_where_their_record_has_moved_before_it_could_be_forgotten() -> None:
-    world = await followed(Order.LOG)
+@pytest.mark.parametrize("order", list(Order))
+async def test_a_document_that_was_put_right_since_it_was_found_stays(order: Order) -> None:
+    world = await followed(order)
     extra_document(world)
     seen = world.points.ledger["extra"]
     world.points.ledger["extra"] = replace(seen, rank=Rank(0, 3))
-    sink = AgainSink(world)
-    await healer_of(world, sink).heal(Difference(Kind.EXTRA, "extra", ""), None, seen)
-    assert set(seen.passages) <= set(world.points.passages)
-    assert sink.told == []
+    await healer_of(world).heal(Difference(Kind.EXTRA, "extra", ""), None, seen)
+    await follow(world, random.Random(1))
+    assert "extra" in world.shown()
 
 
-async def test_what_is_removed_without_an_event_is_told_to_those_who_keep_answers() -> None:
-    world = await followed(Order.LOG)
-    extra_document(world)
-    record, sink = world.points.ledger["extra"], AgainSink(world)
-    await healer_of(world, sink).heal(Difference(Kind.EXTRA, "extra", ""), None, record)
-    (message,) = sink.told
-    change = Change.model_validate_json(message.value or b"")
-    assert (message.key, message.partition) == (b"extra", record.partition)
-    assert (change.index_version, change.key, change.before, change.passages) == ("docs__1", "extra", None, ())
-    assert change.after == Fields(present=False, metadata={})
+@pytest.mark.parametrize("order", list(Order))
+@given(log=logs, more=logs, seed=st.integers(0, 2**32))
+def test_whatever_stands_where_no_event_is_gives_way_to_the_log(
+    order: Order, log: list[Written], more: list[Written], seed: int
+) -> None:
+    """Also where a worker remembers it, and while events of its document come.
+
+    None that are refused, as of a low version: beside them what the index holds is reinstated, and is in the log then.
+    """
+    more = [each for each in more if order is Order.LOG and each[1] not in (BAD, *REFUSALS)]
+
+    async def check() -> None:
+        dice = random.Random(seed)
+        first = [*log, ("another", ("x", "d"), 0, False)]  # whose place nothing of the others has
+        records = [record_of(at, each, order) for at, each in enumerate([*first, *more])]
+        world = World(order, records[: len(first)], [])
+        await follow(world, dice)
+        for key in dice.sample(["a", "b", "extra"], dice.randint(1, 3)):
+            plant(world, dice, key, len(log))
+        world.indexer.forget()
+        world.documents = records[: dice.randint(len(first), len(records))]
+        await follow(world, dice)  # a worker comes across it
+        await verify(world, heal=True)
+        world.documents = records
+        for _ in range(2):  # the second time for what is listed nowhere then
+            while world.left(TOPICS.documents) or world.left(TOPICS.again):
+                await follow(world, dice)
+            await verify(world, heal=True)
+        while world.left(TOPICS.again):
+            await follow(world, dice)
+        assert (await verify(world)).first == []
+        assert world.shown() == fold([*first, *more], order)
+
+    asyncio.run(check())
+
+
+def plant(world: World, dice: random.Random, key: str, offset: int) -> None:
+    """A record above all events of its document, listing what another one lists."""
+    model = dice.choice(list(world.points.ledger.values()))
+    rank = Rank(99 if world.order is Order.VERSION else 0, offset)
+    listed = {f"{key}-{point}": world.points.passages[point] for point in model.passages}
+    for point, passage in listed.items():
+        world.points.passages[point] = replace(passage, id=point, key=key, rank=rank)
+    deleted = not listed or dice.random() < 0.3
+    world.points.ledger[key] = replace(
+        model, key=key, id=key, rank=rank, passages=() if deleted else tuple(listed), deleted=deleted
+    )
 
 
 async def test_a_tombstone_may_be_gone_once_its_time_is_over() -> None:
