@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from freshet.schemas.again import Why
-from freshet.schemas.decoding import BadEvent, Record
+from freshet.schemas.decoding import BadEvent, Reason, Record
 from freshet.schemas.events import Event
 from freshet.schemas.keys import possible_key
 from freshet.schemas.positions import Place, Rank
@@ -101,11 +101,10 @@ class Batch:
     def bury(self, record: Record, error: BadEvent) -> None:
         """Make a record a dead letter; one that came again only where somebody must know how that went.
 
-        What a verification has come again has no letter (any more), and would be found missing for ever; an end that
-        it made up has no event that a letter could be of.
+        What a verification has come again has no letter (any more), and would be found missing for ever.
         """
-        again = record.again
-        if again is None or again.why is Why.RETRIED or (again.why is Why.HEALED and record.value is not None):
+        why = record.again.why if record.again is not None else None
+        if why is None or why is Why.RETRIED or (why is Why.HEALED and _is_unusable(record, error)):
             self.dead.append(DeadLetter(record, error))
         else:
             self.ignored += 1
@@ -156,6 +155,11 @@ class Batch:
             return None
         decode, plan, embed = (after - before for before, after in pairwise([fetched, *passed]))
         return Work(fetched, decode, plan, embed)
+
+
+def _is_unusable(record: Record, error: BadEvent) -> bool:
+    """Whether it is the event that is at fault: an end that was made up is of none, and the forgotten once counted."""
+    return record.value is not None and error.reason is not Reason.FORGOTTEN
 
 
 def _holds(record: Record, event: Event) -> bool:

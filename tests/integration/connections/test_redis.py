@@ -16,6 +16,7 @@ from freshet.search.limits.base import Limit
 from freshet.search.limits.memory import MemoryLimiter
 from freshet.search.limits.redis import RedisLimiter
 from freshet.search.redis import connect, demand_access
+from freshet.search.results.leftovers import Wanted, find_leftovers
 from freshet.search.results.redis import RedisResults
 from tests.support.certificates import Authority
 from tests.support.servers import LOGS, LocalRedis, log_file
@@ -67,7 +68,7 @@ async def test_vectors_are_kept_over_tls(redis: LocalRedis, authority: Authority
 async def test_the_users_of_the_documentation_may_do_what_the_processes_do(redis: LocalRedis, caplog):
     page = (ROOT / "docs" / "security.md").read_text()
     users = [shlex.split(line) for line in re.findall(r"^redis-cli (ACL SETUSER .*)", page, re.MULTILINE)]
-    assert [user[2] for user in users] == ["freshet-worker", "freshet-search"]
+    assert [user[2] for user in users] == ["freshet-worker", "freshet-search", "freshet-operator"]
     admin = connect(redis.url, timeout=5)
     for _, _, name, _, password, *_ in users:
         await admin.execute_command(*next(user for user in users if user[2] == name))
@@ -76,6 +77,8 @@ async def test_the_users_of_the_documentation_may_do_what_the_processes_do(redis
         if name == "freshet-search":
             await share_an_answer(client)
             await RedisLimiter(client, alone=MemoryLimiter(), timeout=5).take("somebody", Limit(1, 1))
+        if name == "freshet-operator":
+            await find_leftovers(client, Wanted("documents", "a", "a"), seconds=10)
         await client.aclose()
     await admin.aclose()
     assert caplog.messages == []  # where Redis refuses, the limiter would count alone and say so

@@ -312,7 +312,7 @@ async def test_a_retried_event_that_fails_again_is_a_dead_letter_with_one_attemp
     assert (letter.record.offset, letter.record.value, letter.attempts) == (3, b"{", 3)
 
 
-@pytest.mark.parametrize("why", [each for each in Why if each is not Why.RETRIED])
+@pytest.mark.parametrize("why", [each for each in Why if each not in (Why.RETRIED, Why.HEALED)])
 async def test_others_that_came_again_and_cannot_be_used_are_only_counted(why: Why) -> None:
     world = World(Order.LOG, [], [Record(TOPICS.again, 0, 0, 1.0, b"k", b"nonsense")])
     bad = record_of(3, ("a", BAD, 0, False), Order.LOG)
