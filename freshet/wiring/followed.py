@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from freshet.schemas.errors import DroppedError, OutsideError
-from freshet.schemas.topics import Source
+from freshet.schemas.topics import Source, Topics
 from freshet.search.index.base import IndexVersions, VersionInfo
-from freshet.search.index.facts import DROPPED
+from freshet.search.index.facts import DROPPED, group_of
 from freshet.search.index.identity import Identity
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.wiring.starting import build_facts, prepare_index
@@ -22,9 +22,18 @@ async def follow(
     connection: KafkaConnection, versions: IndexVersions, wanted: Identity, source: Source, *, beside: bool
 ) -> FollowedVersion:
     """Make or meet the version that the settings describe. Raises as `prepare_index` and `build_facts`."""
-    facts = await build_facts(connection, source.topic, wanted.group, datetime.now(UTC)) if beside else None
+    facts = await _facts(connection, versions, wanted, source) if beside else None
     info = await prepare_index(versions, wanted, source, beside=facts)
     return FollowedVersion(versions, info, await versions.live())
+
+
+async def _facts(
+    connection: KafkaConnection, versions: IndexVersions, wanted: Identity, source: Source
+) -> dict[str, Any]:
+    live = await versions.live()
+    if live is None:  # it is not made then
+        return {}
+    return await build_facts(connection, Topics(source.topic), group_of(wanted.index, live), datetime.now(UTC))
 
 
 class FollowedVersion:
