@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from freshet.schemas.decoding import Record
 from freshet.schemas.errors import DroppedError, OutsideError
 from freshet.schemas.topics import Source, Topics
 from freshet.search.index.base import IndexVersions, VersionInfo
-from freshet.search.index.facts import DROPPED, group_of
+from freshet.search.index.facts import DROPPED, again_built_to, began_at, group_of
 from freshet.search.index.identity import Identity
+from freshet.streams.decode import Earlier, nothing_earlier
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.wiring.starting import build_facts, prepare_index
 
@@ -34,6 +36,23 @@ async def _facts(
     if live is None:  # it is not made then
         return {}
     return await build_facts(connection, Topics(source.topic), group_of(wanted.index, live), datetime.now(UTC))
+
+
+def earlier_than_build(facts: Mapping[str, Any]) -> Earlier:
+    """Tells of a record of `documents.again` whether the live version had done it when a version's build began.
+
+    What it asks for was asked of versions of that time. A topic that was created again since has others at the same
+    offsets; those are younger.
+    """
+    began, ends = began_at(facts), again_built_to(facts)
+    if began is None:
+        return nothing_earlier
+    moment = began.timestamp()
+
+    def earlier(record: Record) -> bool:
+        return record.offset < ends.get(record.partition, 0) and record.timestamp < moment
+
+    return earlier
 
 
 class FollowedVersion:
