@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from freshet.schemas.decoding import BadEvent, Record, Rules, decode
 from freshet.schemas.topics import Topics
 from freshet.streams.again import unwrap
 from freshet.streams.batch import Batch
 
+Earlier = Callable[[Record], bool]
 
-def decode_batch(batch: Batch, rules: Rules, topics: Topics) -> None:
-    """Fill in the batch's events and its dead letters; records of `documents.again` go to their origins."""
-    batch.records = tuple(_at_their_origins(batch, topics))
+
+def nothing_earlier(_record: Record) -> bool:
+    """Of a version that was not built beside another one: all that was asked for concerns it."""
+    return False
+
+
+def decode_batch(batch: Batch, rules: Rules, topics: Topics, earlier: Earlier = nothing_earlier) -> None:
+    """Fill in the batch's events and its dead letters; records of `documents.again` go to their origins.
+
+    `earlier` tells of such a record whether it was there before the build of the version began.
+    """
+    batch.records = tuple(_at_their_origins(batch, topics, earlier))
     for record in batch.records:
         try:
             event = decode(record, rules)
@@ -22,12 +33,19 @@ def decode_batch(batch: Batch, rules: Rules, topics: Topics) -> None:
             batch.events.setdefault(event.key, []).append(event)
 
 
-def _at_their_origins(batch: Batch, topics: Topics) -> Iterator[Record]:
+def _at_their_origins(batch: Batch, topics: Topics, earlier: Earlier) -> Iterator[Record]:
     for record in batch.records:
         if record.topic != topics.again:
             yield record
             continue
         try:
-            yield unwrap(record, topics.documents)
+            original = unwrap(record, topics.documents)
         except BadEvent:
             batch.ignored += 1
+        else:
+            yield _marked(original) if earlier(record) else original
+
+
+def _marked(original: Record) -> Record:
+    again = original.again
+    return original if again is None else replace(original, again=replace(again, earlier=True))

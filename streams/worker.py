@@ -17,7 +17,7 @@ from freshet.schemas.topics import Topics
 from freshet.streams.announcing import Announcer
 from freshet.streams.batch import Batch
 from freshet.streams.cutting import cut, ends
-from freshet.streams.decode import decode_batch
+from freshet.streams.decode import Earlier, decode_batch, nothing_earlier
 from freshet.streams.indexer import Indexer
 from freshet.streams.kafka.consumer import DocumentsConsumer
 from freshet.streams.metrics import STAGES, WorkerMetrics
@@ -73,6 +73,7 @@ class Worker:
         batch_bytes: int,
         drain_seconds: float,
         pace: Pace,
+        earlier: Earlier = nothing_earlier,
     ) -> None:
         self._consumer = consumer(on_assigned=self._assigned, on_revoked=self._revoked)
         self._indexer = indexer
@@ -91,6 +92,7 @@ class Worker:
         self._batch_bytes = batch_bytes
         self._drain_seconds = drain_seconds
         self._pace = pace
+        self._earlier = earlier
         self._epoch = 0
         self._taken: dict[int, int] = {}  # by partition of `documents`, the end of what was taken in this epoch
         self._partitions: frozenset[int] = frozenset()
@@ -259,7 +261,7 @@ class Worker:
         return True
 
     async def decode(self, batch: Batch) -> None:
-        decode_batch(batch, self._rules, self._topics)
+        decode_batch(batch, self._rules, self._topics, self._earlier)
 
     async def plan(self, batch: Batch) -> None:
         await self._indexer.plan(batch, partial(self._wanted, batch))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
+from freshet.schemas.decoding import Record
 from freshet.schemas.errors import DroppedError, OutsideError
-from freshet.schemas.topics import Source
+from freshet.schemas.topics import Source, Topics
 from freshet.search.index.base import IndexVersions, VersionInfo
-from freshet.search.index.facts import DROPPED
+from freshet.search.index.facts import DROPPED, again_built_to, began_at, group_of
 from freshet.search.index.identity import Identity
+from freshet.streams.decode import Earlier, nothing_earlier
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.wiring.starting import build_facts, prepare_index
 
@@ -22,9 +24,35 @@ async def follow(
     connection: KafkaConnection, versions: IndexVersions, wanted: Identity, source: Source, *, beside: bool
 ) -> FollowedVersion:
     """Make or meet the version that the settings describe. Raises as `prepare_index` and `build_facts`."""
-    facts = await build_facts(connection, source.topic, wanted.group, datetime.now(UTC)) if beside else None
+    facts = await _facts(connection, versions, wanted, source) if beside else None
     info = await prepare_index(versions, wanted, source, beside=facts)
     return FollowedVersion(versions, info, await versions.live())
+
+
+async def _facts(
+    connection: KafkaConnection, versions: IndexVersions, wanted: Identity, source: Source
+) -> dict[str, Any]:
+    live = await versions.live()
+    if live is None:  # it is not made then
+        return {}
+    return await build_facts(connection, Topics(source.topic), group_of(wanted.index, live), datetime.now(UTC))
+
+
+def earlier_than_build(facts: Mapping[str, Any]) -> Earlier:
+    """Tells of a record of `documents.again` whether the live version had done it when a version's build began.
+
+    What it asks for was asked of versions of that time. A topic that was created again since has others at the same
+    offsets; those are younger.
+    """
+    began, ends = began_at(facts), again_built_to(facts)
+    if began is None:
+        return nothing_earlier
+    moment = began.timestamp()
+
+    def earlier(record: Record) -> bool:
+        return record.offset < ends.get(record.partition, 0) and record.timestamp < moment
+
+    return earlier
 
 
 class FollowedVersion:

@@ -15,7 +15,7 @@ from typing import Any
 from freshet.schemas.errors import TransientError
 from freshet.schemas.topics import Source, Topics, TopicSpec
 from freshet.search.index.base import IndexVersions, VersionInfo
-from freshet.search.index.facts import BEGAN_AT, BUILT_TO, INCARNATION, TOPIC_ID
+from freshet.search.index.facts import AGAIN_BUILT_TO, BEGAN_AT, BUILT_TO, INCARNATION, TOPIC_ID
 from freshet.search.index.identity import (
     Identity,
     check_begin,
@@ -106,10 +106,15 @@ async def prepare_index(
     return await versions.describe(info.name) or info  # somebody else may have been first to make it
 
 
-async def build_facts(connection: KafkaConnection, topic: str, group: str, now: datetime) -> dict[str, Any]:
-    """What is recorded with a version that is made now beside the live one. Raises TransientError."""
-    ends = (await _positions(connection, [topic], group))[topic]
-    return {BUILT_TO: {str(each.partition): each.end for each in ends}, BEGAN_AT: now.isoformat(timespec="seconds")}
+async def build_facts(connection: KafkaConnection, topics: Topics, live_group: str, now: datetime) -> dict[str, Any]:
+    """What is recorded with a version that is made now beside the live one, of that group. Raises TransientError."""
+    found = await _positions(connection, [topics.documents, topics.again], live_group)
+    return {
+        BUILT_TO: {str(each.partition): each.end for each in found[topics.documents]},
+        # Not its end: a vector that the live version has yet to mend must not be taken over as it is.
+        AGAIN_BUILT_TO: {str(each.partition): each.next for each in found[topics.again]},
+        BEGAN_AT: now.isoformat(timespec="seconds"),
+    }
 
 
 async def _own(versions: IndexVersions, wanted: Identity, *, beside: bool = False) -> VersionInfo | None:

@@ -51,7 +51,7 @@ from freshet.streams.statistics import keep_statistics
 from freshet.streams.sweep import sweep
 from freshet.streams.worker import Worker
 from freshet.wiring.donor import find_donor
-from freshet.wiring.followed import FollowedVersion, follow
+from freshet.wiring.followed import FollowedVersion, earlier_than_build, follow
 from freshet.wiring.living import Following, Replaced, keep_looking, see, watch_standing
 from freshet.wiring.mode import Mode, following
 from freshet.wiring.parts import (
@@ -188,6 +188,7 @@ async def worker_process(
             batch_bytes=settings.worker.batch_bytes,
             drain_seconds=settings.worker.shutdown_seconds,
             pace=mode.pace,
+            earlier=earlier_than_build(followed.info.metadata),
         )
         folder = stack.enter_context(TemporaryDirectory(prefix="freshet-"))
         new_app = partial(build_app, name=version.agents_group, connection=connection, folder=folder)

@@ -17,6 +17,7 @@ TOPIC_ID: Final = "topic_id"  # earlier releases did not record it
 MODEL_FINGERPRINT: Final = "model_fingerprint"  # nor that
 RECIPE_FINGERPRINT: Final = "recipe_fingerprint"  # nor how passages are cut and given to the model
 BUILT_TO: Final = "built_to"  # by partition of the topic, its end when the build began; not of an index's first version
+AGAIN_BUILT_TO: Final = "again_built_to"  # what the live version had done of the again topic then, by partition
 BUILT_AT: Final = "built_at"  # when it had caught up for the first time, in ISO 8601
 BEGAN_AT: Final = "began_at"  # when its build began beside another version, in ISO 8601
 BUILD: Final = "build"  # what its build took: documents, events, seconds, tokens
@@ -69,8 +70,21 @@ def state_of(info: VersionInfo, live: VersionInfo | None) -> State:
 
 def built_to(facts: Mapping[str, Any]) -> dict[int, int]:
     """By partition, the offset up to which a version was built beside another; empty for an index's first version."""
-    found = facts.get(BUILT_TO) or {}
-    return {int(partition): int(offset) for partition, offset in found.items()}
+    return _offsets(facts.get(BUILT_TO))
+
+
+def again_built_to(facts: Mapping[str, Any]) -> dict[int, int]:
+    """By partition of the again topic, the offset below which the live version had done all when the build began.
+
+    Empty for an index's first version, and for one that an earlier release made.
+    """
+    return _offsets(facts.get(AGAIN_BUILT_TO))
+
+
+def began_at(facts: Mapping[str, Any]) -> datetime | None:
+    """When the build of a version began beside another; None for an index's first version."""
+    found = facts.get(BEGAN_AT)
+    return None if found is None else datetime.fromisoformat(found)
 
 
 def built_at(facts: Mapping[str, Any]) -> datetime | None:
@@ -97,6 +111,10 @@ def told_as(version: str, made_as: str | None) -> str:
 def collection_told(name: str) -> str:
     """The collection that the change feed calls so."""
     return name.partition(_MADE_AS)[0]
+
+
+def _offsets(found: Mapping[str, Any] | None) -> dict[int, int]:
+    return {int(partition): int(offset) for partition, offset in (found or {}).items()}
 
 
 def _suffix(index: str, version: str) -> str:

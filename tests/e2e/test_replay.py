@@ -1,6 +1,7 @@
 """An index version is built beside the live one while events keep coming, and rests when it is told to."""
 
 import asyncio
+import json
 
 from freshet.search.index.facts import DROPPED, built_at
 from tests.support.rebuild import DOCUMENTS, WINDOWS, assigned, document, held, rebuild, told
@@ -72,11 +73,26 @@ async def test_another_generation_embeds_nothing_that_the_live_version_has(road,
         live: Process = await started(road.worker(**WINDOWS["live"]))
         await world.publish(*(document(number) for number in range(DOCUMENTS)))
         await road.all_indexed(live, DOCUMENTS)
+        # What was written anew for the live version stays in `documents.again` for ever.
+        await world.lose(1)
+        for command in (("verify", "--heal"), ("reprocess", "1h")):
+            code, output = await world.command(*command, which="live")
+            assert code == 0, output
+        again = 1 + DOCUMENTS
+        await road.all_indexed(live, DOCUMENTS + again)
+        await road.caught_up()
+        await world.equals_the_log("live")
 
         anew = {**WINDOWS["live"], "FRESHET_GENERATION": "2"}
+        code, output = await road.command("replay", "plan", "--json", environment=anew)
+        assert code == 0, output
+        forecast = json.loads(output)["forecast"]
+        assert (forecast["again"], forecast["tokens"]["to_embed"]["value"]) == (again, 0)
+        assert forecast["tokens"]["in_live_version"]["value"] > 0
+
         code, output = await road.command("replay", "run", "--until-caught-up", environment=anew)
         assert code == 0, output
         assert "has caught up with the log; make it live with: freshet promote" in output
         took = (await world.info("new")).metadata["build"]
-        assert (took["documents"], took["events"], took["tokens"]) == (DOCUMENTS, DOCUMENTS, 0)
+        assert (took["documents"], took["events"], took["tokens"]) == (DOCUMENTS, DOCUMENTS + again, 0)
         assert await world.built() == DOCUMENTS

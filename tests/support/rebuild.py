@@ -9,6 +9,7 @@ from typing import Any
 from qdrant_client import AsyncQdrantClient
 
 from freshet.local.processes import ChildProcess
+from freshet.schemas.keys import ledger_id
 from freshet.search.index.base import VersionInfo
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.versions import QdrantVersions
@@ -81,6 +82,10 @@ class Rebuild:
     async def _index(self) -> QdrantWriter:
         info = await self.info("new")
         return QdrantWriter(self._client, collection=info.name, dimension=info.dimension)
+
+    async def lose(self, number: int) -> None:
+        """Take a document away from the live version, behind everybody's back."""
+        await self._client.delete((await self.info("live")).name, [ledger_id(f"d{number}")], wait=True)
 
     async def command(self, *arguments: str, which: str = "new") -> tuple[int, str]:
         return await self.road.command(*arguments, environment=WINDOWS[which])

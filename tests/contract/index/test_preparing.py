@@ -14,7 +14,7 @@ from freshet.schemas.fields import Kind
 from freshet.schemas.filters import Filter
 from freshet.schemas.topics import Source
 from freshet.search.embedding.base import Model
-from freshet.search.index.facts import built_to, incarnation
+from freshet.search.index.facts import again_built_to, built_to, incarnation
 from freshet.search.index.identity import Identity
 from freshet.search.index.qdrant.client import connect
 from freshet.search.index.qdrant.conditions import INDEXES
@@ -168,10 +168,12 @@ async def second(index: Index) -> AsyncIterator[Identity]:
 
 async def test_what_is_built_beside_the_live_version_has_its_facts_from_the_beginning(index: Index, second: Identity):
     await prepare(index)
-    made = await prepare_index(index.versions, second, SOURCE, beside={"built_to": {"0": 7}})
-    assert built_to(made.metadata) == {0: 7}
-    again = await prepare_index(index.versions, second, SOURCE, beside={"built_to": {"0": 9}})
-    assert built_to(again.metadata) == {0: 7}, "who goes on with a build must not forget where it began"
+    first, later = ({"built_to": {"0": end}, "again_built_to": {"0": end - 4}} for end in (7, 9))
+    made = await prepare_index(index.versions, second, SOURCE, beside=first)
+    again = await prepare_index(index.versions, second, SOURCE, beside=later)
+    for each in (made, again):
+        assert built_to(each.metadata) == {0: 7}, "who goes on with a build must not forget where it began"
+        assert again_built_to(each.metadata) == {0: 3}
     assert await index.versions.live() == identity(index).version
 
 

@@ -26,7 +26,7 @@ from freshet.search.passages import Recipe
 from freshet.streams.again import wrap
 from freshet.streams.batch import Batch, DeadLetter
 from freshet.streams.cutting import ends
-from freshet.streams.decode import decode_batch
+from freshet.streams.decode import Earlier, decode_batch, nothing_earlier
 from freshet.streams.indexer import Indexer
 from freshet.streams.messages import Message
 from freshet.streams.reinstating import Reinstater
@@ -58,6 +58,7 @@ class World:
         self.at = {TOPICS.documents: 0, TOPICS.again: 0}
         self.dead: list[DeadLetter] = []
         self.rules = Rules(order=order, max_bytes=LIMIT)
+        self.earlier: Earlier = nothing_earlier
         self.index = MemoryIndex(self.points)
         self.indexer = Indexer(
             index=self.index,
@@ -93,7 +94,7 @@ class World:
     async def process(self, batches: list[Batch]) -> None:
         """As a full pipeline does: all are planned before the first is written."""
         for batch in batches:
-            decode_batch(batch, self.rules, TOPICS)
+            decode_batch(batch, self.rules, TOPICS, self.earlier)
             await self.indexer.plan(batch, lambda: True)
         for batch in batches:
             await self.indexer.embed(batch, lambda: True)
@@ -289,6 +290,52 @@ async def test_what_was_asked_for_is_written_even_where_the_ledger_calls_it_equa
     world.again.append(arrived(wrap(record, Again(why), TOPICS.again), 0))
     await world.process([world.fetch(0, 1)])
     assert world.shown() == {"a": ("one two", '{"lang":"d"}')}
+
+
+@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("why", [Why.HEALED, Why.REPROCESSED])
+@pytest.mark.parametrize("sizes", [[(1, 0), (0, 1)], [(0, 1), (1, 0)], [(1, 1)]], ids=["after", "before", "together"])
+async def test_what_was_asked_for_before_a_build_began_is_embedded_and_written_once(
+    order: Order, why: Why, sizes: list[tuple[int, int]]
+) -> None:
+    record = record_of(7, ("a", ("one two", "d"), 1, False), order)
+    world = World(order, [record], [arrived(wrap(record, Again(why), TOPICS.again), 4)])
+    world.earlier = lambda each: each.topic == TOPICS.again and each.offset < 5
+    for both in sizes:
+        await world.process([world.fetch(*both)])
+    assert world.embedder.texts == ["one two"]
+    assert world.shown() == {"a": ("one two", '{"lang":"d"}')}
+
+
+@pytest.mark.parametrize("order", list(Order))
+@given(log=logs, seed=st.integers(0, 2**32))
+@settings(deadline=None)
+def test_whatever_was_asked_for_before_a_build_began_it_comes_to_the_fold(
+    order: Order, log: list[Written], seed: int
+) -> None:
+    async def check() -> None:
+        dice = random.Random(seed)
+        records = [record_of(at, each, order) for at, each in enumerate(log)]
+        live = World(order, records, [])
+        await follow(live, dice)
+        ask(live, dice)
+        rebuild = World(order, compacted(records, dice.randint(0, len(records))), compacted(live.again))
+        began = dice.randint(0, len(live.again))
+        rebuild.earlier = lambda each: each.offset < began
+        await follow(rebuild, dice)
+        assert rebuild.shown() == fold(log, order)
+
+    asyncio.run(check())
+
+
+def ask(world: World, dice: random.Random) -> None:
+    """Have some of the documents written anew, as a verification and `freshet reprocess` do."""
+    for record in world.points.ledger.values():
+        original = world.documents[record.offset]
+        null = original.value is None and world.order is Order.VERSION
+        again = Again(dice.choice([Why.HEALED, Why.REPROCESSED]), version=record.rank.version if null else None)
+        if dice.random() < 0.7:
+            world.again.append(arrived(wrap(original, again, TOPICS.again), len(world.again)))
 
 
 async def test_an_event_that_came_again_never_overwrites_a_newer_one() -> None:

@@ -403,3 +403,15 @@ async def test_a_donor_is_not_asked_for_what_stands_in_the_index_itself() -> Non
     pipe.indexer = make_indexer(pipe.index_under_test, pipe.embedder, donor=giver)
     await pipe.index(pipe.batch(("a", "one two", {"lang": "de"})))
     assert giver.asked == []
+
+
+@pytest.mark.parametrize("why", [Why.HEALED, Why.REPROCESSED])
+@pytest.mark.parametrize("earlier", [True, False])
+async def test_a_donor_is_asked_for_what_was_to_be_made_anew_before_the_build_began(why: Why, earlier: bool) -> None:
+    """What is asked for later is not taken from where it may be wrong, too."""
+    pipe, giver = Pipeline(), Giver("one")
+    pipe.indexer = make_indexer(pipe.index_under_test, pipe.embedder, donor=giver)
+    batch = pipe.batch(("a", "one two", {}))
+    batch.events["a"] = [replace(each, again=Again(why, earlier=earlier)) for each in batch.events["a"]]
+    await pipe.index(batch)
+    assert (giver.asked, pipe.embedder.texts) == ((["one two"], []) if earlier else ([], ["one two"]))

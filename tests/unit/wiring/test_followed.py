@@ -1,12 +1,14 @@
 """A worker sees what becomes of the version that it follows, and ends with it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from freshet.schemas.decoding import Record
 from freshet.schemas.errors import DroppedError, TransientError
 from freshet.search.index.base import VersionInfo
-from freshet.wiring.followed import FollowedVersion
+from freshet.wiring.followed import FollowedVersion, earlier_than_build
 
 OWN = VersionInfo("docs__1", 8, {"topic": "documents"})
 
@@ -48,3 +50,27 @@ async def test_who_follows_a_version_that_is_dropped_ends_and_an_outage_ends_nob
     followed = FollowedVersion(Versions(OWN, away, away, OWN, last), OWN, "docs__0")  # type: ignore[arg-type]
     with pytest.raises(DroppedError, match="docs__1 was dropped"):
         await followed.keep_looking(sleep=no_time)
+
+
+BEGAN = {"began_at": "2026-11-20T12:00:00+00:00"}
+NOON = 1_795_176_000.0  # the same, in seconds since the epoch
+FACTS = {**BEGAN, "again_built_to": {"0": 7, "3": 0}}
+
+
+@pytest.mark.parametrize(
+    ("facts", "partition", "offset", "seconds", "earlier"),
+    [
+        (FACTS, 0, 6, -1, True),
+        (FACTS, 0, 7, -1, False),  # asked for since
+        (FACTS, 3, 0, -1, False),
+        (FACTS, 1, 0, -1, False),
+        (FACTS, 0, 6, 1, False),  # of a topic that was created again since
+        (BEGAN, 0, 6, -1, False),  # of an earlier release
+        ({}, 0, 6, -1, False),  # an index's first version
+    ],
+)
+def test_what_was_asked_for_before_a_build_began_is_told_by_what_was_recorded_then(
+    facts: dict[str, Any], partition: int, offset: int, seconds: float, earlier: bool
+):
+    record = Record("documents.again", partition, offset, NOON + seconds, b"k", b"{}")
+    assert earlier_than_build(facts)(record) is earlier

@@ -1,7 +1,15 @@
 import pytest
 
 from freshet.search.index.base import VersionInfo
-from freshet.search.index.facts import State, built_to, group_of, is_version_of, state_of
+from freshet.search.index.facts import (
+    State,
+    again_built_to,
+    began_at,
+    built_to,
+    group_of,
+    is_version_of,
+    state_of,
+)
 
 FINGERPRINT = "0123456789abcdef"
 
@@ -39,3 +47,6 @@ def test_what_a_version_is_for_is_told_by_the_alias_and_by_what_is_recorded():
 def test_where_a_build_ends_is_known_by_partition_and_nowhere_for_the_first_version():
     assert built_to({"built_to": {"0": 17, "3": 0}}) == {0: 17, 3: 0}
     assert built_to({}) == {}
+    assert again_built_to({"again_built_to": {"0": 4, "3": 0}}) == {0: 4, 3: 0}
+    assert again_built_to({"built_to": {"0": 17}}) == {}
+    assert began_at({}) is None

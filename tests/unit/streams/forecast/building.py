@@ -70,9 +70,14 @@ def cut_as_a_worker(records: Sequence[Record], *, events: int, most_bytes: int) 
 
 
 async def build(
-    records: Sequence[Record], *, order: Order = Order.LOG, events: int = 64, most_bytes: int = 20_000
+    records: Sequence[Record],
+    *,
+    order: Order = Order.LOG,
+    events: int = 64,
+    most_bytes: int = 20_000,
+    earlier: bool = False,
 ) -> Built:
-    """What a worker makes of the log, with the pipeline's own code."""
+    """What a worker makes of the log, with the pipeline's own code; `earlier` than the build is all that came again."""
     embedder, points = CountingEmbedder(), Points()
     cache = CachedEmbedder(embedder, MemoryEmbeddingCache(), EmbeddingMetrics(CollectorRegistry()))
     index = MemoryIndex(points)
@@ -91,7 +96,7 @@ async def build(
     for piece in cut_as_a_worker(records, events=events, most_bytes=most_bytes):
         of_documents, of_again = (ends(piece, topic) for topic in (TOPICS.documents, TOPICS.again))
         batch = Batch(piece, of_documents, {}, 0, again_ends=of_again)
-        decode_batch(batch, Rules(order=order), TOPICS)
+        decode_batch(batch, Rules(order=order), TOPICS, lambda _: earlier)
         await indexer.plan(batch, lambda: True)
         await indexer.embed(batch, lambda: True)
         await indexer.write(batch, lambda: True)

@@ -66,15 +66,16 @@ logs = st.lists(st.tuples(st.sampled_from("abc"), states, st.integers(0, 3), st.
 
 
 @pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("earlier", [False, True])
 @given(log=logs, events=st.integers(1, 5), most_bytes=st.integers(1, 400), dice=st.randoms(use_true_random=False))
 @settings(max_examples=40)
 async def test_where_the_sample_is_everything_the_forecast_is_what_the_build_takes(
-    order, log, events, most_bytes, dice
+    order, log, events, most_bytes, dice, *, earlier
 ):
     records = [record_of(at, each, order) for at, each in enumerate(log)]
     copies = [wrap(each, Again(Why.HEALED), TOPICS.again) for each in records if dice.random() < 0.2]
     both = [arrived(each, at) for at, each in enumerate(copies)] + records
-    built = await build(both, order=order, events=events, most_bytes=most_bytes)
+    built = await build(both, order=order, events=events, most_bytes=most_bytes, earlier=earlier)
     with TemporaryDirectory() as folder:
         told = await foretell(both, Path(folder), order=order, events=events, most_bytes=most_bytes)
     assert told.embed.value == pytest.approx(built.tokens, abs=1e-6)
