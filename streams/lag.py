@@ -46,6 +46,13 @@ class Offsets(Protocol):
         """By partition, the time (seconds since the epoch) of the first record at or after an offset, where one is."""
 
 
+class GroupOffsets(Offsets, Protocol):
+    """What Kafka knows of groups beside."""
+
+    async def topics(self, group: str) -> list[str]:
+        """The topics in which a group has committed offsets, in order. Raises TransientError while Kafka is away."""
+
+
 @dataclass(frozen=True, slots=True)
 class PartitionLag:
     """`events` counts offsets, an upper bound where compaction removed some; `seconds` is the age of the oldest one.
@@ -93,6 +100,19 @@ async def lag_of_both(
     except PermanentError:
         log.debug("there is no topic %s yet", topics.again)
     return found
+
+
+async def lag_of_group(offsets: GroupOffsets, *, group: str, otherwise: Topics) -> list[PartitionLag]:
+    """The lag of a group behind the topics that it reads: an older version's are not always those of the settings.
+
+    They are the ones in which it has committed, and `otherwise` where that is none; in one that is gone nothing waits.
+    Raises as `lag`.
+    """
+    names = {name.removesuffix(Topics("").again) for name in await offsets.topics(group)}
+    if not names:
+        return await lag_of_both(offsets, topics=otherwise, group=group)
+    found = [await lag_where_there(offsets, topics=Topics(name), group=group) for name in sorted(names)]
+    return [each for lags in found for each in lags or ()]
 
 
 async def lag_where_there(offsets: Offsets, *, topics: Topics, group: str) -> list[PartitionLag] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from freshet.streams.kafka.offsets import KafkaOffsets
     from freshet.streams.lag import PartitionLag
 
-COLUMNS = ("group", "topic", "partition", "committed", "end", "events", "seconds")
+COLUMNS = ("topic", "partition", "committed", "end", "events", "seconds")
 
 
 def lag(
@@ -46,26 +47,31 @@ async def _show(given: Settings, group: str | None, watch: float | None, *, json
 
 
 async def _measure(offsets: KafkaOffsets, given: Settings, group: str | None) -> list[PartitionLag]:
-    """The lag of one group, or of all that belong to the index; where there is none yet, of the one to come."""
+    """The lag of one group, or of all that belong to the index; where there is none yet, of the one to come.
+
+    A version that was made of another topic is measured against that one.
+    """
     from freshet.schemas.topics import Topics
     from freshet.search.index.identity import is_group_of
-    from freshet.streams.lag import lag_of_both
+    from freshet.streams.lag import lag_of_group
 
     groups = [group] if group else [each for each in await offsets.groups() if is_group_of(given.index, each)]
     found = []
     for each in groups or [f"freshet.{given.index}.*"]:
-        found += await lag_of_both(offsets, topics=Topics(given.topics.documents), group=each)
+        found += await lag_of_group(offsets, group=each, otherwise=Topics(given.topics.documents))
     return found
 
 
 def _print(lags: list[PartitionLag]) -> None:
-    rows = [
-        (each.group, each.topic, each.partition, _or_dash(each.committed), each.end, each.events, f"{each.seconds:.1f}")
-        for each in lags
-    ]
-    print_table(COLUMNS, rows, right=COLUMNS[2:])
+    for group, of_group in groupby(lags, key=lambda each: each.group):
+        print_line(group)
+        print_table(COLUMNS, map(_row, of_group), right=COLUMNS[1:])
     events, seconds = sum(each.events for each in lags), max((each.seconds for each in lags), default=0.0)
     print_line(f"{events:,} events behind, the oldest for {seconds:.1f} s" if events else "caught up")
+
+
+def _row(each: PartitionLag) -> tuple[object, ...]:
+    return each.topic, each.partition, _or_dash(each.committed), each.end, each.events, f"{each.seconds:.1f}"
 
 
 def _or_dash(offset: int | None) -> str:

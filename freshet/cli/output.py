@@ -28,19 +28,36 @@ def warn(text: str) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, right: Iterable[str] = ()) -> None:
-    """A table; the columns in `right` hold numbers."""
+    """A table; the columns in `right` hold numbers.
+
+    A paragraph for each row where a terminal is too narrow for the words, which may be names that somebody copies.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
+    texts = [tuple(str(cell) for cell in row) for row in rows]
     table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     numbers = set(right)
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(str(cell) for cell in row))
+    for row in texts:
+        table.add_row(*row)
     width = None if sys.stdout.isatty() else UNBROKEN  # what is piped on has its lines whole
-    Console(markup=False, highlight=False, emoji=False, width=width).print(table)
+    console = Console(markup=False, highlight=False, emoji=False, width=width)
+    if console.measure(table, options=console.options.update_width(UNBROKEN)).minimum > console.width:
+        _print_paragraphs(columns, texts)
+    else:
+        console.print(table)
+
+
+def _print_paragraphs(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    names = max(map(len, columns))
+    for first, *others in rows:
+        print_line(f"\n{first}")
+        for name, cell in zip(columns[1:], others, strict=True):
+            print_line(f"  {name:<{names}}  {cell}")
+    print_line("")
 
 
 def counted(number: int, noun: str) -> str:

@@ -10,11 +10,12 @@ from freshet.schemas.topics import Finding as TopicFinding
 from freshet.schemas.topics import Topics, findings
 from freshet.search.index.identity import is_group_of
 from freshet.settings import Settings
-from freshet.streams.kafka.cluster import Group, describe_cluster, describe_groups
+from freshet.streams.kafka.cluster import describe_cluster
 from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.groups import Group, KafkaGroups
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.topics import describe_topics
-from freshet.streams.lag import lag_of_both
+from freshet.streams.lag import lag_of_group
 
 STATES: Final = {
     "Stable": "consuming",
@@ -65,13 +66,14 @@ async def check_groups(settings: Settings, connection: KafkaConnection) -> Seque
         names = [name for name in await offsets.groups() if is_group_of(settings.index, name)]
         if not names:
             return [Finding("workers", Mark.WARN, "none has consumed for this index yet", START_ONE)]
-        groups = await describe_groups(connection, names)
-        return [await _group(offsets, Topics(settings.topics.documents), group) for group in groups]
+        async with KafkaGroups(connection) as groups:
+            found = [await groups.describe(name) for name in names]
+        return [await _group(offsets, Topics(settings.topics.documents), group) for group in found]
 
 
 async def _group(offsets: KafkaOffsets, topics: Topics, group: Group) -> Finding:
-    lags = await lag_of_both(offsets, topics=topics, group=group.name)
+    lags = await lag_of_group(offsets, group=group.name, otherwise=topics)
     events, seconds = sum(each.events for each in lags), max((each.seconds for each in lags), default=0.0)
     behind = f"{events:,} events behind, the oldest for {seconds:.1f} s" if events else "caught up"
-    text = f"{group.name}: {STATES.get(group.state, group.state)}, members: {group.members}, {behind}"
+    text = f"{group.name}: {STATES.get(group.state, group.state)}, members: {len(group.members)}, {behind}"
     return Finding("workers", Mark.OK, text) if group.members else Finding("workers", Mark.WARN, text, START_ONE)

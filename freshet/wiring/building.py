@@ -15,7 +15,7 @@ from freshet.schemas.topics import Topics
 from freshet.search.index.base import IndexReader, IndexVersions
 from freshet.search.index.facts import BEGAN_AT, BUILD, BUILT_AT, LIMIT, PAUSED, built_at, group_of
 from freshet.streams.building import Counted, Ends, Trail, counted, ends, is_behind
-from freshet.streams.kafka.cluster import describe_groups
+from freshet.streams.kafka.groups import KafkaGroups
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.lag import PartitionLag, lag_of_both, lag_where_there
 from freshet.streams.pace import Orders
@@ -153,7 +153,8 @@ class Build:
             return False
         if not trail.saw(self._clock(), lags):
             return False
-        return any(each.members for each in await describe_groups(self._process.parts.connection, [group]))
+        async with KafkaGroups(self._process.parts.connection) as groups:
+            return bool(await groups.members(group))
 
     def _did_all(self, began: str | None) -> bool:
         """Whether this process has built the version alone, from its beginning."""

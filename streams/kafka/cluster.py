@@ -1,18 +1,15 @@
-"""What a cluster tells of itself and of its consumer groups."""
+"""What a cluster tells of itself."""
 
 from __future__ import annotations
 
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from aiokafka.client import AIOKafkaClient
-from aiokafka.errors import for_code
 
-from freshet.streams.kafka.admin import admin_client
 from freshet.streams.kafka.connection import KafkaConnection
-from freshet.streams.kafka.errors import kafka_errors, outside_error
 from freshet.streams.kafka.reasons import connecting
 
 REACH_SECONDS: Final = 3.0
@@ -28,15 +25,6 @@ class Cluster:
     brokers: list[str]
     unreachable: list[str]
     seconds: float
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A consumer group: Kafka's word for its state, such as Stable or Empty, and how many members it has."""
-
-    name: str
-    state: str
-    members: int
 
 
 async def describe_cluster(connection: KafkaConnection) -> Cluster:
@@ -61,17 +49,3 @@ async def _is_reached(client: AIOKafkaClient, node: int) -> bool:
             return bool(await client.ready(node))
     except TimeoutError:
         return False
-
-
-async def describe_groups(connection: KafkaConnection, names: list[str]) -> list[Group]:
-    """These groups; one that nobody ever joined is in the state Dead. Raises DeniedError without the right to see."""
-    operation = "describe consumer groups"
-    async with admin_client(connection) as admin:
-        with kafka_errors(operation):
-            responses: list[Any] = await admin.describe_consumer_groups(names)
-    found = []
-    for code, name, state, _, _, members, *_ in (group for each in responses for group in each.groups):
-        if code:
-            raise outside_error(operation, for_code(code)(name))
-        found.append(Group(name, state, len(members)))
-    return found

@@ -37,6 +37,14 @@ class GroupMember(NamedTuple):
     host: str
 
 
+class Group(NamedTuple):
+    """A consumer group: Kafka's word for its state, such as Stable or Empty, and who is a member."""
+
+    name: str
+    state: str
+    members: list[GroupMember]
+
+
 class KafkaGroups:
     """`async with KafkaGroups(connection) as groups`. Raises TransientError where Kafka cannot be reached."""
 
@@ -54,9 +62,13 @@ class KafkaGroups:
     ) -> None:
         await self._stack.aclose()
 
+    async def describe(self, group: str) -> Group:
+        """A group, in the state Dead where nobody ever joined it. Raises DeniedError without the right to see it."""
+        return await _once_there("describe a consumer group", lambda: self._describe(group))
+
     async def members(self, group: str) -> list[GroupMember]:
-        """Who is a member; nobody of a group that is not there. Raises DeniedError without the right to Describe it."""
-        return await _once_there("read the members of a group", lambda: self._members(group))
+        """Who is a member; nobody of a group that is not there. Raises as `describe`."""
+        return (await self.describe(group)).members
 
     async def delete(self, group: str) -> None:
         """Delete a group with its committed offsets; one that is not there is deleted already. Idempotent.
@@ -65,14 +77,14 @@ class KafkaGroups:
         """
         await _once_there("delete a group", lambda: self._delete(group))
 
-    async def _members(self, group: str) -> list[GroupMember]:
+    async def _describe(self, group: str) -> Group:
         # One at a time: aiokafka reads the answer by an older schema, which fits the first group of it alone.
         (answer,) = await self._admin.describe_consumer_groups([group])
         found: Any = answer
-        code, _, _, _, _, members = found.groups[0][:6]
+        code, _, state, _, _, members = found.groups[0][:6]
         if code:
             raise for_code(code)
-        return [GroupMember(client, host.removeprefix("/")) for _, client, host, *_ in members]
+        return Group(group, state, [GroupMember(client, host.removeprefix("/")) for _, client, host, *_ in members])
 
     async def _delete(self, group: str) -> None:
         node = await self._admin.find_coordinator(group)

@@ -65,6 +65,12 @@ class KafkaOffsets:
         with kafka_errors("list consumer groups"):
             return sorted(name for name, *_ in await self._admin.list_consumer_groups())
 
+    async def topics(self, group: str) -> list[str]:
+        """The topics in which a group has committed offsets, in order."""
+        with kafka_errors(COMMITTED):
+            found = await self._admin.list_consumer_group_offsets(group)
+        return sorted({part.topic for part, entry in found.items() if entry.offset >= 0})
+
     async def positions(self, topic: str, group: str) -> list[Position]:
         """Where a group stands in each partition. Raises PermanentError where there is no such topic."""
         partitions = await partitions_of(self._connection, self._admin, topic)

@@ -1,6 +1,7 @@
 """Consumer groups from outside: who is there, and their end."""
 
 import uuid
+from contextlib import AsyncExitStack
 
 import pytest
 from aiokafka import AIOKafkaConsumer
@@ -34,3 +35,19 @@ async def test_a_group_is_deleted_with_its_offsets_once_nobody_is_a_member(kafka
             await groups.delete(name)
         (after,) = await offsets.positions(topic, name)
         assert after.committed is None
+
+
+async def test_groups_are_described_one_after_the_other(kafka: KafkaServer):
+    """Where several are asked for at once, aiokafka cannot read the answer."""
+    topic, names = await kafka.create_topic("several", partitions=1), [f"group-{uuid.uuid4().hex}" for _ in range(2)]
+    async with AsyncExitStack() as stack:
+        groups = await stack.enter_async_context(KafkaGroups(KafkaConnection(kafka.bootstrap)))
+        for name in names:
+            consumer = AIOKafkaConsumer(topic, bootstrap_servers=kafka.bootstrap, group_id=name, client_id="me")
+            await stack.enter_async_context(consumer)
+        found = [await groups.describe(name) for name in (*names, "nobody")]
+    assert [(each.name, each.state, len(each.members)) for each in found] == [
+        (names[0], "Stable", 1),
+        (names[1], "Stable", 1),
+        ("nobody", "Dead", 0),
+    ]
