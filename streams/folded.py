@@ -147,13 +147,17 @@ class FoldedLog:
             yield page
             after = page[-1].key
 
-    def _came_again(self, partition: int, before: int) -> list[Record]:
-        """Records that came again from places below `before` and were not taken yet."""
+    def _came_again(self, partition: int, before: int) -> Iterator[Record]:
+        """Records that came again from places below `before` and were not taken yet, one at a time.
+
+        Where compaction has left little of the topic these are nearly all of them. SQLite lets other tables be written
+        while this one is read.
+        """
         start = self._done.get(partition, 0)
         self._done[partition] = max(before, start)
         query = "SELECT * FROM again WHERE partition=? AND place>=? AND place<? ORDER BY place"
         with closing(self._base.execute(query, (partition, start, before))) as rows:
-            return [self._record_again(row) for row in rows]
+            yield from map(self._record_again, rows)
 
     def _record_again(self, row: Sequence[Any]) -> Record:
         partition, place, key, moment, value, why, attempts, version = row
