@@ -21,6 +21,7 @@ from freshet.schemas.events import Event
 from freshet.schemas.keys import possible_key
 from freshet.schemas.positions import Order, Rank
 from freshet.streams.again import BY_VALUE
+from freshet.streams.kept_letters import KeptLetters
 from freshet.streams.letters import Letter, State
 
 PAGE: Final = 128  # documents
@@ -59,23 +60,23 @@ class Folded:
 
 
 class FoldedLog:
-    """Filled in three steps: letters first (in the constructor), then what came again, then the documents topic.
+    """Filled in three steps: letters first, then what came again, then the documents topic.
 
     `ends` are the positions that the fold is made for. Records of each partition must come in their order. One thread
     at a time may use it. `with FoldedLog(…) as log` removes nothing: the file is the caller's. `divided` is a document
     that has events in two partitions, which tell nobody what is newer; None where there is none.
     """
 
-    def __init__(self, file: Path, *, topic: str, rules: Rules, ends: Ends, letters: Iterable[Letter] = ()) -> None:
+    def __init__(self, file: Path, *, topic: str, rules: Rules, ends: Ends) -> None:
         self._topic = topic
         self._rules = rules
         self._ends = ends
-        self._letters = {(each.origin.partition, each.origin.offset): each for each in letters}
         self._done: dict[int, int] = {}
         self.divided: str | None = None
         self._base = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         for line in (*_QUICK, *_TABLES.split(";"), "BEGIN"):
             self._base.execute(line)
+        self._letters = KeptLetters(self._base, topic=topic)
 
     def __enter__(self) -> Self:
         return self
@@ -86,6 +87,11 @@ class FoldedLog:
     def __len__(self) -> int:
         """How many documents there are, ended ones too."""
         return int(self._base.execute("SELECT count(*) FROM documents WHERE known").fetchone()[0])
+
+    def add_letters(self, records: Iterable[Record]) -> None:
+        """Records of the topic of dead letters, in any order."""
+        for record in records:
+            self._letters.add(record)
 
     def add_again(self, records: Iterable[tuple[Record, bool]]) -> None:
         """Records of the `again` topic, unwrapped, each with whether it lies behind the fold's position there."""
@@ -166,9 +172,10 @@ class FoldedLog:
 
     def _take(self, record: Record) -> None:
         """Make it its document's state where it is newer than what is."""
-        event = None if self._is_dead(record) else self._event(record)
+        letter = self._letters.find(record)
+        event = None if self._is_dead(record, letter) else self._event(record)
         if event is None:
-            self._pass_over(record)
+            self._pass_over(record, letter)
             return
         row = self._base.execute(
             "SELECT version, place, partition FROM documents WHERE key=? AND known", (event.key,)
@@ -186,9 +193,8 @@ class FoldedLog:
         except BadEvent:
             return None
 
-    def _pass_over(self, record: Record) -> None:
+    def _pass_over(self, record: Record, letter: Letter | None) -> None:
         if (key := possible_key(record.key)) is not None:
-            letter = self._letters.get((record.partition, record.offset))
             if letter is not None and letter.reason == Reason.PARTITION_MOVED:
                 self.divided = key
             row = (key, record.partition, record.offset, record.timestamp, record.value)
@@ -213,9 +219,8 @@ class FoldedLog:
         if (key := possible_key(record.key)) is not None:
             self._base.execute(_MARK, (key, record.partition))
 
-    def _is_dead(self, record: Record) -> bool:
-        letter = self._letters.get((record.partition, record.offset))
-        if letter is None or letter.moment not in (None, round(record.timestamp * 1_000)):
+    def _is_dead(self, record: Record, letter: Letter | None) -> bool:
+        if letter is None:
             return False
         if letter.state is not State.RETRIED:
             return True

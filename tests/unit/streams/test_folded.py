@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import tracemalloc
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import Record, Rules
 from freshet.schemas.positions import Order
 from freshet.streams.folded import FoldedLog
+from tests.support.tracing import most_bytes
 
 MANY = 1_000
 MOST_BYTES = 1 << 20  # where everything that is read would be four times as much
@@ -32,16 +32,6 @@ def upsert(offset: int, key: str, text: str = TEXT, again: Again | None = None) 
 
 def came_again(records: Iterable[Record]) -> Iterator[tuple[Record, bool]]:
     return ((record, False) for record in records)
-
-
-def most_bytes(work: Callable[[], object]) -> int:
-    """What Python holds at most while it works; SQLite's own memory is bounded by its cache."""
-    tracemalloc.start()
-    try:
-        work()
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("behind", [[], [MANY + 1]], ids=["nothing", "one record"])

@@ -33,6 +33,7 @@ from freshet.streams.reprocessing import reprocess
 from freshet.streams.verifying import Found, Verifier
 from tests.support.embedder import vector_of
 from tests.support.memory_log import compacted
+from tests.unit.streams.letters import records_of
 from tests.unit.streams.test_both_topics import (
     BAD,
     LIMIT,
@@ -118,7 +119,8 @@ async def verify(
 
     told = map(as_letter, world.dead) if letters is None else letters
     make = partial(FoldedLog, topic=TOPICS.documents, rules=Rules(order=world.order, max_bytes=max_bytes), ends=ends)
-    with TemporaryDirectory() as folder, make(Path(folder) / "log", letters=told) as log:
+    with TemporaryDirectory() as folder, make(Path(folder) / "log") as log:
+        log.add_letters(records_of(told))
         came = [(unwrap(each, TOPICS.documents), each.offset >= world.at[TOPICS.again]) for each in world.again]
         log.add_again(came)
         read = world.documents if documents is None else documents
