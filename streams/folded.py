@@ -29,7 +29,7 @@ _TABLES: Final = """
 CREATE TABLE documents (key TEXT PRIMARY KEY, partition INT, place INT, version INT, moment REAL, value BLOB,
                         known INT NOT NULL, pending INT NOT NULL);
 CREATE TABLE again (partition INT, place INT, key BLOB, moment REAL, value BLOB, why TEXT, attempts INT, version INT,
-                    PRIMARY KEY (partition, place));
+                    PRIMARY KEY (partition, place, key));
 CREATE TABLE passed_over (key TEXT, partition INT, place INT, moment REAL, value BLOB,
                           PRIMARY KEY (key, partition, place));
 """
@@ -94,13 +94,17 @@ class FoldedLog:
             self._letters.add(record)
 
     def add_again(self, records: Iterable[tuple[Record, bool]]) -> None:
-        """Records of the `again` topic, unwrapped, each with whether it lies behind the fold's position there."""
+        """Records of the `again` topic, unwrapped, each with whether it lies behind the fold's position there.
+
+        Of those of one document and origin the last one counts, as it does for compaction.
+        """
         for record, behind in records:
             if behind:
                 self._mark(record)
             elif record.again is not None:
                 again = record.again
-                row = (record.partition, record.offset, record.key, record.timestamp, record.value)
+                # Without a key as with an empty one: SQLite takes no null for equal to another.
+                row = (record.partition, record.offset, record.key or b"", record.timestamp, record.value)
                 self._base.execute(
                     "INSERT OR REPLACE INTO again VALUES (?,?,?,?,?,?,?,?)",
                     (*row, again.why.value, again.attempts, again.version),
@@ -168,7 +172,7 @@ class FoldedLog:
     def _record_again(self, row: Sequence[Any]) -> Record:
         partition, place, key, moment, value, why, attempts, version = row
         again = Again(BY_VALUE[why], attempts, version)
-        return Record(self._topic, partition, place, moment, key, value, again=again)
+        return Record(self._topic, partition, place, moment, key or None, value, again=again)
 
     def _take(self, record: Record) -> None:
         """Make it its document's state where it is newer than what is."""
@@ -224,8 +228,8 @@ class FoldedLog:
             return False
         if letter.state is not State.RETRIED:
             return True
-        query = "SELECT attempts FROM again WHERE partition=? AND place=?"
-        retried = self._base.execute(query, (record.partition, record.offset)).fetchone()
+        query = "SELECT attempts FROM again WHERE partition=? AND place=? AND key=?"
+        retried = self._base.execute(query, (record.partition, record.offset, record.key or b"")).fetchone()
         return retried is None or retried[0] < letter.attempts
 
     def _folded(self, row: Sequence[Any]) -> Folded:

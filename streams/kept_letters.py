@@ -10,7 +10,7 @@ from typing import Any, Final
 from freshet.schemas.decoding import Record
 from freshet.schemas.positions import FreshnessToken, Place
 from freshet.streams.again import END_OF_LOGS
-from freshet.streams.letters import Fold, Letter, State, read
+from freshet.streams.letters import KEPT_KEY, Fold, Letter, State, read
 
 _TABLE: Final = """
 CREATE TABLE letters (partition INT, place INT, moment INT, attempts INT, reason TEXT, key BLOB, size INT, cut INT,
@@ -18,7 +18,9 @@ CREATE TABLE letters (partition INT, place INT, moment INT, attempts INT, reason
                       PRIMARY KEY (partition, place, lies_in, lies_at)) WITHOUT ROWID
 """
 _PUT: Final = "INSERT OR REPLACE INTO letters VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
-_FIND: Final = "SELECT * FROM letters WHERE partition=? AND place=? AND (moment IS NULL OR moment=?)"
+_FIND: Final = """
+SELECT * FROM letters WHERE partition=? AND place=? AND IFNULL(key, x'')=? AND (moment IS NULL OR moment=?)
+"""
 _STATES: Final = {state.value: state for state in State}
 
 
@@ -43,9 +45,12 @@ class KeptLetters:
             self._base.execute(_PUT, _row(found))
 
     def find(self, record: Record) -> Letter | None:
-        """The letter of a record, with its state; the newest where one tells no time and may be of another event."""
-        fold, moment = Fold(), round(record.timestamp * 1_000)
-        with closing(self._base.execute(_FIND, (record.partition, record.offset, moment))) as rows:
+        """The letter of a record, with its state; the newest where one tells no time and may be of another event.
+
+        Another document may have one of the same place and time: what came again is told apart by its key.
+        """
+        fold, key, moment = Fold(), (record.key or b"")[:KEPT_KEY], round(record.timestamp * 1_000)
+        with closing(self._base.execute(_FIND, (record.partition, record.offset, key, moment))) as rows:
             for row in rows:
                 fold.put(self._letter(row))
         found = fold.letters()

@@ -63,3 +63,10 @@ def test_any_number_of_letters_and_marks_takes_no_memory(tmp_path) -> None:
         assert found.state is State.DROPPED
 
     assert most_bytes(fold) < MOST_BYTES
+
+
+@pytest.mark.parametrize("key", [None, b"", b"k" * 3_000])
+def test_a_record_that_is_of_no_document_has_its_letter_too(key: bytes | None) -> None:
+    origin = FreshnessToken("documents", 0, 1)
+    letters = kept([Record(LETTERS, 0, 0, 0.0, key, b"{}", letter_headers(origin))])
+    assert letters.find(Record(*origin, timestamp=1.0, key=key, value=b"{}")) is not None
