@@ -32,6 +32,7 @@ CREATE TABLE again (partition INT, place INT, key BLOB, moment REAL, value BLOB,
                     PRIMARY KEY (partition, place, key));
 CREATE TABLE passed_over (key TEXT, partition INT, place INT, moment REAL, value BLOB,
                           PRIMARY KEY (key, partition, place));
+CREATE TABLE held (key TEXT PRIMARY KEY, partition INT, place INT, version INT);
 """
 _PUT: Final = """
 INSERT INTO documents VALUES (?,?,?,?,?,?,1,0) ON CONFLICT (key) DO UPDATE SET
@@ -146,16 +147,30 @@ class FoldedLog:
         record = Record(self._topic, partition, rank.offset, row[0], key.encode(), row[1])
         return Folded(key, self._event(record), rank, record, pending=False)
 
+    def hold(self, passed_over: Folded) -> None:
+        """Remember one that `passed_over` found, for `held`."""
+        key, rank = passed_over.key, passed_over.rank
+        if passed_over.record is not None:
+            row = (key, passed_over.record.partition, rank.offset, rank.version)
+            self._base.execute("INSERT OR REPLACE INTO held VALUES (?,?,?,?)", row)
+
+    def held(self) -> Iterator[list[Folded]]:
+        """Those that are remembered, as `pages`."""
+        for page in self._pages("SELECT * FROM held"):
+            found = [self.passed_over(key, partition, Rank(version, place)) for key, partition, place, version in page]
+            yield [each for each in found if each is not None]
+
     def pages(self) -> Iterator[list[Folded]]:
         """All documents, some at a time, by key."""
+        for page in self._pages("SELECT * FROM documents"):
+            yield list(map(self._folded, page))
+
+    def _pages(self, query: str) -> Iterator[list[Any]]:
+        """The rows of a table, some at a time, by the key that they begin with."""
         after = ""
-        while True:
-            query = "SELECT * FROM documents WHERE key > ? ORDER BY key LIMIT ?"
-            page = [self._folded(row) for row in self._base.execute(query, (after, PAGE))]
-            if not page:
-                return
+        while page := self._base.execute(f"{query} WHERE key > ? ORDER BY key LIMIT ?", (after, PAGE)).fetchall():
             yield page
-            after = page[-1].key
+            after = page[-1][0]
 
     def _came_again(self, partition: int, before: int) -> Iterator[Record]:
         """Records that came again from places below `before` and were not taken yet, one at a time.
