@@ -10,17 +10,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from freshet.schemas.again import Again
 from freshet.schemas.decoding import BadEvent, Reason, Record, Rules, decode
 from freshet.schemas.events import Event
 from freshet.schemas.keys import possible_key
 from freshet.schemas.positions import Order, Rank
-from freshet.streams.again import BY_VALUE
+from freshet.streams.came_again import CameAgain
 from freshet.streams.kept_letters import KeptLetters
 from freshet.streams.letters import Letter, State
 
@@ -28,8 +26,6 @@ PAGE: Final = 128  # documents
 _TABLES: Final = """
 CREATE TABLE documents (key TEXT PRIMARY KEY, partition INT, place INT, version INT, moment REAL, value BLOB,
                         known INT NOT NULL, pending INT NOT NULL);
-CREATE TABLE again (partition INT, place INT, key BLOB, moment REAL, value BLOB, why TEXT, attempts INT, version INT,
-                    PRIMARY KEY (partition, place, key));
 CREATE TABLE passed_over (key TEXT, partition INT, place INT, moment REAL, value BLOB,
                           PRIMARY KEY (key, partition, place));
 CREATE TABLE held (key TEXT PRIMARY KEY, partition INT, place INT, version INT);
@@ -72,11 +68,11 @@ class FoldedLog:
         self._topic = topic
         self._rules = rules
         self._ends = ends
-        self._done: dict[int, int] = {}
         self.divided: str | None = None
         self._base = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         for line in (*_QUICK, *_TABLES.split(";"), "BEGIN"):
             self._base.execute(line)
+        self._again = CameAgain(self._base, topic=topic)
         self._letters = KeptLetters(self._base, topic=topic)
 
     def __enter__(self) -> Self:
@@ -95,26 +91,17 @@ class FoldedLog:
             self._letters.add(record)
 
     def add_again(self, records: Iterable[tuple[Record, bool]]) -> None:
-        """Records of the `again` topic, unwrapped, each with whether it lies behind the fold's position there.
-
-        Of those of one document and origin the last one counts, as it does for compaction.
-        """
+        """Records of the `again` topic, unwrapped, each with whether it lies behind the fold's position there."""
         for record, behind in records:
             if behind:
                 self._mark(record)
-            elif record.again is not None:
-                again = record.again
-                # Without a key as with an empty one: SQLite takes no null for equal to another.
-                row = (record.partition, record.offset, record.key or b"", record.timestamp, record.value)
-                self._base.execute(
-                    "INSERT OR REPLACE INTO again VALUES (?,?,?,?,?,?,?,?)",
-                    (*row, again.why.value, again.attempts, again.version),
-                )
+            else:
+                self._again.add(record)
 
     def add(self, records: Sequence[Record]) -> None:
         """Records of the documents topic."""
         for record in records:
-            for earlier in self._came_again(record.partition, record.offset):
+            for earlier in self._again.take(record.partition, record.offset):
                 self._take(earlier)
             if record.offset < self._ends.get(record.partition, 0):
                 self._take(record)
@@ -123,10 +110,8 @@ class FoldedLog:
 
     def finish(self) -> None:
         """All of the topic was added: what came again from behind its last record counts, too."""
-        partitions = [row[0] for row in self._base.execute("SELECT DISTINCT partition FROM again")]
-        for partition in partitions:
-            for record in self._came_again(partition, 2**62):
-                self._take(record)
+        for record in self._again.take_rest():
+            self._take(record)
         self._base.execute("COMMIT")
 
     def find(self, keys: Collection[str]) -> dict[str, Folded]:
@@ -171,23 +156,6 @@ class FoldedLog:
         while page := self._base.execute(f"{query} WHERE key > ? ORDER BY key LIMIT ?", (after, PAGE)).fetchall():
             yield page
             after = page[-1][0]
-
-    def _came_again(self, partition: int, before: int) -> Iterator[Record]:
-        """Records that came again from places below `before` and were not taken yet, one at a time.
-
-        Where compaction has left little of the topic these are nearly all of them. SQLite lets other tables be written
-        while this one is read.
-        """
-        start = self._done.get(partition, 0)
-        self._done[partition] = max(before, start)
-        query = "SELECT * FROM again WHERE partition=? AND place>=? AND place<? ORDER BY place"
-        with closing(self._base.execute(query, (partition, start, before))) as rows:
-            yield from map(self._record_again, rows)
-
-    def _record_again(self, row: Sequence[Any]) -> Record:
-        partition, place, key, moment, value, why, attempts, version = row
-        again = Again(BY_VALUE[why], attempts, version)
-        return Record(self._topic, partition, place, moment, key or None, value, again=again)
 
     def _take(self, record: Record) -> None:
         """Make it its document's state where it is newer than what is."""
@@ -243,9 +211,8 @@ class FoldedLog:
             return False
         if letter.state is not State.RETRIED:
             return True
-        query = "SELECT attempts FROM again WHERE partition=? AND place=? AND key=?"
-        retried = self._base.execute(query, (record.partition, record.offset, record.key or b"")).fetchone()
-        return retried is None or retried[0] < letter.attempts
+        attempts = self._again.attempts(record)
+        return attempts is None or attempts < letter.attempts
 
     def _folded(self, row: Sequence[Any]) -> Folded:
         key, partition, place, version, moment, value, known, pending = row
