@@ -10,27 +10,25 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
-from freshet.schemas.again import Again
 from freshet.schemas.decoding import BadEvent, Reason, Record, Rules, decode
 from freshet.schemas.events import Event
 from freshet.schemas.keys import possible_key
 from freshet.schemas.positions import Order, Rank
-from freshet.streams.again import BY_VALUE
+from freshet.streams.came_again import CameAgain
+from freshet.streams.kept_letters import KeptLetters
 from freshet.streams.letters import Letter, State
 
 PAGE: Final = 128  # documents
 _TABLES: Final = """
 CREATE TABLE documents (key TEXT PRIMARY KEY, partition INT, place INT, version INT, moment REAL, value BLOB,
                         known INT NOT NULL, pending INT NOT NULL);
-CREATE TABLE again (partition INT, place INT, key BLOB, moment REAL, value BLOB, why TEXT, attempts INT, version INT,
-                    PRIMARY KEY (partition, place));
 CREATE TABLE passed_over (key TEXT, partition INT, place INT, moment REAL, value BLOB,
                           PRIMARY KEY (key, partition, place));
+CREATE TABLE held (key TEXT PRIMARY KEY, partition INT, place INT, version INT);
 """
 _PUT: Final = """
 INSERT INTO documents VALUES (?,?,?,?,?,?,1,0) ON CONFLICT (key) DO UPDATE SET
@@ -59,23 +57,23 @@ class Folded:
 
 
 class FoldedLog:
-    """Filled in three steps: letters first (in the constructor), then what came again, then the documents topic.
+    """Filled in three steps: letters first, then what came again, then the documents topic.
 
     `ends` are the positions that the fold is made for. Records of each partition must come in their order. One thread
     at a time may use it. `with FoldedLog(…) as log` removes nothing: the file is the caller's. `divided` is a document
     that has events in two partitions, which tell nobody what is newer; None where there is none.
     """
 
-    def __init__(self, file: Path, *, topic: str, rules: Rules, ends: Ends, letters: Iterable[Letter] = ()) -> None:
+    def __init__(self, file: Path, *, topic: str, rules: Rules, ends: Ends) -> None:
         self._topic = topic
         self._rules = rules
         self._ends = ends
-        self._letters = {(each.origin.partition, each.origin.offset): each for each in letters}
-        self._done: dict[int, int] = {}
         self.divided: str | None = None
         self._base = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
         for line in (*_QUICK, *_TABLES.split(";"), "BEGIN"):
             self._base.execute(line)
+        self._again = CameAgain(self._base, topic=topic)
+        self._letters = KeptLetters(self._base, topic=topic)
 
     def __enter__(self) -> Self:
         return self
@@ -87,23 +85,23 @@ class FoldedLog:
         """How many documents there are, ended ones too."""
         return int(self._base.execute("SELECT count(*) FROM documents WHERE known").fetchone()[0])
 
+    def add_letters(self, records: Iterable[Record]) -> None:
+        """Records of the topic of dead letters, in any order."""
+        for record in records:
+            self._letters.add(record)
+
     def add_again(self, records: Iterable[tuple[Record, bool]]) -> None:
         """Records of the `again` topic, unwrapped, each with whether it lies behind the fold's position there."""
         for record, behind in records:
             if behind:
                 self._mark(record)
-            elif record.again is not None:
-                again = record.again
-                row = (record.partition, record.offset, record.key, record.timestamp, record.value)
-                self._base.execute(
-                    "INSERT OR REPLACE INTO again VALUES (?,?,?,?,?,?,?,?)",
-                    (*row, again.why.value, again.attempts, again.version),
-                )
+            else:
+                self._again.add(record)
 
     def add(self, records: Sequence[Record]) -> None:
         """Records of the documents topic."""
         for record in records:
-            for earlier in self._came_again(record.partition, record.offset):
+            for earlier in self._again.take(record.partition, record.offset):
                 self._take(earlier)
             if record.offset < self._ends.get(record.partition, 0):
                 self._take(record)
@@ -112,10 +110,8 @@ class FoldedLog:
 
     def finish(self) -> None:
         """All of the topic was added: what came again from behind its last record counts, too."""
-        partitions = [row[0] for row in self._base.execute("SELECT DISTINCT partition FROM again")]
-        for partition in partitions:
-            for record in self._came_again(partition, 2**62):
-                self._take(record)
+        for record in self._again.take_rest():
+            self._take(record)
         self._base.execute("COMMIT")
 
     def find(self, keys: Collection[str]) -> dict[str, Folded]:
@@ -136,35 +132,37 @@ class FoldedLog:
         record = Record(self._topic, partition, rank.offset, row[0], key.encode(), row[1])
         return Folded(key, self._event(record), rank, record, pending=False)
 
+    def hold(self, passed_over: Folded) -> None:
+        """Remember one that `passed_over` found, for `held`."""
+        key, rank = passed_over.key, passed_over.rank
+        if passed_over.record is not None:
+            row = (key, passed_over.record.partition, rank.offset, rank.version)
+            self._base.execute("INSERT OR REPLACE INTO held VALUES (?,?,?,?)", row)
+
+    def held(self) -> Iterator[list[Folded]]:
+        """Those that are remembered, as `pages`."""
+        for page in self._pages("SELECT * FROM held"):
+            found = [self.passed_over(key, partition, Rank(version, place)) for key, partition, place, version in page]
+            yield [each for each in found if each is not None]
+
     def pages(self) -> Iterator[list[Folded]]:
         """All documents, some at a time, by key."""
+        for page in self._pages("SELECT * FROM documents"):
+            yield list(map(self._folded, page))
+
+    def _pages(self, query: str) -> Iterator[list[Any]]:
+        """The rows of a table, some at a time, by the key that they begin with."""
         after = ""
-        while True:
-            query = "SELECT * FROM documents WHERE key > ? ORDER BY key LIMIT ?"
-            page = [self._folded(row) for row in self._base.execute(query, (after, PAGE))]
-            if not page:
-                return
+        while page := self._base.execute(f"{query} WHERE key > ? ORDER BY key LIMIT ?", (after, PAGE)).fetchall():
             yield page
-            after = page[-1].key
-
-    def _came_again(self, partition: int, before: int) -> list[Record]:
-        """Records that came again from places below `before` and were not taken yet."""
-        start = self._done.get(partition, 0)
-        self._done[partition] = max(before, start)
-        query = "SELECT * FROM again WHERE partition=? AND place>=? AND place<? ORDER BY place"
-        with closing(self._base.execute(query, (partition, start, before))) as rows:
-            return [self._record_again(row) for row in rows]
-
-    def _record_again(self, row: Sequence[Any]) -> Record:
-        partition, place, key, moment, value, why, attempts, version = row
-        again = Again(BY_VALUE[why], attempts, version)
-        return Record(self._topic, partition, place, moment, key, value, again=again)
+            after = page[-1][0]
 
     def _take(self, record: Record) -> None:
         """Make it its document's state where it is newer than what is."""
-        event = None if self._is_dead(record) else self._event(record)
+        letter = self._letters.find(record)
+        event = None if self._is_dead(record, letter) else self._event(record)
         if event is None:
-            self._pass_over(record)
+            self._pass_over(record, letter)
             return
         row = self._base.execute(
             "SELECT version, place, partition FROM documents WHERE key=? AND known", (event.key,)
@@ -182,9 +180,8 @@ class FoldedLog:
         except BadEvent:
             return None
 
-    def _pass_over(self, record: Record) -> None:
+    def _pass_over(self, record: Record, letter: Letter | None) -> None:
         if (key := possible_key(record.key)) is not None:
-            letter = self._letters.get((record.partition, record.offset))
             if letter is not None and letter.reason == Reason.PARTITION_MOVED:
                 self.divided = key
             row = (key, record.partition, record.offset, record.timestamp, record.value)
@@ -209,15 +206,13 @@ class FoldedLog:
         if (key := possible_key(record.key)) is not None:
             self._base.execute(_MARK, (key, record.partition))
 
-    def _is_dead(self, record: Record) -> bool:
-        letter = self._letters.get((record.partition, record.offset))
-        if letter is None or letter.moment not in (None, round(record.timestamp * 1_000)):
+    def _is_dead(self, record: Record, letter: Letter | None) -> bool:
+        if letter is None:
             return False
         if letter.state is not State.RETRIED:
             return True
-        query = "SELECT attempts FROM again WHERE partition=? AND place=?"
-        retried = self._base.execute(query, (record.partition, record.offset)).fetchone()
-        return retried is None or retried[0] < letter.attempts
+        attempts = self._again.attempts(record)
+        return attempts is None or attempts < letter.attempts
 
     def _folded(self, row: Sequence[Any]) -> Folded:
         key, partition, place, version, moment, value, known, pending = row

@@ -73,7 +73,11 @@ class Fold:
             found = read(record)
         except ValueError:
             self.strange += 1
-            return
+        else:
+            self.put(found)
+
+    def put(self, found: Letter) -> None:
+        """What a record was read as."""
         known = self._letters if found.state is State.OPEN else self._marks
         event = (found.origin, found.moment)
         if event not in known or known[event].rank < found.rank:

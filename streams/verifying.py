@@ -19,7 +19,7 @@ from freshet.search.index.base import IndexAudit
 from freshet.search.index.records import Displaced, LedgerRecord, Passage, StoredPassage, Vector
 from freshet.search.passages import Piece
 from freshet.streams.comparing import Difference, Kind, alike, compare
-from freshet.streams.folded import PAGE, Ends, Folded, FoldedLog
+from freshet.streams.folded import Ends, Folded, FoldedLog
 from freshet.streams.orphans import SETTLE_SECONDS, Quiet, find_orphans
 
 EMBED: Final = 256  # texts at once
@@ -144,14 +144,13 @@ class Verifier:
 
         Orphans come before whatever this run itself has come again, and after the extra documents that it forgets.
         """
-        held = list[Folded]()
         async for records in self._index.records():
-            held += await self._extras(records)
+            await self._extras(records)
         for partition, end in self._ends.items():
             async for passages in self._index.stored(partition, below=end):
                 await self._orphans(passages)
-        for start in range(0, len(held), PAGE):
-            await self._documents(held[start : start + PAGE])
+        for page in self._log.held():
+            await self._documents(page)
         for page in self._log.pages():
             await self._documents(page)
             self._advance(len(page))
@@ -270,21 +269,26 @@ class Verifier:
             told = Difference(Kind.VECTOR, folded.key, "a passage has a vector that is not that of its text")
             await self._differs(Suspect(told, folded, None))
 
-    async def _extras(self, records: Sequence[LedgerRecord]) -> list[Folded]:
-        """Note what the log knows nothing of; returns the events of documents of which it knows refused ones alone."""
+    async def _extras(self, records: Sequence[LedgerRecord]) -> None:
+        """Note what the log knows nothing of, and hold the events of documents of which it knows refused ones alone."""
         alive = {each.key: each for each in records if not each.deleted and not self._is_ahead(each)}
         known = self._log.find(alive)
-        unknown = {key: record for key, record in alive.items() if key not in known}
-        passed_over = map(self._passed_over, unknown.values())
-        held = {each.key: each for each in passed_over if each is not None and each.event is not None}
-        if unknown.keys() - held.keys():
+        unknown = {key: record for key, record in alive.items() if key not in known and not self._hold(record)}
+        if unknown:
             await self._sleep(SETTLE_SECONDS)
-            still = await self._index.ledger(unknown.keys() - held.keys())
+            still = await self._index.ledger(unknown)
             for key, record in still.items():
                 if unknown[key] == record:
                     told = Difference(Kind.EXTRA, key, "the log has no event of it")
                     await self._differs(Suspect(told, None, record))
-        return list(held.values())
+
+    def _hold(self, record: LedgerRecord) -> bool:
+        """Have the event of a record looked at later, where the log passed it over; returns whether it did."""
+        passed_over = self._passed_over(record)
+        if passed_over is None or passed_over.event is None:
+            return False
+        self._log.hold(passed_over)
+        return True
 
     async def _orphans(self, page: Sequence[StoredPassage]) -> None:
         orphans, unsure = await find_orphans(self._index, self._log, page, quiet=self._quiet, sleep=self._sleep)

@@ -34,7 +34,6 @@ from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.kafka.reader import KafkaReader
 from freshet.streams.kafka.source import find_source
 from freshet.streams.kafka.topics import describe_topics
-from freshet.streams.letters import Fold, Letter
 from freshet.streams.purging import kept_seconds
 from freshet.streams.verifying import Found, Verifier
 from freshet.wiring.parts import identity, kafka_connection, load_model, open_embedder, qdrant_client
@@ -162,13 +161,11 @@ async def folded(
 ) -> AsyncIterator[FoldedLog]:
     """The fold of everything up to these positions, in a file that is gone afterwards."""
     topics = Topics(settings.topics.documents)
-    letters = Fold()
-    async for records in _records(connection, topics.dead_letters, bar):
-        for record in records:
-            letters.add(record)
     with TemporaryDirectory(prefix="freshet-verify-") as folder:
         make = partial(FoldedLog, Path(folder) / "log", topic=topics.documents, rules=settings.rules)
-        with make(ends=reached.documents, letters=_of(letters.letters(), topics)) as log:
+        with make(ends=reached.documents) as log:
+            async for records in _records(connection, topics.dead_letters, bar):
+                log.add_letters(records)
             async for records in _records(connection, topics.again, bar):
                 log.add_again(_unwrapped(records, topics, reached.again))
             async for records in _records(connection, topics.documents, bar):
@@ -185,10 +182,6 @@ async def _records(connection: KafkaConnection, topic: str, bar: Bar) -> AsyncIt
             async for records in reader.read(spans):
                 yield list(records)
                 advance(len(records))
-
-
-def _of(letters: Iterable[Letter], topics: Topics) -> Iterator[Letter]:
-    return (letter for letter in letters if letter.origin.topic == topics.documents)
 
 
 def _unwrapped(records: Iterable[Record], topics: Topics, ends: Ends) -> Iterator[tuple[Record, bool]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from itertools import count
 
 from freshet.schemas.decoding import Record
 from freshet.schemas.positions import FreshnessToken
@@ -14,14 +15,30 @@ LETTERS = "documents.dead-letters"
 
 
 def letter_headers(
-    origin: FreshnessToken, *, moment: int | None = 1_000, attempts: int = 1, state: State = State.OPEN
+    origin: FreshnessToken,
+    *,
+    moment: int | None = 1_000,
+    attempts: int = 1,
+    state: State = State.OPEN,
+    reason: str = "too_large",
 ) -> tuple[tuple[str, bytes], ...]:
-    headers = {"origin": str(origin), "reason": "too_large", "message": "no", "attempts": str(attempts)}
+    headers = {"origin": str(origin), "reason": reason, "message": "no", "attempts": str(attempts)}
     if moment is not None:
         headers["timestamp"] = str(moment)
     if state is not State.OPEN:
         headers["state"] = state.value
     return tuple((name, value.encode()) for name, value in headers.items())
+
+
+def records_of(letters: Iterable[Letter]) -> Iterator[Record]:
+    """A topic that comes to these letters: each one, with its mark behind it where something was done about it."""
+    offsets = count()
+    for each in letters:
+        for state in {State.OPEN, each.state}:
+            headers = letter_headers(
+                each.origin, moment=each.moment, attempts=each.attempts, state=state, reason=each.reason
+            )
+            yield Record(LETTERS, each.place.partition, next(offsets), each.time, each.key, b"{}", headers)
 
 
 class Topic:

@@ -17,6 +17,7 @@ from freshet.streams.copying import copy_fold
 from freshet.streams.folded import FoldedLog
 from freshet.streams.letters import Letter
 from freshet.streams.messages import Message
+from tests.unit.streams.letters import records_of
 
 
 class Target:
@@ -38,7 +39,8 @@ def upsert(offset: int, key: str, version: int) -> Record:
 
 def fold(file: Path, records: Sequence[Record], order: Order, letters: Iterable[Letter] = ()) -> FoldedLog:
     ends = dict.fromkeys(range(3), 1_000)
-    log = FoldedLog(file, topic="documents", rules=Rules(order=order), ends=ends, letters=letters)
+    log = FoldedLog(file, topic="documents", rules=Rules(order=order), ends=ends)
+    log.add_letters(records_of(letters))
     log.add(records)
     log.finish()
     return log

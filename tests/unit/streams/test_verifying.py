@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import replace
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freshet.schemas.again import Again, Why
-from freshet.schemas.decoding import Reason, Record, Rules
+from freshet.schemas.decoding import BadEvent, Reason, Record, Rules
 from freshet.schemas.positions import FreshnessToken, Order, Place, Rank
 from freshet.search.embedding.base import Embedded, Purpose
 from freshet.search.index.records import LedgerRecord, Vector
@@ -32,6 +33,8 @@ from freshet.streams.reprocessing import reprocess
 from freshet.streams.verifying import Found, Verifier
 from tests.support.embedder import vector_of
 from tests.support.memory_log import compacted
+from tests.support.tracing import most_bytes
+from tests.unit.streams.letters import records_of
 from tests.unit.streams.test_both_topics import (
     BAD,
     LIMIT,
@@ -114,7 +117,8 @@ async def verify(
 
     told = map(as_letter, world.dead) if letters is None else letters
     make = partial(FoldedLog, topic=TOPICS.documents, rules=Rules(order=world.order, max_bytes=max_bytes), ends=ends)
-    with TemporaryDirectory() as folder, make(Path(folder) / "log", letters=told) as log:
+    with TemporaryDirectory() as folder, make(Path(folder) / "log") as log:
+        log.add_letters(records_of(told))
         came = [(unwrap(each, TOPICS.documents), each.offset >= world.at[TOPICS.again]) for each in world.again]
         log.add_again(came)
         read = world.documents if documents is None else documents
@@ -591,3 +595,37 @@ def test_an_index_restored_from_a_backup_of_any_moment_is_brought_to_the_log(
         assert restored.shown() == wanted
 
     asyncio.run(check())
+
+
+async def test_orphans_are_removed_by_the_run_that_has_an_event_with_a_letter_come_again() -> None:
+    world = World(Order.LOG, [record_of(0, ("a", REFUSED, 0, False), Order.LOG)], [])
+    await follow(world, random.Random(1))
+    world.embedder.poison = None
+    await deliver_again(world)
+    wrong_vector(world)
+    orphan(world)
+    assert (await verify(world, heal=True)).kinds == {Kind.ORPHAN: 1, Kind.VECTOR: 1}
+    assert "orphan" not in world.points.passages
+
+
+def test_any_number_of_letters_whose_events_are_indexed_takes_no_memory() -> None:
+    """Of documents of which the log knows refused events alone, a page is looked at at a time."""
+    many, size = 1_000, 4_000
+    records = [large(at, size) for at in range(many)]
+    world = World(Order.LOG, records, [])
+    world.rules = replace(world.rules, max_bytes=2 * size)
+    asyncio.run(world.process([world.fetch(many, 0)]))
+    letters = [as_letter(DeadLetter(record, BadEvent(Reason.REFUSED, ""))) for record in records]
+    found: list[Found] = []
+
+    def work() -> None:
+        found.append(asyncio.run(verify(world, letters=letters, max_bytes=2 * size)))
+
+    assert most_bytes(work) < many * size
+    assert (found[0].first, found[0].documents) == ([], many)
+
+
+def large(offset: int, size: int) -> Record:
+    """An event that makes no passage."""
+    body = {"type": "upsert", "id": f"d{offset}", "text": "", "metadata": {"lang": "l" * size}}
+    return Record(TOPICS.documents, 0, offset, 1.0, f"d{offset}".encode(), json.dumps(body).encode())
