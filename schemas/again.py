@@ -28,8 +28,8 @@ class Again:
     `version` is that of a null value, which cannot say it itself: in version order it has the one of the document that
     it ended. `attempts` counts how often the event was tried before. `until` is the end of its partition, where the log
     was looked at up to there, and had nothing newer of the document; 0 where it was not. `displaces` is the rank of a
-    state of the document that the log knows nothing of: it counts for nothing. No header says that it is `earlier`: that
-    it was asked of versions which were there before the build of the one began that reads it.
+    state of the document that the log knows nothing of: it counts for nothing. No header says that it is `earlier`:
+    that it was asked of versions which were there before the build of the one began that reads it.
     """
 
     why: Why

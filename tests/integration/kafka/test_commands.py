@@ -143,14 +143,15 @@ async def test_lag_counts_everything_before_the_first_worker_and_what_is_left_af
     assert group in table.out
 
 
-async def test_a_version_of_another_topic_is_measured_against_that_one(freshet: Freshet):
+async def test_a_version_of_another_topic_is_measured_against_that_one(freshet: Freshet, kafka: KafkaServer):
+    other = await kafka.create_topic("moved")
     await freshet("publish", "-", stdin=b'{"id": "a", "text": "x"}\n' * 5)
     async with AIOKafkaProducer(bootstrap_servers=freshet.bootstrap) as producer:
         for _ in range(3):
-            await producer.send_and_wait(f"{freshet.topic}-2", b"x", key=b"k", partition=0)
-    await commit(freshet.bootstrap, f"freshet.{freshet.index}.abc", {TopicPartition(f"{freshet.topic}-2", 0): 1})
+            await producer.send_and_wait(other, b"x", key=b"k", partition=0)
+    await commit(freshet.bootstrap, f"freshet.{freshet.index}.abc", {TopicPartition(other, 0): 1})
     lags = json.loads((await freshet("lag", "--json")).out)
-    assert {each["topic"] for each in lags} == {f"{freshet.topic}-2"}
+    assert {each["topic"] for each in lags} == {other}
     assert sum(each["events"] for each in lags) == 2
 
 
