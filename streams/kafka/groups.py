@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from types import TracebackType
-from typing import Any, Final, NamedTuple, Self, TypeVar
+from typing import Any, NamedTuple, Self
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import (
-    GroupCoordinatorNotAvailableError,
-    GroupIdNotFound,
-    GroupLoadInProgressError,
-    NotCoordinatorForGroupError,
-    for_code,
-)
+from aiokafka.errors import GroupIdNotFound, for_code
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
-from freshet.schemas.errors import TransientError
 from freshet.streams.kafka.admin import admin_client
 from freshet.streams.kafka.connection import KafkaConnection
-from freshet.streams.kafka.errors import kafka_errors
-
-T = TypeVar("T")
-PATIENCE_SECONDS: Final = 10.0
-_POLL_SECONDS: Final = 0.1
-_NOT_YET: Final = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
+from freshet.streams.kafka.coordinator import once_there
 
 
 class GroupMember(NamedTuple):
@@ -64,7 +49,7 @@ class KafkaGroups:
 
     async def describe(self, group: str) -> Group:
         """A group, in the state Dead where nobody ever joined it. Raises DeniedError without the right to see it."""
-        return await _once_there("describe a consumer group", lambda: self._describe(group))
+        return await once_there("describe a consumer group", lambda: self._describe(group))
 
     async def members(self, group: str) -> list[GroupMember]:
         """Who is a member; nobody of a group that is not there. Raises as `describe`."""
@@ -75,7 +60,7 @@ class KafkaGroups:
 
         Raises TransientError while it has members, DeniedError without the right to Delete it.
         """
-        await _once_there("delete a group", lambda: self._delete(group))
+        await once_there("delete a group", lambda: self._delete(group))
 
     async def _describe(self, group: str) -> Group:
         # One at a time: aiokafka reads the answer by an older schema, which fits the first group of it alone.
@@ -93,16 +78,3 @@ class KafkaGroups:
         ((_, code),) = answer.results
         if code and for_code(code) is not GroupIdNotFound:
             raise for_code(code)
-
-
-async def _once_there(operation: str, ask: Callable[[], Awaitable[T]]) -> T:
-    """What is asked of a group's coordinator, which a cluster that never had a group makes now."""
-    began = time.monotonic()
-    while True:
-        try:
-            with kafka_errors(operation):
-                return await ask()
-        except TransientError as error:
-            if not isinstance(error.__cause__, _NOT_YET) or time.monotonic() - began > PATIENCE_SECONDS:
-                raise
-        await asyncio.sleep(_POLL_SECONDS)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Mapping
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError
 
 from freshet.schemas.errors import TransientError
 from freshet.streams.kafka.admin import partitions_of
 from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.coordinator import once_there
 from freshet.streams.kafka.errors import kafka_errors
 from freshet.streams.kafka.reasons import connecting
 from freshet.streams.kafka.stopping import stop_consumer
@@ -25,7 +26,6 @@ FIRST_FETCH_BYTES: Final = 16 * 1024  # Kafka sends one whole batch even when it
 READ_SECONDS: Final = 10.0
 _UNTOLD_SECONDS: Final = 3.0
 _POLL_SECONDS: Final = 0.1
-_NOT_YET: Final = (GroupCoordinatorNotAvailableError, GroupLoadInProgressError, NotCoordinatorForGroupError)
 
 
 class KafkaOffsets:
@@ -67,8 +67,7 @@ class KafkaOffsets:
 
     async def topics(self, group: str) -> list[str]:
         """The topics in which a group has committed offsets, in order."""
-        with kafka_errors(COMMITTED):
-            found = await self._admin.list_consumer_group_offsets(group)
+        found = await once_there(COMMITTED, partial(self._admin.list_consumer_group_offsets, group))
         return sorted({part.topic for part, entry in found.items() if entry.offset >= 0})
 
     async def positions(self, topic: str, group: str) -> list[Position]:
@@ -111,22 +110,16 @@ class KafkaOffsets:
         return found
 
     async def _committed(self, group: str, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-        """Committed offsets. A cluster that never had a group makes its books now, which takes a moment."""
         began = time.monotonic()
         while True:
-            try:
-                with kafka_errors(COMMITTED):
-                    found = await self._admin.list_consumer_group_offsets(group, partitions=partitions)
-            except TransientError as error:
-                if not isinstance(error.__cause__, _NOT_YET) or time.monotonic() - began > READ_SECONDS:
-                    raise
-            else:
-                if len(found) == len(partitions):
-                    return {part: entry.offset for part, entry in found.items() if entry.offset >= 0}
-                # An error of the whole answer, which aiokafka does not look at: the same, or a right that is missing.
-                if time.monotonic() - began > _UNTOLD_SECONDS:
-                    hint = "may this user describe the group?"
-                    raise TransientError(COMMITTED, f"no answer for group {group}", hint=hint)
+            ask = partial(self._admin.list_consumer_group_offsets, group, partitions=partitions)
+            found = await once_there(COMMITTED, ask)
+            if len(found) == len(partitions):
+                return {part: entry.offset for part, entry in found.items() if entry.offset >= 0}
+            # An error of the whole answer, which aiokafka does not look at: no coordinator yet, or no right to ask.
+            if time.monotonic() - began > _UNTOLD_SECONDS:
+                hint = "may this user describe the group?"
+                raise TransientError(COMMITTED, f"no answer for group {group}", hint=hint)
             await asyncio.sleep(_POLL_SECONDS)
 
     async def _close(self) -> None:
