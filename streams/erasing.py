@@ -1,4 +1,4 @@
-"""What is left of a document in Kafka, until when, and what can be done about it: pure functions of what was found."""
+"""What is left of a document, until when, and what can be done about it: pure functions of what was found."""
 
 from __future__ import annotations
 
@@ -11,12 +11,16 @@ from freshet.schemas.decoding import Record
 from freshet.schemas.erasure import RemainFacts
 from freshet.schemas.positions import FreshnessToken
 from freshet.schemas.topics import DELETE_RETENTION, RETENTION, UNLIMITED, Topics, TopicState
+from freshet.search.index.records import LedgerRecord, Passage
+from freshet.streams.sweep import is_older
 
 MOST_TOLD: Final = 1_000  # places of one kind
 _NEVER: Final = 2**63 - 1  # how Kafka writes that there is no limit to a compaction lag
 _MS: Final = 1_000
 _LATER: Final = "a segment goes as a whole, so up to segment.ms ({}) later"
 _ALTER: Final = "kafka-configs.sh --alter --entity-type topics --entity-name {} --add-config {}"
+_UNLISTED: Final = "passages that no record lists: no search shows them"
+_REMOVE: Final = "freshet verify --heal removes them now"
 _NULL: Final = "publish a null under its key, which ends it for the log too"
 
 
@@ -30,6 +34,22 @@ def remains(
         *_kept_for_a_time(found.get(topics.dead_letters, ()), states, "dead letters, with the bytes of its events"),
         *_kept_for_a_time(found.get(topics.indexed, ()), states, "records of the change feed, without its texts"),
     ]
+
+
+def unlisted(version: str, record: LedgerRecord | None, passages: Sequence[Passage]) -> Iterator[RemainFacts]:
+    """What is left of a document in an index version beside what its record lists.
+
+    What is of a state before the recorded one is swept; anything else might be of an event that is just being written.
+    """
+    listed = frozenset(record.passages) if record is not None else frozenset()
+    swept, others = list[str](), list[str]()
+    for each in passages:
+        if each.id not in listed:
+            (swept if is_older(each, record) else others).append(each.id)
+    told = ((swept, "when a worker gets their partition, such as at its start"), (others, "never by themselves"))
+    for points, until in told:
+        if points:
+            yield RemainFacts(place=version, what=_UNLISTED, where=points, until=until, todo=_REMOVE)
 
 
 def _in_documents(records: Sequence[Record], state: TopicState | None) -> Iterator[RemainFacts]:

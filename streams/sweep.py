@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from freshet.search.index.base import IndexWriter
-from freshet.search.index.records import Displaced, LedgerRecord, StoredPassage
+from freshet.search.index.records import Displaced, LedgerRecord, Passage, StoredPassage
 
 PAUSE_SECONDS: Final = 0.02  # between pages, so that a sweep never crowds out events and searches
 
@@ -42,6 +42,6 @@ async def _unlisted(index: IndexWriter, page: Sequence[StoredPassage]) -> list[S
     return [each for each in page if each.id not in listed and is_older(each, ledger.get(each.key))]
 
 
-def is_older(passage: StoredPassage, record: LedgerRecord | None) -> bool:
+def is_older(passage: StoredPassage | Passage, record: LedgerRecord | None) -> bool:
     """Whether it is of a state before the recorded one, so that nothing that is written now can still list it."""
     return record is not None and passage.rank < record.rank

@@ -22,7 +22,7 @@ from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.records import LedgerRecord, Passage
 from freshet.settings import Settings
 from freshet.streams.again import unwrap
-from freshet.streams.erasing import remains
+from freshet.streams.erasing import remains, unlisted
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.topics import describe_topics
 from freshet.streams.purging import kept_seconds
@@ -103,9 +103,7 @@ async def _in_index(
             left.is_deleted = record is None or record.deleted
         if record is not None:
             found.append(_of_record(name, record, until))
-        listed = frozenset(record.passages) if record is not None else frozenset()
-        if unlisted := [each.id for each in passages if each.id not in listed]:
-            found.append(_of_unlisted(name, unlisted))
+        found += unlisted(name, record, passages)
     return found
 
 
@@ -142,16 +140,6 @@ def _tombstones_until(settings: Settings, topics: Topics, states: Mapping[str, T
         return f"at the earliest {datetime.fromtimestamp(indexed_at + kept, UTC):%Y-%m-%d %H:%M UTC}"
 
     return until
-
-
-def _of_unlisted(version: str, points: Sequence[str]) -> RemainFacts:
-    return RemainFacts(
-        place=version,
-        what="passages that no record lists: no search shows them",
-        where=list(points),
-        until="when a worker gets their partition, such as at its start",
-        todo="freshet verify --heal removes them now",
-    )
 
 
 def _texts(settings: Settings, topics: Topics, records: Mapping[str, Sequence[Record]]) -> Texts:

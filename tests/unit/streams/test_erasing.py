@@ -6,8 +6,10 @@ import pytest
 
 from freshet.schemas.decoding import Record
 from freshet.schemas.erasure import RemainFacts
+from freshet.schemas.positions import Rank
 from freshet.schemas.topics import TopicState
-from freshet.streams.erasing import remains
+from freshet.streams.erasing import remains, unlisted
+from tests.contract.index import making
 from tests.unit.streams.test_both_topics import TOPICS
 
 HOUR = 3_600_000
@@ -88,3 +90,15 @@ def test_what_is_kept_for_a_time_goes_after_that(topic: str) -> None:
     [left] = told(record(0, UPSERT, topic), retention_ms=-1)
     assert left.until.startswith("never")
     assert topic in left.todo
+
+
+def test_of_passages_that_nothing_lists_those_before_the_record_are_swept_and_others_never() -> None:
+    known = making.record("doc", offset=5, passages=("listed",))
+    ranks = {"listed": 5, "before": 4, "as new": 5}
+    stored = [making.passage(id=point, rank=Rank(0, offset)) for point, offset in ranks.items()]
+    swept, others = unlisted("docs__1", known, stored)
+    assert (swept.where, others.where) == (["before"], ["as new"])
+    assert swept.until.startswith("when a worker gets their partition")
+    assert others.until == "never by themselves"
+    (forgotten,) = unlisted("docs__1", None, stored[:1])
+    assert forgotten.until == "never by themselves"
