@@ -142,13 +142,13 @@ class Verifier:
     async def run(self) -> Found:
         """Look at everything. Raises what the index, the model and `quiet` raise.
 
-        Orphans come before whatever this run itself has come again, and after the extra documents that it forgets.
+        Orphans come before whatever this run itself has come again.
         """
-        async for records in self._index.records():
-            await self._extras(records)
         for partition, end in self._ends.items():
             async for passages in self._index.stored(partition, below=end):
                 await self._orphans(passages)
+        async for records in self._index.records():
+            await self._extras(records)
         for page in self._log.held():
             await self._documents(page)
         for page in self._log.pages():
