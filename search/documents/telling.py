@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
+from freshet.schemas.decoding import RETRIABLE
 from freshet.schemas.explain import DocumentFacts, EventFacts, LetterFacts, NewerFacts
 from freshet.search.documents.verdict import News, State
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
-_HINTS: Final = {
-    "open": "retry it once what it failed on is mended: freshet dead-letters retry {event}",
-    "retried": "it was retried since",
-    "dropped": "somebody decided that nothing has to be done about it",
+_DONE: Final = {
+    "retried": "; it was retried since",
+    "dropped": "; somebody decided that nothing has to be done about it",
 }
+_RETRY: Final = "Where the event was right, and what it failed on is mended: freshet dead-letters retry {}"
+_DROP: Final = "A retry would be refused again. Have a good event published, and then: freshet dead-letters drop {}"
 
 
 def sentences(facts: DocumentFacts) -> list[str]:
@@ -53,6 +55,7 @@ def _newer(newer: NewerFacts | None) -> Iterator[str]:
             yield f"An event of it{event} is to be processed again; no worker has come to it yet."
         case News.DEAD:
             yield f"A newer event{event} cannot be indexed{_why(newer)}."
+            yield from _advice(newer.letter)
         case News.STALE:
             yield f"A later event{event} was refused as stale: {newer.won} is newer by its version."
         case News.UNCHANGED:
@@ -60,10 +63,8 @@ def _newer(newer: NewerFacts | None) -> Iterator[str]:
         case News.FORGOTTEN:
             yield f"Its last event{event} is its end."
         case News.DIFFERS:
-            yield (
-                f"A newer event{event} was passed by a worker, and neither the index nor the dead letters have it; "
-                "freshet verify --heal mends what differs from the log."
-            )
+            yield f"A newer event{event} was passed by a worker, and neither the index nor the dead letters have it."
+            yield "To mend what differs from the log: freshet verify --heal"
         case News.UNTOLD:
             yield f"There is a newer event{event}; what became of it could not be told."
 
@@ -79,11 +80,13 @@ def _why(newer: NewerFacts) -> str:
     if letter is None:
         return f": {newer.problem}" if newer.problem else "; its dead letter is not in the topic any more"
     tried = "" if letter.attempts == 1 else f", tried {letter.attempts} times"
-    return f": {letter.reason}: {letter.message} (since {moment(letter.at)}{tried}; {_hint(letter)})"
+    return f": {letter.reason}: {letter.message} (since {moment(letter.at)}{tried}{_DONE.get(letter.state, '')})"
 
 
-def _hint(letter: LetterFacts) -> str:
-    return _HINTS.get(letter.state, letter.state).format(event=letter.event)
+def _advice(letter: LetterFacts | None) -> Iterator[str]:
+    """A sentence of its own, which ends with the command."""
+    if letter is not None and letter.state == "open":
+        yield (_RETRY if letter.reason in RETRIABLE else _DROP).format(letter.event)
 
 
 def _old_letters(facts: DocumentFacts) -> Iterator[str]:

@@ -52,7 +52,7 @@ function clear(text) {
 }
 
 function show(found) {
-  say(said, found.told.join(" "));
+  say(said, found.told.join("\n")); // of which some end with a command
   const rows = found.indexed ? details(found.indexed) : [];
   told.replaceChildren(...rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 }

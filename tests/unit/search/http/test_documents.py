@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from freshet.schemas.decoding import Record
+from freshet.schemas.decoding import Reason, Record
 from freshet.schemas.positions import FreshnessToken, Rank
 from freshet.search.documents.facts import Letter, LogFacts, Looked, Pace
 from freshet.search.index.records import Work
@@ -75,8 +75,25 @@ async def test_a_document_is_searchable_and_its_newer_event_is_dead(world: World
     assert (facts["state"], facts["newer"]["outcome"]) == ("searchable", "dead")
     assert facts["newer"]["letter"] == facts["dead_letters"][0]
     told_of = facts["told"][1]
-    for word in ("refused: the model refuses it", "tried 3 times", "freshet dead-letters retry documents/0@40"):
+    for word in ("refused: the model refuses it", "tried 3 times"):
         assert word in told_of
+
+
+@pytest.mark.parametrize("reason", Reason)
+async def test_a_retry_is_advised_only_where_it_can_help(world: World, reason: Reason):
+    letter = Letter(FreshnessToken("documents", 0, 40), reason.value, "no", 1, START, "open")
+    world.log.facts["cats"] = replace(waiting("cats", offset=40, done=99), letters=[letter])
+    advice = (await told(world))["told"][2]
+    verb = "retry" if reason in {"too_large", "refused"} else "drop"
+    assert advice.endswith(f": freshet dead-letters {verb} documents/0@40")
+    assert ("good event" in advice) == (verb == "drop")
+
+
+async def test_of_a_dropped_letter_nothing_is_advised(world: World):
+    letter = Letter(FreshnessToken("documents", 0, 40), "not_json", "no", 1, START, "dropped")
+    world.log.facts["cats"] = replace(waiting("cats", offset=40, done=99), letters=[letter])
+    (said,) = (await told(world))["told"][1:]
+    assert said.endswith("; somebody decided that nothing has to be done about it).")
 
 
 async def test_a_deleted_document_is_told_with_the_event_that_ended_it(world: World):
