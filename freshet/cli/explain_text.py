@@ -104,12 +104,9 @@ def _paid(indexed: IndexedFacts) -> str:
 
 
 def _times(stages: StageTimes) -> str:
-    told = stages.model_dump().items()
-    return ", ".join(f"{name} {_seconds(seconds)}" for name, seconds in told) + f"; in all {_seconds(_sum(stages))}"
-
-
-def _sum(stages: StageTimes) -> float:
-    return stages.queued + stages.decode + stages.plan + stages.embed + stages.write
+    told: dict[str, float] = stages.model_dump(exclude_none=True)
+    in_all = "" if stages.queued is None else f"; in all {_seconds(sum(told.values()))}"
+    return ", ".join(f"{name} {_seconds(seconds)}" for name, seconds in told.items()) + in_all
 
 
 def _seconds(seconds: float) -> str:

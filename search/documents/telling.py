@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from freshet.schemas.decoding import RETRIABLE
-from freshet.schemas.explain import DocumentFacts, EventFacts, LetterFacts, NewerFacts
+from freshet.schemas.explain import DocumentFacts, EventFacts, IndexedFacts, LetterFacts, NewerFacts
 from freshet.search.documents.verdict import News, State
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
@@ -35,13 +35,22 @@ def with_pending(facts: DocumentFacts, pending: list[str]) -> DocumentFacts:
 def _state(facts: DocumentFacts) -> Iterator[str]:
     indexed = facts.indexed
     if facts.state == State.SEARCHABLE and indexed is not None:
-        yield f"It is searchable since {moment(indexed.since)}, as of the event {_event(indexed.event)}."
+        yield f"It is searchable{_since(indexed)}, as of the event {_event(indexed.event)}{_again(indexed)}."
     elif facts.state == State.DELETED and indexed is not None:
-        yield f"It is deleted since {moment(indexed.since)}, by the event {_event(indexed.event)}."
+        yield f"It is deleted{_since(indexed)}, by the event {_event(indexed.event)}{_again(indexed)}."
     elif facts.state == State.DELETED:
         yield "It is deleted, so long ago that the index has forgotten it."
     else:
         yield "It is not searchable: the index holds nothing of it."
+
+
+def _since(indexed: IndexedFacts) -> str:
+    return "" if indexed.again else f" since {moment(indexed.since)}"
+
+
+def _again(indexed: IndexedFacts) -> str:
+    """Since when searches know such a state nobody can say: it may have been there before."""
+    return f", which was written again at {moment(indexed.since)}" if indexed.again else ""
 
 
 def _newer(newer: NewerFacts | None) -> Iterator[str]:

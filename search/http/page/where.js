@@ -81,6 +81,7 @@ function paid({ tokens }, cost) {
 
 function times(stages) {
   return Object.entries(STAGES)
+    .filter(([stage]) => stages[stage] !== null)
     .map(([stage, name]) => `${name} ${seconds(stages[stage])}`)
     .join(", ");
 }

@@ -26,6 +26,7 @@ def facts() -> DocumentFacts:
         model="words",
         event=event,
         since=AT,
+        again=False,
         title=EVIL,
         passages=1_234,
         tokens=9,
@@ -57,6 +58,14 @@ def test_what_it_prints_can_be_read_and_commands_nothing(capsys: pytest.CaptureF
     assert "queued 61.5 s, decode 1 ms, plan 0 ms, embed 1.5 s, write 250 ms; in all 63.3 s" in out
     assert "first\nline" in out
     assert LONG in out.splitlines()
+
+
+def test_of_an_event_that_came_again_the_time_until_then_is_no_lag(capsys: pytest.CaptureFixture[str]) -> None:
+    known = facts()
+    assert known.indexed is not None
+    stages = StageTimes(queued=None, decode=0.001, plan=0, embed=1.5, write=0.25)
+    print_facts(known.model_copy(update={"indexed": known.indexed.model_copy(update={"stages": stages})}))
+    assert "decode 1 ms, plan 0 ms, embed 1.5 s, write 250 ms\n" in capsys.readouterr().out
 
 
 def test_what_is_left_is_told_place_by_place_and_long_lists_are_cut(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,6 +45,7 @@ async def test_of_a_searchable_document_it_tells_its_event_its_way_and_its_cost(
     assert (found["event"]["at"][14:19], found["event"]["written_at"][14:19]) == ("16:40", "16:41")
     assert found["event"]["producer"] == {"ce_source": "crm", ("ce_" + "x" * 900)[:200]: ("\\xff" * 900)[:200]}
     assert (found["since"][14:19], found["model"], found["index_version"]) == ("16:49", "words", "documents__abc")
+    assert found["again"] is False
     assert found["stages"] == {"queued": 2, "decode": 0.5, "plan": 0.25, "embed": 4, "write": 2.25}
     assert found["vectors"] == {"embedded": 1, "cached": 1, "taken_over": 0, "kept": 0, "tokens": 50_000}
     assert found["cost_usd"] == 1.0
@@ -52,6 +53,18 @@ async def test_of_a_searchable_document_it_tells_its_event_its_way_and_its_cost(
     event = f"documents/0@{offset} of 1970-01-01 00:16:40 UTC"
     assert facts["told"] == [f"It is searchable since 1970-01-01 00:16:49 UTC, as of the event {event}."]
     assert (await told(world, "/documents/cats?passages=true"))["indexed"]["texts"] == ["the cat sat", "on a mat"]
+
+
+async def test_an_event_that_came_again_is_told_as_written_again_and_its_age_is_no_lag(world: World):
+    indexed(world)
+    world.reader.records["cats"] = replace(world.reader.records["cats"], again=True)
+    world.log.facts["cats"] = LogFacts(has_letters=True)
+    facts = await told(world)
+    found = facts["indexed"]
+    assert (found["again"], found["stages"]["queued"], found["stages"]["decode"]) == (True, None, 0.5)
+    (said,) = facts["told"]
+    assert said.startswith("It is searchable, as of the event documents/0@")
+    assert said.endswith(", which was written again at 1970-01-01 00:16:49 UTC.")
 
 
 async def test_what_older_releases_wrote_lacks_what_they_did_not_record(world: World):
