@@ -51,11 +51,13 @@ class Vandal:
         for record, passages in before:
             await self.put(*map(passage_point, passages), ledger_point(record))
         await self.take(ledger_id("ended"))
-        extra, orphan = str(uuid.uuid4()), str(uuid.uuid4())
+        extra, orphan, stray = (str(uuid.uuid4()) for _ in range(3))
+        astray = ledger_point(replace(await self.record("vector"), key="stray", id="stray"))
         await self.put(
             passage_point(replace(wrong, id=extra, key="extra")),
             ledger_point(replace(await self.record("vector"), key="extra", id="extra", passages=(extra,))),
             passage_point(replace(passage, id=orphan)),
+            astray.model_copy(update={"id": stray}),
         )
 
 
@@ -84,8 +86,8 @@ async def test_what_somebody_did_to_the_index_is_found_and_mended(road, started,
     assert code == 1, output
     found = json.loads(output)
     kinds = ("extra", "missing", "orphan", "passage", "resurrected", "text", "tombstone", "vector")
-    assert found["differences"] == dict.fromkeys(kinds, 1)
-    assert {each["key"] for each in found["first"]} == {*TEXTS, "ended", "extra"}
+    assert found["differences"] == dict.fromkeys(kinds, 1) | {"extra": 2}
+    assert {each["key"] for each in found["first"]} == {*TEXTS, "ended", "extra", "stray"}
 
     code, output = await road.command("verify", "--heal", "--all-vectors")
     assert code == 0, output
