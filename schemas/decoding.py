@@ -36,6 +36,10 @@ class Reason(Word):
     REFUSED = "refused", "the model or the index refused this document, alone"
 
 
+# Of these the event may be right, and another limit or model take it. The others are refused as often as they come.
+RETRIABLE: Final = frozenset({Reason.TOO_LARGE, Reason.REFUSED})
+
+
 class BadEvent(FreshetError):  # noqa: N818 (what it is, as the topic and the docs call it)
     """An event that can never be indexed: the reason, the field where there is one, and a sentence for people."""
 

@@ -44,7 +44,9 @@ class EventFacts(_Answer):
 class StageTimes(_Answer):
     """Where the time went from the event to searchable, in seconds; each stage with what its batch waited for it."""
 
-    queued: float = Field(description="from event time until a worker fetched it")
+    queued: float | None = Field(
+        description="from event time until a worker fetched it; null where the event came again, for that is no lag"
+    )
     decode: float = Field(description="reading it")
     plan: float = Field(description="comparing it with what the index held, and cutting it into passages")
     embed: float = Field(description="vectors")
@@ -67,7 +69,13 @@ class IndexedFacts(_Answer):
     index_version: str = Field(description="the collection")
     model: str = Field(description="what made the vectors")
     event: EventFacts = Field(description="the event that made the state")
-    since: AwareDatetime | None = Field(description="when searches began to find it, or no longer did")
+    since: AwareDatetime | None = Field(
+        description="when searches began to find it, or no longer did; of an event that came again, when it was written"
+    )
+    again: bool = Field(
+        description="whether the event came again, after a retry, a verification or a reprocessing: searches may have "
+        "found the document before `since`"
+    )
     title: str = Field(description="its title")
     passages: int = Field(description="how many passages it has")
     tokens: int = Field(description="tokens of the passages whose text was new, whether or not they were paid for")

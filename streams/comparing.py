@@ -25,7 +25,7 @@ class Kind(Word):
     """How the index differs from the log; the values are labels of `freshet_index_drift_documents`."""
 
     MISSING = "missing", "a document is not in the index, or ended there"
-    EXTRA = "extra", "the index holds a document of which the log knows nothing"
+    EXTRA = "extra", "the index holds a document of which the log knows nothing, or a record under a wrong point"
     RESURRECTED = "resurrected", "a document that has ended is there"
     TOMBSTONE = "tombstone", "nothing in the index says that a document has ended"
     TEXT = "text", "title or text are not those of the newest event"

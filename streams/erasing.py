@@ -18,21 +18,25 @@ MOST_TOLD: Final = 1_000  # places of one kind
 _NEVER: Final = 2**63 - 1  # how Kafka writes that there is no limit to a compaction lag
 _MS: Final = 1_000
 _LATER: Final = "a segment goes as a whole, so up to segment.ms ({}) later"
-_ALTER: Final = "kafka-configs.sh --alter --entity-type topics --entity-name {} --add-config {}"
+_ALTER: Final = "kafka-configs.sh --bootstrap-server {} --alter --entity-type topics --entity-name {} --add-config {}"
 _UNLISTED: Final = "passages that no record lists: no search shows them"
 _REMOVE: Final = "freshet verify --heal removes them now"
 _NULL: Final = "publish a null under its key, which ends it for the log too"
 
 
 def remains(
-    found: Mapping[str, Sequence[Record]], states: Mapping[str, TopicState], topics: Topics
+    found: Mapping[str, Sequence[Record]], states: Mapping[str, TopicState], topics: Topics, *, server: str
 ) -> list[RemainFacts]:
-    """What is left by topic; `found` are a document's records of each, in their order, `states` how topics are set."""
+    """What is left by topic; `found` are a document's records of each, in their order, `states` how topics are set.
+
+    `server` is one of Kafka's, for commands.
+    """
+    letters, feed = found.get(topics.dead_letters, ()), found.get(topics.indexed, ())
     return [
-        *_in_documents(found.get(topics.documents, ()), states.get(topics.documents)),
+        *_in_documents(found.get(topics.documents, ()), states.get(topics.documents), server),
         *_in_again(found.get(topics.again, ())),
-        *_kept_for_a_time(found.get(topics.dead_letters, ()), states, "dead letters, with the bytes of its events"),
-        *_kept_for_a_time(found.get(topics.indexed, ()), states, "records of the change feed, without its texts"),
+        *_kept_for_a_time(letters, states, server, "dead letters, with the bytes of its events"),
+        *_kept_for_a_time(feed, states, server, "records of the change feed, without its texts"),
     ]
 
 
@@ -52,13 +56,14 @@ def unlisted(version: str, record: LedgerRecord | None, passages: Sequence[Passa
             yield RemainFacts(place=version, what=_UNLISTED, where=points, until=until, todo=_REMOVE)
 
 
-def _in_documents(records: Sequence[Record], state: TopicState | None) -> Iterator[RemainFacts]:
+def _in_documents(records: Sequence[Record], state: TopicState | None, server: str) -> Iterator[RemainFacts]:
     """By partition, for each is compacted by itself."""
     for partition in sorted({record.partition for record in records}):
         *older, newest = [record for record in records if record.partition == partition]
         if older:
             held = ", with its text" if any(_holds_text(record) for record in older) else ""
-            yield _remain(older, f"older events{held}", _compacted(older, state), _sooner(newest.topic, state))
+            sooner = _sooner(newest.topic, state, server)
+            yield _remain(older, f"older events{held}", _compacted(older, state), sooner)
         yield _newest(newest, state)
 
 
@@ -80,9 +85,9 @@ def _compacted(older: Sequence[Record], state: TopicState | None) -> str:
     return f"{when} and their segment is full or {_span(_setting(state, 'segment.ms'))} old: no sooner limit is set"
 
 
-def _sooner(topic: str, state: TopicState | None) -> str:
+def _sooner(topic: str, state: TopicState | None, server: str) -> str:
     most = _setting(state, "max.compaction.lag.ms")
-    return "" if most is not None and most < _NEVER else _ALTER.format(topic, "max.compaction.lag.ms=86400000")
+    return "" if most is not None and most < _NEVER else _ALTER.format(server, topic, "max.compaction.lag.ms=86400000")
 
 
 def _in_again(records: Sequence[Record]) -> list[RemainFacts]:
@@ -97,13 +102,15 @@ def _in_again(records: Sequence[Record]) -> list[RemainFacts]:
     ]
 
 
-def _kept_for_a_time(records: Sequence[Record], states: Mapping[str, TopicState], what: str) -> list[RemainFacts]:
+def _kept_for_a_time(
+    records: Sequence[Record], states: Mapping[str, TopicState], server: str, what: str
+) -> list[RemainFacts]:
     if not records:
         return []
     state = states.get(records[0].topic)
     kept = _setting(state, RETENTION)
     if kept == UNLIMITED:
-        hint = _ALTER.format(records[0].topic, f"{RETENTION}=2592000000")
+        hint = _ALTER.format(server, records[0].topic, f"{RETENTION}=2592000000")
         return [_remain(records, what, "never: the topic keeps everything", hint)]
     last = max(record.timestamp for record in records)
     later = _LATER.format(_span(_setting(state, "segment.ms")))

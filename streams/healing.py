@@ -23,7 +23,7 @@ from freshet.streams.messages import Message
 
 
 class AgainHealer:
-    """`Healer` by way of the `again` topic. Only passages that no search shows are removed from the index itself."""
+    """`Healer` by way of the `again` topic. Only what no worker looks at is removed from the index itself."""
 
     def __init__(
         self, *, index: IndexAudit, sink: Sink, topics: Topics, order: Order, clock: Callable[[], float] = time.time

@@ -93,7 +93,7 @@ class Healer(Protocol):
         ...
 
     async def remove(self, orphans: Sequence[Displaced]) -> None:
-        """Remove passages that belong to no state."""
+        """Remove points that belong to no state of a document."""
         ...
 
 
@@ -148,7 +148,8 @@ class Verifier:
             async for passages in self._index.stored(partition, below=end):
                 await self._orphans(passages)
         async for records in self._index.records():
-            await self._extras(records)
+            await self._strays([each for each in records if each.stray is not None])
+            await self._extras([each for each in records if each.stray is None])
         for page in self._log.held():
             await self._documents(page)
         for page in self._log.pages():
@@ -268,6 +269,14 @@ class Verifier:
         for folded in several:
             told = Difference(Kind.VECTOR, folded.key, "a passage has a vector that is not that of its text")
             await self._differs(Suspect(told, folded, None))
+
+    async def _strays(self, records: Sequence[LedgerRecord]) -> None:
+        """Note records under other points than their documents'. No worker writes any, so one look is enough."""
+        for each in records:
+            told = f"a record of it lies under {each.stray}, which is not its point"
+            self._found.note(Difference(Kind.EXTRA, each.key, told))
+        if records and self._healer is not None:
+            await self._healer.remove([Displaced((str(each.stray),), each.partition, each.rank) for each in records])
 
     async def _extras(self, records: Sequence[LedgerRecord]) -> None:
         """Note what the log knows nothing of, and hold the events of documents of which it knows refused ones alone."""

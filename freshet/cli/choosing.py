@@ -26,7 +26,11 @@ Ids = Annotated[
 ]
 Since = Annotated[
     str | None,
-    typer.Option(metavar="TIME", help="Only those that were put there at this time or later: ISO 8601, or 2h for ago."),
+    typer.Option(
+        metavar="TIME",
+        help="Only those that were put there at this time or later: ISO 8601, or 2h for ago. "
+        "A rebuild puts open ones there once more.",
+    ),
 ]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Only those that were put there before this time.")]
 

@@ -1,8 +1,10 @@
-"""Where a document is, as people read it. What strangers sent commands no terminal."""
+"""Where a document is, as people read it. What strangers sent commands no terminal.
+
+No line is cut here: terminals do that themselves, and a command that is copied stays whole.
+"""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -12,7 +14,6 @@ if TYPE_CHECKING:
     from freshet.schemas.erasure import ErasureFacts
     from freshet.schemas.explain import DocumentFacts, EventFacts, IndexedFacts, StageTimes, VectorFacts
 
-WIDTH: Final = 110
 MOST_PLACES: Final = 20
 _MILLISECOND: Final = 1e-3
 
@@ -23,7 +24,7 @@ def print_facts(facts: DocumentFacts) -> None:
     title = facts.indexed.title if facts.indexed is not None else ""
     print_line(printable(f"{named}: {title}" if title else named))
     for sentence in facts.told:
-        _print_wrapped(sentence)
+        print_line(printable(sentence))
     rows = [*_indexed(facts.indexed), *_newer(facts)]
     if rows:
         print_line("")
@@ -44,9 +45,9 @@ def print_remains(facts: ErasureFacts) -> None:
             print_line(f"  {printable(where)}")
         if len(each.where) > MOST_PLACES:
             print_line(f"  … and {len(each.where) - MOST_PLACES:,} more; --json tells all")
-        _print_wrapped(f"  gone {each.until}")
+        print_line(f"  gone {printable(each.until)}")
         if each.todo:
-            _print_wrapped(f"  to do: {each.todo}")
+            print_line(f"  to do: {printable(each.todo)}")
     if not facts.remains:
         print_line("nothing is left of it where it was looked for")
     for looked in facts.looked:
@@ -54,12 +55,7 @@ def print_remains(facts: ErasureFacts) -> None:
             part = f"the newest {looked.offsets:,} of {looked.of:,}"
             print_line(f"of {looked.topic} only {part} offsets were looked through: raise --look-back")
     for text in facts.untold:
-        _print_wrapped(f"this could not be told: {text}")
-
-
-def _print_wrapped(text: str) -> None:
-    indent = " " * (len(text) - len(text.lstrip()) + 2)
-    print_line(textwrap.fill(printable(text), WIDTH, subsequent_indent=indent, break_long_words=False))
+        print_line(f"this could not be told: {printable(text)}")
 
 
 def _indexed(indexed: IndexedFacts | None) -> Iterator[tuple[str, str]]:
@@ -108,12 +104,9 @@ def _paid(indexed: IndexedFacts) -> str:
 
 
 def _times(stages: StageTimes) -> str:
-    told = stages.model_dump().items()
-    return ", ".join(f"{name} {_seconds(seconds)}" for name, seconds in told) + f"; in all {_seconds(_sum(stages))}"
-
-
-def _sum(stages: StageTimes) -> float:
-    return stages.queued + stages.decode + stages.plan + stages.embed + stages.write
+    told: dict[str, float] = stages.model_dump(exclude_none=True)
+    in_all = "" if stages.queued is None else f"; in all {_seconds(sum(told.values()))}"
+    return ", ".join(f"{name} {_seconds(seconds)}" for name, seconds in told.items()) + in_all
 
 
 def _seconds(seconds: float) -> str:

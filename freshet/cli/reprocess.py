@@ -2,34 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from freshet.cli.choosing import is_moment, moment, names_of
+from freshet.cli.choosing import names_of
 from freshet.cli.output import counted, print_json, print_line, printable
 from freshet.cli.progress import progress_bar
 from freshet.cli.running import connection, run_quietly, settings
+from freshet.cli.stretch import Stretch, meant, stretch_of
 
 if TYPE_CHECKING:
     from freshet.schemas.decoding import Record
-    from freshet.schemas.positions import FreshnessToken
     from freshet.settings import Settings
     from freshet.streams.folded import FoldedLog
     from freshet.streams.kafka.reader import KafkaReader
     from freshet.streams.retrying import Spans
-
-
-@dataclass(frozen=True, slots=True)
-class Stretch:
-    """What of the log is meant: all since a time, a partition from an offset on, or some documents by id or key."""
-
-    since: float | None = None
-    start: FreshnessToken | None = None
-    ids: frozenset[str] = frozenset()
 
 
 def reprocess(
@@ -52,32 +41,25 @@ def reprocess(
     Texts that the embedding cache knows are not embedded again.
     """
     given = settings()
-    stretch = _stretch(what, topic=given.topics.documents, by_id=by_id)
+    stretch = stretch_of(what, topic=given.topics.documents, by_id=by_id)
     documents = run_quietly(_reprocess(given, stretch, dry_run=dry_run))
     if json:
         print_json({"documents": documents, "dry_run": dry_run})
         return
-    told = counted(documents, "document")
-    print_line(f"{told} would be indexed again" if dry_run else f"{told}: workers index them again now")
+    if not documents:
+        print_line("nothing to do: the log holds no good event there")
+    elif dry_run:
+        print_line(f"{counted(documents, 'document')} would be indexed again")
+    else:
+        print_line(f"{counted(documents, 'document')}: {run_quietly(_what_now(given))}")
 
 
-def _stretch(what: Sequence[str], *, topic: str, by_id: bool) -> Stretch:
-    from freshet.schemas.positions import FreshnessToken
+async def _what_now(given: Settings) -> str:
+    from freshet.wiring.versions import is_followed
 
-    if by_id or len(what) > 1:
-        return Stretch(ids=frozenset(what))
-    (text,) = what
-    try:
-        start = FreshnessToken.parse(text)
-    except ValueError:
-        start = None
-    if start is not None:
-        if start.topic != topic:
-            raise typer.BadParameter(f"{text!r} is no offset of {topic}")
-        return Stretch(start=start)
-    if is_moment(text):
-        return Stretch(since=moment(text, now=datetime.now(UTC), option="TIME"))
-    return Stretch(ids=frozenset({text}))
+    if await is_followed(given) is False:
+        return "nobody follows the live version now; to have that done, start: freshet worker"
+    return "workers index them again now"
 
 
 async def _reprocess(given: Settings, stretch: Stretch, *, dry_run: bool) -> int:
@@ -99,7 +81,7 @@ async def _reprocess(given: Settings, stretch: Stretch, *, dry_run: bool) -> int
             FoldedLog(Path(folder) / "log", topic=topics.documents, rules=given.rules, ends=ends) as log,
         ):
             await _fold(reader, spans, log, wanted=_filter(stretch.ids, tenants=given.tenants))
-            _demand_found(stretch, log, tenants=given.tenants)
+            _demand_found(stretch, log, given)
             if dry_run:
                 return len(log)
             async with KafkaProducer(connection(given)) as sink:
@@ -142,12 +124,14 @@ def _filter(ids: frozenset[str], *, tenants: bool) -> Callable[[Record], bool]:
     return wanted
 
 
-def _demand_found(stretch: Stretch, log: FoldedLog, *, tenants: bool) -> None:
+def _demand_found(stretch: Stretch, log: FoldedLog, given: Settings) -> None:
     """Raise FreshetError where the log holds no event of a document that was named."""
     from freshet.schemas.errors import FreshetError
 
     if not stretch.ids:
         return
-    found = {name for page in log.pages() for each in page for name in names_of(each.key, tenants=tenants)}
+    found = {name for page in log.pages() for each in page for name in names_of(each.key, tenants=given.tenants)}
     if missing := sorted(stretch.ids - found):
-        raise FreshetError("\n".join(f"the log holds no event of {printable(each)}" for each in missing))
+        hints = ["" if stretch.surely else meant(each, topic=given.topics.documents) for each in missing]
+        told = [f"the log holds no event of {printable(each)}{hint}" for each, hint in zip(missing, hints, strict=True)]
+        raise FreshetError("\n".join(told))

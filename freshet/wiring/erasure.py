@@ -63,7 +63,7 @@ async def find_remains(
     async with AsyncExitStack() as stack:
         client = qdrant_client(settings, stack)
         left.remains += await _in_index(settings, client, key, states, left)
-        left.remains += remains(records, states, topics)
+        left.remains += remains(records, states, topics, server=connection.addresses[0])
         sought = Sought(key, document_id, left.texts, limits.seconds)
         left.remains += await in_caches(settings, stack, sought, load, left.untold.append)
     looked = [LookedFacts(topic=topic, offsets=each.offsets, of=each.of) for topic, each in facts.looked.items()]

@@ -115,6 +115,19 @@ async def followed(
     return told, None
 
 
+async def is_followed(settings: Settings) -> bool | None:
+    """Whether somebody follows the live version, if there is one; None where that cannot be told."""
+    try:
+        async with index_versions(settings) as (_, versions):
+            live = await versions.live()
+        if live is None:
+            return False
+        async with KafkaGroups(kafka_connection(settings, "versions", timeout=ASK_SECONDS)) as groups:
+            return bool(await groups.members(group_of(settings.index, live)))
+    except OutsideError:
+        return None
+
+
 async def is_built(settings: Settings, connection: KafkaConnection, info: VersionInfo) -> bool:
     """Whether a version has come to where its topic ended when its build began. Raises as `lag_of`."""
     if built_at(info.metadata) is not None:

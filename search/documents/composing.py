@@ -93,6 +93,7 @@ class Composer:
                 producer={} if held is None else producer(held.headers),
             ),
             since=moment(record.searchable_at),
+            again=record.again,
             title=record.title,
             passages=len(record.passages),
             tokens=record.tokens,
@@ -184,7 +185,8 @@ def _stages(record: LedgerRecord) -> StageTimes | None:
         "embed": work.embed,
         "write": write,
     }
-    return StageTimes(**{name: max(round(seconds, 6), 0.0) for name, seconds in times.items()})
+    told = {name: max(round(seconds, 6), 0.0) for name, seconds in times.items()}
+    return StageTimes(**(told | {"queued": None} if record.again else told))
 
 
 def _eta(verdict: Verdict, facts: LogFacts) -> float | None:

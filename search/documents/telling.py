@@ -6,15 +6,17 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Final
 
-from freshet.schemas.explain import DocumentFacts, EventFacts, LetterFacts, NewerFacts
+from freshet.schemas.decoding import RETRIABLE
+from freshet.schemas.explain import DocumentFacts, EventFacts, IndexedFacts, LetterFacts, NewerFacts
 from freshet.search.documents.verdict import News, State
 
 _UNITS: Final = ((86_400, "d"), (3_600, "h"), (60, "min"))
-_HINTS: Final = {
-    "open": "retry it once what it failed on is mended: freshet dead-letters retry {event}",
-    "retried": "it was retried since",
-    "dropped": "somebody decided that nothing has to be done about it",
+_DONE: Final = {
+    "retried": "; it was retried since",
+    "dropped": "; somebody decided that nothing has to be done about it",
 }
+_RETRY: Final = "Where the event was right, and what it failed on is mended: freshet dead-letters retry {}"
+_DROP: Final = "A retry would be refused again. Have a good event published, and then: freshet dead-letters drop {}"
 
 
 def sentences(facts: DocumentFacts) -> list[str]:
@@ -33,13 +35,22 @@ def with_pending(facts: DocumentFacts, pending: list[str]) -> DocumentFacts:
 def _state(facts: DocumentFacts) -> Iterator[str]:
     indexed = facts.indexed
     if facts.state == State.SEARCHABLE and indexed is not None:
-        yield f"It is searchable since {moment(indexed.since)}, as of the event {_event(indexed.event)}."
+        yield f"It is searchable{_since(indexed)}, as of the event {_event(indexed.event)}{_again(indexed)}."
     elif facts.state == State.DELETED and indexed is not None:
-        yield f"It is deleted since {moment(indexed.since)}, by the event {_event(indexed.event)}."
+        yield f"It is deleted{_since(indexed)}, by the event {_event(indexed.event)}{_again(indexed)}."
     elif facts.state == State.DELETED:
         yield "It is deleted, so long ago that the index has forgotten it."
     else:
         yield "It is not searchable: the index holds nothing of it."
+
+
+def _since(indexed: IndexedFacts) -> str:
+    return "" if indexed.again else f" since {moment(indexed.since)}"
+
+
+def _again(indexed: IndexedFacts) -> str:
+    """Since when searches know such a state nobody can say: it may have been there before."""
+    return f", which was written again at {moment(indexed.since)}" if indexed.again else ""
 
 
 def _newer(newer: NewerFacts | None) -> Iterator[str]:
@@ -53,6 +64,7 @@ def _newer(newer: NewerFacts | None) -> Iterator[str]:
             yield f"An event of it{event} is to be processed again; no worker has come to it yet."
         case News.DEAD:
             yield f"A newer event{event} cannot be indexed{_why(newer)}."
+            yield from _advice(newer.letter)
         case News.STALE:
             yield f"A later event{event} was refused as stale: {newer.won} is newer by its version."
         case News.UNCHANGED:
@@ -60,10 +72,8 @@ def _newer(newer: NewerFacts | None) -> Iterator[str]:
         case News.FORGOTTEN:
             yield f"Its last event{event} is its end."
         case News.DIFFERS:
-            yield (
-                f"A newer event{event} was passed by a worker, and neither the index nor the dead letters have it; "
-                "freshet verify --heal mends what differs from the log."
-            )
+            yield f"A newer event{event} was passed by a worker, and neither the index nor the dead letters have it."
+            yield "To mend what differs from the log: freshet verify --heal"
         case News.UNTOLD:
             yield f"There is a newer event{event}; what became of it could not be told."
 
@@ -79,11 +89,13 @@ def _why(newer: NewerFacts) -> str:
     if letter is None:
         return f": {newer.problem}" if newer.problem else "; its dead letter is not in the topic any more"
     tried = "" if letter.attempts == 1 else f", tried {letter.attempts} times"
-    return f": {letter.reason}: {letter.message} (since {moment(letter.at)}{tried}; {_hint(letter)})"
+    return f": {letter.reason}: {letter.message} (since {moment(letter.at)}{tried}{_DONE.get(letter.state, '')})"
 
 
-def _hint(letter: LetterFacts) -> str:
-    return _HINTS.get(letter.state, letter.state).format(event=letter.event)
+def _advice(letter: LetterFacts | None) -> Iterator[str]:
+    """A sentence of its own, which ends with the command."""
+    if letter is not None and letter.state == "open":
+        yield (_RETRY if letter.reason in RETRIABLE else _DROP).format(letter.event)
 
 
 def _old_letters(facts: DocumentFacts) -> Iterator[str]:

@@ -160,7 +160,7 @@ class IndexAudit(IndexWriter, Protocol):
         ...
 
     def records(self) -> AsyncIterator[Sequence[LedgerRecord]]:
-        """Pages of the records of all documents, tombstones too."""
+        """Pages of the records of all documents, tombstones too, and strays, which `remove` takes by their points."""
         ...
 
 

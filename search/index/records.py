@@ -43,7 +43,8 @@ class LedgerRecord:
     Times are seconds since the epoch. `passages` lists the ids of the passage points that belong to the state, in the
     order of the text: a passage that it does not list is not visible, whether it exists or not. Up to the offset
     `refused` there may be dead letters of the document; -1 where there is none above the record's own. `again` where
-    its event had come again. `work` is None of records that were written before it was recorded.
+    its event had come again. `work` is None of records that were written before it was recorded. `stray` is the id of
+    the point where an audit found it, if that is not its document's: nobody of ours puts one there.
     """
 
     key: str
@@ -64,6 +65,7 @@ class LedgerRecord:
     refused: int = -1
     again: bool = False
     work: Work | None = None
+    stray: str | None = None
 
     @property
     def offset(self) -> int:

@@ -123,7 +123,11 @@ def needs(process: Process, topics: Topics, index: str) -> list[Need]:
         ],
         Process.EXPLAIN: [*(_topic(name, READ) for name in every[:4]), _groups(group, DESCRIBE)],
         Process.EXPLAIN_ERASURE: [_topic(name, READ, DESCRIBE_CONFIGS) for name in every[:4]],
-        Process.REPROCESS: [_topic(topics.documents, READ), _topic(topics.again, WRITE)],
+        Process.REPROCESS: [
+            _topic(topics.documents, READ),
+            _topic(topics.again, WRITE),
+            _groups(group, DESCRIBE),
+        ],
         Process.REPLAY_PLAN: [_topic(name, READ) for name in every[:2]],
         Process.VERSIONS: [*(_topic(name, READ) for name in every[:2]), _groups(group, DESCRIBE)],
         Process.VERSIONS_DROP: [_groups(group, DESCRIBE, DELETE), _groups(agents_prefix(index), DESCRIBE, DELETE)],

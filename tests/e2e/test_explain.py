@@ -59,18 +59,30 @@ async def test_a_document_is_told_from_its_event_to_its_end(make_road, started, 
     status, problem = await told("nobody")
     assert (status, problem["type"]) == (404, "/problems/not-found")
 
+    assert await road.command("reprocess", "a") == (0, "1 document: workers index them again now\n")
+
+    async def written_again():
+        _, facts = await told()
+        return facts["indexed"]["again"] and facts["indexed"]["stages"]["queued"] is None
+
+    await wait_until(written_again, "it is told as written again")
+    code, output = await road.command("explain", "a")
+    assert "which was written again at" in output
+    assert "queued" not in output
+
     await road.produce([(b"a", b"{")])
     await road.caught_up()
     _, facts = await told()
     assert (facts["state"], facts["newer"]["outcome"]) == ("searchable", "dead")
     assert facts["newer"]["letter"] == facts["dead_letters"][0]
     assert facts["dead_letters"][0]["reason"] == "not_json"
+    assert facts["told"][-1].endswith(f": freshet dead-letters drop {facts['dead_letters'][0]['event']}")
 
     await worker.stop()
     await road.produce([(b"a", upsert("a", "Wait."))])
     code, output = await road.command("explain", "a", "--passages")
     assert code == 0, output
-    for text in ("It is searchable since", "waits: none is before it in its partition", "ce_source", "Hold it."):
+    for text in ("It is searchable, as of", "waits: none is before it in its partition", "ce_source", "Hold it."):
         assert text in output
 
     code, output = await road.command("explain", "gone", "--erasure", "--json")

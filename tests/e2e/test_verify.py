@@ -51,11 +51,13 @@ class Vandal:
         for record, passages in before:
             await self.put(*map(passage_point, passages), ledger_point(record))
         await self.take(ledger_id("ended"))
-        extra, orphan = str(uuid.uuid4()), str(uuid.uuid4())
+        extra, orphan, stray = (str(uuid.uuid4()) for _ in range(3))
+        astray = ledger_point(replace(await self.record("vector"), key="stray", id="stray"))
         await self.put(
             passage_point(replace(wrong, id=extra, key="extra")),
             ledger_point(replace(await self.record("vector"), key="extra", id="extra", passages=(extra,))),
             passage_point(replace(passage, id=orphan)),
+            astray.model_copy(update={"id": stray}),
         )
 
 
@@ -84,8 +86,8 @@ async def test_what_somebody_did_to_the_index_is_found_and_mended(road, started,
     assert code == 1, output
     found = json.loads(output)
     kinds = ("extra", "missing", "orphan", "passage", "resurrected", "text", "tombstone", "vector")
-    assert found["differences"] == dict.fromkeys(kinds, 1)
-    assert {each["key"] for each in found["first"]} == {*TEXTS, "ended", "extra"}
+    assert found["differences"] == dict.fromkeys(kinds, 1) | {"extra": 2}
+    assert {each["key"] for each in found["first"]} == {*TEXTS, "ended", "extra", "stray"}
 
     code, output = await road.command("verify", "--heal", "--all-vectors")
     assert code == 0, output
@@ -139,10 +141,30 @@ async def test_what_is_reprocessed_is_written_as_the_log_says_also_where_the_led
     await wait_until(mended, "the vector is that of the text again")
 
 
+async def test_what_is_reprocessed_while_nobody_would_do_it_is_told(road, started):
+    assert (await road.command("topics", "create"))[0] == 0
+    code, output = await road.command("reprocess", "1h")
+    assert (code, output) == (0, "nothing to do: the log holds no good event there\n")
+    await road.produce([event("vector", "Old.")])
+    code, output = await road.command("reprocess", "2099-01-01", "--dry-run")
+    assert (code, output) == (0, "nothing to do: the log holds no good event there\n")
+    alone = "1 document: nobody follows the live version now; to have that done, start: freshet worker\n"
+    assert await road.command("reprocess", "1h") == (0, alone)
+    worker = await started(road.worker())
+    await road.caught_up()
+    await worker.stop()
+    assert await road.command("reprocess", "1h") == (0, alone)
+    without = {"FRESHET_QDRANT__URL": "http://127.0.0.1:1"}
+    told = "1 document: workers index them again now\n"
+    assert await road.command("reprocess", "1h", environment=without) == (0, told)
+
+
 @pytest.mark.parametrize(
     ("what", "told"),
     [
         (["no-such"], "the log holds no event of no-such"),
+        (["2026-13-01"], "no event of 2026-13-01 (a time is written alone"),
+        (["{topic}/1"], "no event of {topic}/1 (an offset is written alone"),
         (["other/0@0"], "is no offset of"),
         (["{topic}/0@99"], "the partition is empty"),
         (["{topic}/99@0"], "the topic has no such partition"),
@@ -152,7 +174,8 @@ async def test_what_cannot_be_reprocessed_is_told_in_one_line(road, what, told):
     assert (await road.command("topics", "create"))[0] == 0
     code, output = await road.command("reprocess", *(each.format(topic=road.topic) for each in what))
     assert code != 0
-    assert told in output
+    assert told.format(topic=road.topic) in output
+    assert len(output.splitlines()) == 1 or code == 2
     assert "Traceback" not in output
 
 

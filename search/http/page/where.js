@@ -52,7 +52,7 @@ function clear(text) {
 }
 
 function show(found) {
-  say(said, found.told.join(" "));
+  say(said, found.told.join("\n")); // of which some end with a command
   const rows = found.indexed ? details(found.indexed) : [];
   told.replaceChildren(...rows.flatMap(([name, value]) => [element("dt", {}, name), element("dd", {}, value)]));
 }
@@ -81,6 +81,7 @@ function paid({ tokens }, cost) {
 
 function times(stages) {
   return Object.entries(STAGES)
+    .filter(([stage]) => stages[stage] !== null)
     .map(([stage, name]) => `${name} ${seconds(stages[stage])}`)
     .join(", ");
 }

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
 from qdrant_client import models
 
+from freshet.schemas.keys import ledger_id
 from freshet.search.index.qdrant.conditions import ledger, passages_of_document
 from freshet.search.index.qdrant.failures import translated
 from freshet.search.index.qdrant.lookup import POINTS_A_REQUEST
@@ -54,6 +56,11 @@ class QdrantAudit(QdrantWriter):
                     self._collection, ledger(), limit=POINTS_A_REQUEST, offset=page, with_payload=True
                 )
             if points:
-                yield [ledger_record(point) for point in points]
+                yield [_found(point) for point in points]
             if page is None:
                 return
+
+
+def _found(point: models.Record) -> LedgerRecord:
+    record = ledger_record(point)
+    return record if point.id == ledger_id(record.key) else replace(record, stray=str(point.id))

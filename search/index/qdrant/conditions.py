@@ -41,6 +41,11 @@ INDEXES: Final[dict[str, models.PayloadFieldSchema]] = {
 _NO_OFFSET: Final = -1
 
 
+def point_ids(ids: Collection[str]) -> list[models.ExtendedPointId]:
+    """As Qdrant wants them: what somebody puts there by hand may have a number."""
+    return [int(each) if each.isdigit() else each for each in ids]
+
+
 def passages_of(filters: Filter | None, tenant: str | None) -> models.Filter | None:
     """The passages of a tenant's documents, or of all, that pass the filter; for queries by vector."""
     return models.Filter(must=[*conditions]) if (conditions := _asked(filters, tenant)) else None
@@ -107,7 +112,7 @@ def displaced(items: Sequence[Displaced]) -> models.Filter:
         should=[
             models.Filter(
                 must=[
-                    models.HasIdCondition(has_id=list(item.ids)),
+                    models.HasIdCondition(has_id=point_ids(item.ids)),
                     _equals("partition", item.partition),
                     *_at_most(item.at_most),
                 ]

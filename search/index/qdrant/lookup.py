@@ -8,6 +8,7 @@ from typing import Final
 from qdrant_client import AsyncQdrantClient, models
 
 from freshet.schemas.keys import ledger_id
+from freshet.search.index.qdrant.conditions import point_ids
 from freshet.search.index.qdrant.failures import translated
 from freshet.search.index.qdrant.payloads import DENSE, SPARSE, STORED, ledger_record, stored_passage
 from freshet.search.index.records import LedgerRecord, StoredPassage
@@ -43,7 +44,10 @@ class Lookup:
     ) -> list[models.Record]:
         with translated(operation):
             return await self._client.retrieve(
-                self._collection, ids, with_payload=payload or True, with_vectors=[DENSE, SPARSE] if vectors else False
+                self._collection,
+                point_ids(ids),
+                with_payload=payload or True,
+                with_vectors=[DENSE, SPARSE] if vectors else False,
             )
 
 

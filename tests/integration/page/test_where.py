@@ -37,6 +37,19 @@ async def test_a_document_is_told_with_what_it_took(page: Page, world: World):
     await expect(told).to_contain_text(times)
 
 
+async def test_of_an_event_that_came_again_no_time_is_told_for_what_it_waited(page: Page, world: World):
+    record = world.reader.records["kb-17"]
+    work = Work(record.event_time + 0.25, 0.001, 0.002, 1.5)
+    world.reader.records["kb-17"] = replace(record, work=work, searchable_at=record.event_time + 2, again=True)
+    world.log.facts["kb-17"] = waiting("kb-17", offset=40, done=38)
+    await page.goto("/")
+    await look(page, "kb-17")
+    await expect(page.locator("#where-said")).to_contain_text("which was written again at")
+    told = page.locator("#where-told")
+    await expect(told).to_contain_text("reading 1 ms")
+    await expect(told).not_to_contain_text("waiting")
+
+
 async def test_what_is_not_found_or_cannot_be_asked_is_told_and_nothing_of_before_is_left(page: Page, world: World):
     await page.goto("/")
     await look(page, "kb-18")

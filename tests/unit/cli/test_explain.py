@@ -14,6 +14,7 @@ from freshet.schemas.http import IndexState
 from freshet.search.documents.explaining import Explainer, UnknownDocument
 from freshet.search.documents.facts import LogFacts, Looked
 
+LONG = f"Once it is mended: freshet dead-letters retry {'documents/0@7 ' * 20}".rstrip()
 EVIL = "a\x1b[2Jb\r\u202ec"
 AT = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -25,6 +26,7 @@ def facts() -> DocumentFacts:
         model="words",
         event=event,
         since=AT,
+        again=False,
         title=EVIL,
         passages=1_234,
         tokens=9,
@@ -37,7 +39,7 @@ def facts() -> DocumentFacts:
         id=EVIL,
         tenant="acme",
         state="searchable",
-        told=["It is searchable.", "word " * 40],
+        told=["It is searchable.", LONG],
         indexed=indexed,
         newer=None,
         dead_letters=[],
@@ -55,12 +57,20 @@ def test_what_it_prints_can_be_read_and_commands_nothing(capsys: pytest.CaptureF
     assert "5,000 tokens at an unknown price" in out
     assert "queued 61.5 s, decode 1 ms, plan 0 ms, embed 1.5 s, write 250 ms; in all 63.3 s" in out
     assert "first\nline" in out
-    assert max(map(len, out.splitlines())) < 130
+    assert LONG in out.splitlines()
+
+
+def test_of_an_event_that_came_again_the_time_until_then_is_no_lag(capsys: pytest.CaptureFixture[str]) -> None:
+    known = facts()
+    assert known.indexed is not None
+    stages = StageTimes(queued=None, decode=0.001, plan=0, embed=1.5, write=0.25)
+    print_facts(known.model_copy(update={"indexed": known.indexed.model_copy(update={"stages": stages})}))
+    assert "decode 1 ms, plan 0 ms, embed 1.5 s, write 250 ms\n" in capsys.readouterr().out
 
 
 def test_what_is_left_is_told_place_by_place_and_long_lists_are_cut(capsys: pytest.CaptureFixture[str]) -> None:
     where = [f"documents/0@{number}" for number in range(MOST_PLACES + 5)]
-    remain = RemainFacts(place="documents", what="older events", where=where, until="never", todo=EVIL)
+    remain = RemainFacts(place="documents", what="older events", where=where, until="never", todo=f"{EVIL}: {LONG}")
     looked = [LookedFacts(topic="documents", offsets=10, of=2_000)]
     print_remains(
         ErasureFacts(id="a", tenant=None, is_deleted=False, remains=[remain], looked=looked, untold=["caches: away"])
@@ -70,6 +80,7 @@ def test_what_is_left_is_told_place_by_place_and_long_lists_are_cut(capsys: pyte
     assert "… and 5 more; --json tells all" in out
     assert "the newest 10 of 2,000 offsets were looked through" in out
     assert "this could not be told: caches: away" in out
+    assert LONG in out
     assert "\x1b" not in out
 
 

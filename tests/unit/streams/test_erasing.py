@@ -26,12 +26,13 @@ def record(
 def told(*records: Record, **configs: int) -> list[RemainFacts]:
     topic = records[0].topic
     named = {name.replace("_", "."): str(value) for name, value in configs.items()}
-    return remains({topic: records}, {topic: TopicState(topic, 1, named)}, TOPICS)
+    return remains({topic: records}, {topic: TopicState(topic, 1, named)}, TOPICS, server="kafka:9092")
 
 
 def test_nothing_is_left_where_nothing_was_found() -> None:
-    assert remains({}, {}, TOPICS) == []
-    assert remains({topic: [] for topic in (TOPICS.documents, TOPICS.again)}, {}, TOPICS) == []
+    assert remains({}, {}, TOPICS, server="kafka:9092") == []
+    found = {topic: list[Record]() for topic in (TOPICS.documents, TOPICS.again)}
+    assert remains(found, {}, TOPICS, server="kafka:9092") == []
 
 
 def test_older_events_go_with_compaction_and_a_null_some_time_after_it() -> None:
@@ -40,7 +41,10 @@ def test_older_events_go_with_compaction_and_a_null_some_time_after_it() -> None
     )
     assert (older.what, older.where) == ("older events, with its text", ["documents/0@0", "documents/0@1"])
     assert "not before 1970-01-02 00:00 UTC" in older.until
-    assert "max.compaction.lag.ms" in older.todo
+    assert older.todo == (
+        "kafka-configs.sh --bootstrap-server kafka:9092 --alter --entity-type topics --entity-name documents"
+        " --add-config max.compaction.lag.ms=86400000"
+    )
     assert (end.where, end.until, end.todo) == (["documents/0@2"], "7 days after the log was compacted", "")
 
 

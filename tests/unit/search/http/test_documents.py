@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from freshet.schemas.decoding import Record
+from freshet.schemas.decoding import Reason, Record
 from freshet.schemas.positions import FreshnessToken, Rank
 from freshet.search.documents.facts import Letter, LogFacts, Looked, Pace
 from freshet.search.index.records import Work
@@ -45,6 +45,7 @@ async def test_of_a_searchable_document_it_tells_its_event_its_way_and_its_cost(
     assert (found["event"]["at"][14:19], found["event"]["written_at"][14:19]) == ("16:40", "16:41")
     assert found["event"]["producer"] == {"ce_source": "crm", ("ce_" + "x" * 900)[:200]: ("\\xff" * 900)[:200]}
     assert (found["since"][14:19], found["model"], found["index_version"]) == ("16:49", "words", "documents__abc")
+    assert found["again"] is False
     assert found["stages"] == {"queued": 2, "decode": 0.5, "plan": 0.25, "embed": 4, "write": 2.25}
     assert found["vectors"] == {"embedded": 1, "cached": 1, "taken_over": 0, "kept": 0, "tokens": 50_000}
     assert found["cost_usd"] == 1.0
@@ -52,6 +53,18 @@ async def test_of_a_searchable_document_it_tells_its_event_its_way_and_its_cost(
     event = f"documents/0@{offset} of 1970-01-01 00:16:40 UTC"
     assert facts["told"] == [f"It is searchable since 1970-01-01 00:16:49 UTC, as of the event {event}."]
     assert (await told(world, "/documents/cats?passages=true"))["indexed"]["texts"] == ["the cat sat", "on a mat"]
+
+
+async def test_an_event_that_came_again_is_told_as_written_again_and_its_age_is_no_lag(world: World):
+    indexed(world)
+    world.reader.records["cats"] = replace(world.reader.records["cats"], again=True)
+    world.log.facts["cats"] = LogFacts(has_letters=True)
+    facts = await told(world)
+    found = facts["indexed"]
+    assert (found["again"], found["stages"]["queued"], found["stages"]["decode"]) == (True, None, 0.5)
+    (said,) = facts["told"]
+    assert said.startswith("It is searchable, as of the event documents/0@")
+    assert said.endswith(", which was written again at 1970-01-01 00:16:49 UTC.")
 
 
 async def test_what_older_releases_wrote_lacks_what_they_did_not_record(world: World):
@@ -75,8 +88,25 @@ async def test_a_document_is_searchable_and_its_newer_event_is_dead(world: World
     assert (facts["state"], facts["newer"]["outcome"]) == ("searchable", "dead")
     assert facts["newer"]["letter"] == facts["dead_letters"][0]
     told_of = facts["told"][1]
-    for word in ("refused: the model refuses it", "tried 3 times", "freshet dead-letters retry documents/0@40"):
+    for word in ("refused: the model refuses it", "tried 3 times"):
         assert word in told_of
+
+
+@pytest.mark.parametrize("reason", Reason)
+async def test_a_retry_is_advised_only_where_it_can_help(world: World, reason: Reason):
+    letter = Letter(FreshnessToken("documents", 0, 40), reason.value, "no", 1, START, "open")
+    world.log.facts["cats"] = replace(waiting("cats", offset=40, done=99), letters=[letter])
+    advice = (await told(world))["told"][2]
+    verb = "retry" if reason in {"too_large", "refused"} else "drop"
+    assert advice.endswith(f": freshet dead-letters {verb} documents/0@40")
+    assert ("good event" in advice) == (verb == "drop")
+
+
+async def test_of_a_dropped_letter_nothing_is_advised(world: World):
+    letter = Letter(FreshnessToken("documents", 0, 40), "not_json", "no", 1, START, "dropped")
+    world.log.facts["cats"] = replace(waiting("cats", offset=40, done=99), letters=[letter])
+    (said,) = (await told(world))["told"][1:]
+    assert said.endswith("; somebody decided that nothing has to be done about it).")
 
 
 async def test_a_deleted_document_is_told_with_the_event_that_ended_it(world: World):
