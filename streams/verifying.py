@@ -66,12 +66,17 @@ class Unsure(NamedTuple):
 
 @dataclass(slots=True)
 class Found:
-    """What a verification found. `ahead` counts documents that have changed since."""
+    """What a verification found.
+
+    `ahead` counts documents that were left out since the log holds more of them; `waiting` those among them for which
+    it did so from the beginning, and which wait for workers. The others changed meanwhile.
+    """
 
     documents: int = 0
     passages: int = 0
     vectors: int = 0
     ahead: int = 0
+    waiting: int = 0
     kinds: Counter[Kind] = field(default_factory=Counter)
     first: list[Difference] = field(default_factory=list)
 
@@ -162,6 +167,7 @@ class Verifier:
     async def _documents(self, page: Sequence[Folded]) -> None:
         good = [each for each in page if each.event is not None and not each.pending]
         self._found.ahead += len(page) - len(good)
+        self._found.waiting += len(page) - len(good)
         suspects, agreed = await self._look(good)
         self._found.documents += len(good)
         if suspects:

@@ -74,7 +74,11 @@ def run(process: Run) -> None:
 
 
 async def _until_stopped(given: Settings, process: Run) -> None:
-    """Run until done, or until a signal; whoever still waits for its servers then ends at once."""
+    """Run until done, or until a signal; whoever still waits for its servers is cancelled then at once.
+
+    It has as much time to end as the others: Faust, which joins its group, can end only once that is done, and where a
+    member was killed that is when its session is over.
+    """
     signals, loop = Signals(), asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, signals.stop.set)
@@ -83,10 +87,12 @@ async def _until_stopped(given: Settings, process: Run) -> None:
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     if not running.done():
-        patience = given.worker.shutdown_seconds + _GRACE if signals.ready.is_set() else 0
-        await asyncio.wait({running}, timeout=patience)
+        patience = given.worker.shutdown_seconds + _GRACE
+        if signals.ready.is_set():
+            await asyncio.wait({running}, timeout=patience)
+            patience = _LAST_GRACE
         running.cancel()
-        done, _ = await asyncio.wait({running}, timeout=_LAST_GRACE)
+        done, _ = await asyncio.wait({running}, timeout=patience)
         if not done:  # something holds on to a server that is away; nothing that matters is left to do
             logger.error("did not end in time and is cut off; what was not committed is delivered again")
             os._exit(1)

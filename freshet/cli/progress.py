@@ -11,16 +11,21 @@ from typing import Final
 
 Advance = Callable[[int], None]
 WINDOW_SECONDS: Final = 10.0
+STEADY: Final = 3  # advances, without which a rate tells little
 
 
 class Pace:
-    """How much is done, and how fast it went in the last seconds; some may be done `before` it begins."""
+    """How much is done, and how fast it went in the last seconds, or in its last advances where those took longer.
+
+    Some may be done `before` it begins.
+    """
 
     def __init__(self, *, before: int = 0) -> None:
         self.began = time.monotonic()
         self.total = 0
         self.done = before
-        self._seen = deque([(self.began, before)])
+        self._now = self.began
+        self._seen = deque([(self.began, before)])  # the moments at which it had advanced
 
     @property
     def seconds(self) -> float:
@@ -29,18 +34,24 @@ class Pace:
     @property
     def rate(self) -> float:
         """A second."""
-        (then, before), (now, done) = self._seen[0], self._seen[-1]
-        return (done - before) / (now - then) if now > then else 0.0
+        then, before = self._seen[0]
+        return (self.done - before) / (self._now - then) if self._now > then else 0.0
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it has advanced often enough to tell what will be."""
+        return len(self._seen) > STEADY
 
     @property
     def seconds_left(self) -> float | None:
         return (self.total - self.done) / self.rate if self.rate else None
 
     def at(self, done: int) -> None:
-        now = time.monotonic()
+        self._now = time.monotonic()
+        if done != self.done:
+            self._seen.append((self._now, done))
         self.done = done
-        self._seen.append((now, done))
-        while self._seen[0][0] < now - WINDOW_SECONDS:
+        while len(self._seen) > 1 + STEADY and self._seen[1][0] < self._now - WINDOW_SECONDS:
             self._seen.popleft()
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from freshet.cli import kept
 from freshet.cli.exits import REFUSED
 from freshet.cli.output import print_json, print_line, warn
 from freshet.cli.progress import progress_bar
@@ -104,10 +105,12 @@ def _tell(done: Promotion) -> None:
     if done.refused:
         names = ", ".join(check.name for check in done.checks if check.passed is False)
         print_line(f"{done.version} stays as it is, for {names} refused it; live is still {done.left or 'none'}")
-    elif done.left == done.version:
+    elif done.was_live:
         print_line(f"{done.version} is live already; to put another one live, give the settings that it was built with")
     else:
         print_line(f"live: {done.version}; before: {done.left or 'none'}")
+        if done.kept is not None:
+            kept.tell(done.kept)
         _tell_next(done)
 
 
@@ -123,7 +126,9 @@ def _tell_next(done: Promotion) -> None:
 def _as_json(done: Promotion) -> dict[str, object]:
     return {
         "version": done.version,
-        "left": done.left,
-        "promoted": not done.refused,
+        "live": done.left if done.refused else done.version,
+        "left": None if done.was_live else done.left,
+        "promoted": not done.refused and not done.was_live,
         "checks": [asdict(check) for check in done.checks],
+        **({} if done.kept is None else kept.as_json(done.kept)),
     }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from freshet.cli import processes, replay_plan
+from freshet.cli.exits import INTERRUPTED
 from freshet.cli.output import print_line
 from freshet.cli.replay_view import View, keep_showing, open_view
 from freshet.cli.running import run_quietly, settings
@@ -50,10 +51,14 @@ def run(
 ) -> None:
     """Build the version that the settings describe, and keep it true to the log until it is promoted or dropped.
 
-    Ctrl-C ends it in order, and the next run goes on. Several share the work by partitions.
+    Ctrl-C ends it in order, and the next run goes on; with --until-caught-up the exit code is 130 then. Several share
+    the work by partitions.
     """
     with open_view(json=json) as view:
         processes.run(partial(run_replay, limit=events_per_second, until_caught_up=until_caught_up, view=view))
+        is_done = view.end()
+    if until_caught_up and not is_done:
+        raise typer.Exit(INTERRUPTED)
 
 
 async def run_replay(
@@ -91,7 +96,7 @@ async def run_replay(
                 if (seen := replay.build.seen) is not None:
                     view.show(seen)
     except DroppedError as error:
-        view.say("dropped", str(error))
+        view.dropped(str(error))
 
 
 @app.command("pause")

@@ -51,6 +51,8 @@ def _print(plan: Plan) -> None:
     if plan.forecast is not None:
         print_table(("a build", "", "range"), _rows(plan.forecast, plan.usd_per_million_tokens), right=("", "range"))
         print_line(f"estimated from {plan.forecast.sampled:,} of {plan.forecast.totals.documents:,} documents")
+    if plan.live is None:
+        print_line("there is no version yet to build it beside; make it with: freshet worker")
 
 
 def _standing(plan: Plan) -> str:

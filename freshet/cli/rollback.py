@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from freshet.cli.output import print_json, print_line, warn
+from freshet.cli import kept
+from freshet.cli.output import print_json, print_line
 from freshet.cli.running import run_quietly, settings
 
 if TYPE_CHECKING:
@@ -27,28 +28,8 @@ def rollback(*, json: Annotated[bool, typer.Option("--json", help="Print JSON.")
     print_line(f"live: {gone.live}; before: {gone.left}")
     if gone.model is not None:
         print_line(f"search services need the model {gone.model}: their own, or in FRESHET_SEARCH__OTHER_MODELS")
-    _tell(gone)
-
-
-def _tell(gone: GoneBack) -> None:
-    if gone.untold is not None:
-        warn(f"freshet: how far it is behind the log is not known: {gone.untold}")
-        return
-    if gone.lag is None:
-        warn("freshet: the topic that it follows is gone, so it will not change any more")
-        return
-    print_line(f"it is behind the log by: {gone.lag}" if gone.lag.events else "it has caught up with the log")
-    if not gone.members:
-        warn("freshet: nobody follows it: start workers with the settings that it was made with: freshet worker")
+    kept.tell(gone.kept)
 
 
 def _as_json(gone: GoneBack) -> dict[str, object]:
-    lag = None if gone.lag is None else {"events": gone.lag.events, "seconds": gone.lag.seconds}
-    return {
-        "live": gone.live,
-        "left": gone.left,
-        "lag": lag,
-        "members": gone.members,
-        "untold": gone.untold,
-        "model": gone.model,
-    }
+    return {"live": gone.live, "left": gone.left, **kept.as_json(gone.kept), "model": gone.model}

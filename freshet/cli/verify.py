@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -34,8 +35,8 @@ def verify(
     """Prove that the index equals the log: every document, its text, metadata, passages and vectors.
 
     It is the version that the settings describe, live or not. The log is read from its beginning up to where the
-    workers are, while they go on. What has changed since is left out. Exit code 1 where something differs and is not
-    being healed.
+    workers are, while they go on. What waits for them is counted and left out, as is what changes meanwhile. Exit code
+    1 where something differs; with --heal it is 0 then, for workers mend it.
     """
     from freshet.wiring.parts import fetch_model
     from freshet.wiring.verify import verify as hold_against_the_log
@@ -48,7 +49,7 @@ def verify(
     if json:
         print_json(_as_json(found, heal=heal))
     else:
-        _print(found, heal=heal)
+        _print(found, heal=heal, sample=None if all_vectors else sample)
     if found.differing and not heal:
         raise typer.Exit(FAILED)
 
@@ -59,13 +60,14 @@ def _as_json(found: Found, *, heal: bool) -> dict[str, object]:
         "passages": found.passages,
         "vectors": found.vectors,
         "ahead": found.ahead,
+        "waiting": found.waiting,
         "differences": {kind.value: count for kind, count in sorted(found.kinds.items())},
         "first": [{"kind": each.kind.value, "key": each.key, "found": each.found} for each in found.first],
         "healed": heal,
     }
 
 
-def _print(found: Found, *, heal: bool) -> None:
+def _print(found: Found, *, heal: bool, sample: int | None) -> None:
     if found.differing:
         rows = [(kind.value, f"{count:,}", kind.meaning) for kind, count in sorted(found.kinds.items())]
         print_table(("difference", "count", "what it is"), rows, right=("count",))
@@ -73,15 +75,38 @@ def _print(found: Found, *, heal: bool) -> None:
             print_line(f"{each.kind.value}: {printable(each.key)}: {printable(each.found)}")
         if found.differing > TOLD:
             print_line(f"… and {found.differing - TOLD:,} more")
-    seen = f"{counted(found.documents, 'document')}, {counted(found.passages, 'passage')}, "
-    print_line(f"compared {seen}{counted(found.vectors, 'vector')}" + _since(found.ahead))
+    seen = f"{counted(found.documents, 'document')}, {counted(found.passages, 'passage')}, {_vectors(found)}"
+    print_line("; ".join((f"compared {seen}", *_left_out(found))))
+    print_line(_verdict(found, heal=heal, sample=sample))
+
+
+def _vectors(found: Found) -> str:
+    """Each passage has one, and not all of them were looked at."""
+    of = f"{found.vectors:,} of " if found.vectors < found.passages else ""
+    return of + counted(max(found.vectors, found.passages), "vector")
+
+
+def _left_out(found: Found) -> Iterator[str]:
+    if found.waiting:
+        yield f"{counted(found.waiting, 'document')} {'waits' if found.waiting == 1 else 'wait'} for workers"
+    if changed := found.ahead - found.waiting:
+        yield f"{counted(changed, 'document')} changed meanwhile"
+
+
+def _verdict(found: Found, *, heal: bool, sample: int | None) -> str:
     if not found.differing:
-        print_line("the index equals the log")
-    elif heal:
-        print_line(f"{counted(found.differing, 'difference')}: workers mend them now; then verify again")
-    else:
-        print_line(f"{counted(found.differing, 'difference')}: mend them with: freshet verify --heal")
+        return "what workers have done equals the log" if found.waiting else "the index equals the log"
+    if heal:
+        return f"{counted(found.differing, 'difference')}: workers mend them now; then verify again"
+    return f"{counted(found.differing, 'difference')}: mend them with: freshet verify --heal{_again(found, sample)}"
 
 
-def _since(ahead: int) -> str:
-    return f"; {counted(ahead, 'document')} changed meanwhile" if ahead else ""
+def _again(found: Found, sample: int | None) -> str:
+    """The options that find the same again."""
+    from freshet.streams.comparing import Kind
+
+    if sample and Kind.VECTOR in found.kinds and found.vectors < found.passages:
+        return " --all-vectors (a sample is another one each time)"
+    if sample is None:
+        return " --all-vectors"
+    return "" if sample == SAMPLE else f" --sample {sample}"

@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 class Seen:
     """A build at one moment: events of the whole version, and the age of the oldest one that waits, in seconds.
 
-    `limit` is in events per second; `held` says why no event goes into this process, where none does.
+    `limit` is in events per second; `held` says why no event goes into this process, where none does. The version
+    `is_built` once it had caught up, whoever built it; `has_caught_up` is what this process has seen.
     """
 
     version: str
@@ -39,6 +40,7 @@ class Seen:
     held: str | None
     is_built: bool
     is_live: bool
+    has_caught_up: bool = False
 
 
 class Build:
@@ -92,6 +94,7 @@ class Build:
             held=None if self._followed.is_live else self._rest() or self._process.worker.held,
             is_built=built_at(facts) is not None,
             is_live=self._followed.is_live,
+            has_caught_up=self.caught_up.is_set(),
         )
 
     def orders(self) -> Orders:

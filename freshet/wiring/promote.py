@@ -31,6 +31,7 @@ from freshet.settings import Settings
 from freshet.streams.judged_queries import last_queries
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.source import find_source
+from freshet.wiring.kept import Kept, how_kept
 from freshet.wiring.models import Models, open_models
 from freshet.wiring.parts import identity, kafka_connection, load_model
 from freshet.wiring.starting import check_fit
@@ -63,16 +64,22 @@ class Examination:
 class Promotion:
     """What came of it: the version, the one that was live before, and the checks that it went through.
 
-    It was live already where `left` is itself; None where nothing was. It is live now unless `refused`.
+    It was live already where `left` is itself; None where nothing was. It is live now unless `refused`. How it is
+    `kept` is told where no check was made.
     """
 
     version: str
     left: str | None
     checks: Sequence[Check] = field(default_factory=tuple)
+    kept: Kept | None = None
 
     @property
     def refused(self) -> bool:
         return refused(self.checks)
+
+    @property
+    def was_live(self) -> bool:
+        return self.left == self.version
 
 
 async def force(settings: Settings, wanted: str | None, *, load: Load = load_model) -> Promotion:
@@ -86,7 +93,9 @@ async def force(settings: Settings, wanted: str | None, *, load: Load = load_mod
             name = (await _described(settings, stack, load))[0].version
         else:
             name = named(settings.index, await versions.names(), wanted)
-        return Promotion(name, await switch(versions, name))
+        if (left := await switch(versions, name)) == name:
+            return Promotion(name, left)
+        return Promotion(name, left, kept=await how_kept(settings, await versions.describe(name)))
 
 
 async def promote(

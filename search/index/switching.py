@@ -56,7 +56,10 @@ async def demand(versions: IndexVersions, name: str) -> VersionInfo:
     """The version of that name. Raises NoSuchVersionError where it is not there, or is being dropped."""
     info = await versions.describe(name)
     if info is None:
-        raise NoSuchVersionError(f"the version {name} is not there; it was dropped, or never made")
+        command = "freshet worker" if await versions.live() is None else "freshet replay run"
+        raise NoSuchVersionError(
+            f"the version {name} is not there; it was dropped, or never made; make it with: {command}"
+        )
     if info.metadata.get(DROPPED):
         raise NoSuchVersionError(f"the version {name} is being dropped; finish that with: freshet versions drop {name}")
     return info

@@ -9,7 +9,7 @@ import pytest
 
 from freshet.cli.exits import DONE, REFUSED
 from freshet.schemas.errors import FreshetError
-from freshet.search.index.facts import BUILT_AT, State, group_of
+from freshet.search.index.facts import BUILT_AT, BUILT_TO, State, group_of
 from freshet.search.index.switching import NoSuchVersionError
 from freshet.settings import load_settings
 from freshet.streams.kafka.connection import KafkaConnection
@@ -149,16 +149,18 @@ async def test_versions_are_listed_and_gone_back_from_while_kafka_is_away(load, 
     """When it burns, the way back must not need everything."""
     settings = load(first)
     await create_topics(KafkaConnection(settings.kafka.bootstrap_servers), settings.topic_specs)
-    old, new = await make(settings), await make(load(second))
+    old, new = await make(settings), await make(load(second), **{BUILT_TO: {"0": 3}})
     away = load({**first, "FRESHET_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"})
-    for name in (old, new):
-        await force(away, name)
+    for name, is_built in ((old, True), (new, False)):
+        kept = (await force(away, name)).kept
+        assert kept is not None
+        assert ("no broker answers" in (kept.untold or ""), kept.built) == (True, is_built)
     listed = await list_versions(away)
     assert {each.info.name: each.state for each in listed.versions} == {old: State.PREVIOUS, new: State.LIVE}
     assert {(each.lag, each.members) for each in listed.versions} == {(None, None)}
     assert "no broker answers" in (listed.untold or "")
     gone = await roll_back(away)
-    assert (gone.live, gone.left, gone.untold) == (old, new, listed.untold)
+    assert (gone.live, gone.left, gone.kept.untold) == (old, new, listed.untold)
     assert (await states(settings))[old] is State.LIVE
 
 

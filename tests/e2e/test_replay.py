@@ -3,6 +3,7 @@
 import asyncio
 import json
 
+from freshet.cli.exits import INTERRUPTED
 from freshet.search.index.facts import DROPPED, built_at
 from tests.support.rebuild import DOCUMENTS, WINDOWS, assigned, document, held, rebuild, told
 from tests.support.road import Process
@@ -96,3 +97,26 @@ async def test_another_generation_embeds_nothing_that_the_live_version_has(road,
         took = (await world.info("new")).metadata["build"]
         assert (took["documents"], took["events"], took["tokens"]) == (DOCUMENTS, DOCUMENTS + again, 0)
         assert await world.built() == DOCUMENTS
+
+
+async def test_what_a_signal_ends_says_how_far_it_came_and_what_is_put_live_then_what_it_lacks(road, started):
+    async with rebuild(road) as world:
+        live: Process = await started(road.worker(**WINDOWS["live"]))
+        await world.publish(*(document(number) for number in range(DOCUMENTS)))
+        await road.all_indexed(live, DOCUMENTS)
+        slow = ("--until-caught-up", "--events-per-second", "3")
+        build: Process = await started(road.replay(*slow, FRESHET_REPLAY__NICE="0", **WINDOWS["new"]))
+        await wait_until(lambda: [each for each in told(build, "progress") if each["done"]], "some of it is built")
+        await build.stop()
+        assert build.exit_code == INTERRUPTED
+        (end,) = told(build, "unfinished")
+        assert 0 < end["done"] < end["total"] == DOCUMENTS
+        assert end["message"].endswith("the same command goes on")
+
+        code, output = await world.command("verify")
+        assert (code, output.splitlines()[-1]) == (0, "what workers have done equals the log"), output
+        assert "wait for workers" in output
+        code, output = await world.command("promote", (await world.info("new")).name, "--force")
+        assert code == 0, output
+        assert "it was never built to the end" in output
+        assert "it is behind the log by: " in output

@@ -73,6 +73,10 @@ def test_programs_read_the_same(printed):
         ({"live": "i__b", "state": State.LIVE, "forecast": None}, "i__b, which is live: there is nothing to build"),
         ({"state": State.BUILDING}, "i__b, which is building; live is i__a"),
         ({"live": None, "differences": []}, "i__b, which is not there yet; none is live"),
+        (
+            {"live": None, "differences": []},
+            "documents\nthere is no version yet to build it beside; make it with: freshet worker\n",
+        ),
         ({"differences": []}, "it differs in nothing from the live version"),
         (
             {"live": "i__b", "state": State.LIVE, "forecast": None, "differences": [Difference(Part.TOPIC, "a", "b")]},

@@ -337,7 +337,7 @@ async def test_a_retried_letter_counts_once_workers_have_come_to_it() -> None:
     world.again.append(arrived(wrap(world.documents[0], Again(Why.RETRIED), TOPICS.again), 0))
     letters = [replace(as_letter(dead), state=State.RETRIED) for dead in world.dead]
     waiting = await verify(world, letters=letters)
-    assert (waiting.first, waiting.ahead) == ([], 1)
+    assert (waiting.first, waiting.ahead, waiting.waiting) == ([], 1, 1)
     await follow(world, random.Random(1))
     done = await verify(world, letters=letters)
     assert (done.first, done.documents) == ([], 1)
@@ -442,7 +442,7 @@ async def test_a_passage_of_an_event_that_is_just_being_retried_is_no_orphan() -
 
     world.index._gate = gate
     found = await verify(world, heal=True)
-    assert (found.first, found.ahead) == ([], 1)
+    assert (found.first, found.ahead, found.waiting) == ([], 1, 0)
     go_on.set()
     await tasks[0]
     assert set(world.shown()) == {"a"}

@@ -172,6 +172,7 @@ async def test_it_is_built_once_it_has_done_what_was_there_a_moment_ago_and_that
     assert len(world.recorded) == 1
     assert world.build.seen is not None
     assert (world.build.seen.is_built, world.build.seen.counted.left) == (True, 0)
+    assert world.build.seen.has_caught_up
 
 
 async def test_what_a_build_embedded_is_recorded_where_one_process_did_all_of_it(world: World) -> None:

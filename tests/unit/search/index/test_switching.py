@@ -100,9 +100,13 @@ async def test_what_is_being_dropped_is_not_put_live(versions: MemoryVersions):
     await versions.record(NEW, {DROPPED: True})
     with pytest.raises(NoSuchVersionError, match="is being dropped"):
         await switch(versions, NEW)
-    with pytest.raises(NoSuchVersionError, match="is not there"):
-        await switch(versions, "documents__none")
     assert versions.alias == OLD
+
+
+@pytest.mark.parametrize(("live", "command"), [(OLD, "freshet replay run"), (None, "freshet worker")])
+async def test_who_wants_a_version_that_is_not_there_is_told_what_makes_it(live: str | None, command: str):
+    with pytest.raises(NoSuchVersionError, match=f"is not there; .*make it with: {command}"):
+        await switch(MemoryVersions(OLD, live=live), NEW)
 
 
 @given(st.integers(0, 3), st.integers(0, 3))

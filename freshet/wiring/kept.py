@@ -1,0 +1,44 @@
+"""How true a version is kept to the log, for whoever has just put it live without a check."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+
+from freshet.schemas.errors import OutsideError
+from freshet.search.index.base import VersionInfo
+from freshet.search.index.facts import built_at, built_to
+from freshet.settings import Settings
+from freshet.wiring.parts import kafka_connection
+from freshet.wiring.versions import ASK_SECONDS, Lag, followed, is_built
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """How far a version is behind, how many follow it, or why nobody tells; whether it was ever built to the end.
+
+    Without a `lag` and a reason (`untold`) its topic is gone.
+    """
+
+    lag: Lag | None
+    members: int | None
+    untold: str | None
+    built: bool
+
+
+async def how_kept(settings: Settings, info: VersionInfo | None) -> Kept:
+    """Raises nothing where Kafka is away: then that is told."""
+    told, untold = await followed(settings, [] if info is None else [info])
+    lag, members = told.get("" if info is None else info.name, (None, None))
+    return Kept(lag, members, untold, built=info is None or await _is_built(settings, info, lag))
+
+
+async def _is_built(settings: Settings, info: VersionInfo, lag: Lag | None) -> bool:
+    """An index's first version is live from its beginning: nothing is told of its end."""
+    if built_at(info.metadata) is not None or not built_to(info.metadata):
+        return True
+    with suppress(OutsideError):
+        return lag is not None and await is_built(
+            settings, kafka_connection(settings, "versions", timeout=ASK_SECONDS), info
+        )
+    return False
