@@ -69,7 +69,8 @@ class Found:
     """What a verification found.
 
     `ahead` counts documents that were left out since the log holds more of them; `waiting` those among them for which
-    it did so from the beginning, and which wait for workers. The others changed meanwhile.
+    it did so from the beginning, and which wait for workers. The others changed meanwhile. `followed` says whether
+    anybody was there to mend what was sent to be mended.
     """
 
     documents: int = 0
@@ -79,6 +80,7 @@ class Found:
     waiting: int = 0
     kinds: Counter[Kind] = field(default_factory=Counter)
     first: list[Difference] = field(default_factory=list)
+    followed: bool = True
 
     @property
     def differing(self) -> int:

@@ -96,9 +96,21 @@ def _left_out(found: Found) -> Iterator[str]:
 def _verdict(found: Found, *, heal: bool, sample: int | None) -> str:
     if not found.differing:
         return "what workers have done equals the log" if found.waiting else "the index equals the log"
-    if heal:
-        return f"{counted(found.differing, 'difference')}: workers mend them now; then verify again"
-    return f"{counted(found.differing, 'difference')}: mend them with: freshet verify --heal{_again(found, sample)}"
+    return f"{counted(found.differing, 'difference')}: {_mending(found) if heal else _to_mend(found, sample)}"
+
+
+def _mending(found: Found) -> str:
+    from freshet.streams.comparing import Kind
+
+    if found.kinds.keys() <= {Kind.ORPHAN}:
+        return "removed; then verify again"
+    if found.followed:
+        return "workers mend them now; then verify again"
+    return "nobody follows this version now; to have them mended, start: freshet worker (or freshet replay run)"
+
+
+def _to_mend(found: Found, sample: int | None) -> str:
+    return f"mend them with: freshet verify --heal{_again(found, sample)}"
 
 
 def _again(found: Found, sample: int | None) -> str:

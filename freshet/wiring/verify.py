@@ -29,6 +29,7 @@ from freshet.streams.again import unwrap
 from freshet.streams.folded import Ends, FoldedLog
 from freshet.streams.healing import AgainHealer
 from freshet.streams.kafka.connection import KafkaConnection
+from freshet.streams.kafka.groups import KafkaGroups
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.kafka.reader import KafkaReader
@@ -84,7 +85,11 @@ async def verify(
         index = QdrantAudit(client, collection=info.name, dimension=info.dimension)
         sink = await stack.enter_async_context(KafkaProducer(connection)) if heal else None
         parts = Parts(connection, wanted, embedder, index)
-        return await hold_against_the_log(settings, parts, sink=sink, sample=sample, bar=bar)
+        found = await hold_against_the_log(settings, parts, sink=sink, sample=sample, bar=bar)
+        if heal and found.differing:
+            async with KafkaGroups(connection) as groups:
+                found.followed = bool(await groups.members(wanted.group))
+        return found
 
 
 async def hold_against_the_log(

@@ -16,7 +16,10 @@ from freshet.wiring import parts
 from freshet.wiring import verify as wiring
 
 
-def found(*kinds: Kind, **counts: int) -> Found:
+NOBODY = "nobody follows this version now; to have them mended, start: freshet worker (or freshet replay run)"
+
+
+def found(*kinds: Kind, **counts: Any) -> Found:
     return Found(**counts, kinds=Counter(kinds), first=[Difference(kind, "a", "it differs") for kind in kinds])
 
 
@@ -24,7 +27,7 @@ def found(*kinds: Kind, **counts: int) -> Found:
 def finding(monkeypatch):
     """Have a verification find this."""
 
-    def find(*kinds: Kind, **counts: int) -> None:
+    def find(*kinds: Kind, **counts: Any) -> None:
         async def verify(*_: Any, **__: Any) -> Found:
             return found(*kinds, **counts)
 
@@ -94,3 +97,21 @@ def test_a_vector_that_a_sample_found_is_mended_by_looking_at_all(finding, capsy
     assert capsys.readouterr().out.endswith(
         "mend them with: freshet verify --heal --all-vectors (a sample is another one each time)\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("kinds", "followed", "told"),
+    [
+        ([Kind.TEXT, Kind.ORPHAN], True, "2 differences: workers mend them now; then verify again"),
+        (
+            [Kind.TEXT],
+            False,
+            f"1 difference: {NOBODY}",
+        ),
+        ([Kind.ORPHAN], False, "1 difference: removed; then verify again"),
+    ],
+)
+def test_who_mends_what_is_told(kinds, followed, told, finding, capsys):
+    finding(*kinds, followed=followed)
+    assert run(["verify", "--heal"]) == DONE
+    assert capsys.readouterr().out.splitlines()[-1] == told
