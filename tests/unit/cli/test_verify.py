@@ -15,7 +15,6 @@ from freshet.streams.verifying import Found
 from freshet.wiring import parts
 from freshet.wiring import verify as wiring
 
-
 NOBODY = "nobody follows this version now; to have them mended, start: freshet worker (or freshet replay run)"
 
 
