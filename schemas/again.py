@@ -15,6 +15,7 @@ class Why(Word):
     REINSTATED = "reinstated", "a newer record of its key was refused, and compaction would keep only that one"
     RETRIED = "retried", "it was a dead letter, and somebody mended what it failed on"
     HEALED = "healed", "the index differed from it"
+    REMOVED = "removed", "no event: the index held a document that the log knows nothing of"
     REPROCESSED = "reprocessed", "somebody asked for it"
 
 
@@ -28,8 +29,8 @@ class Again:
     `version` is that of a null value, which cannot say it itself: in version order it has the one of the document that
     it ended. `attempts` counts how often the event was tried before. `until` is the end of its partition, where the log
     was looked at up to there, and had nothing newer of the document; 0 where it was not. `displaces` is the rank of a
-    state of the document that the log knows nothing of: it counts for nothing. No header says that it is `earlier`:
-    that it was asked of versions which were there before the build of the one began that reads it.
+    state of the document that the log knows nothing of, and which is to be taken away. No header says that it is
+    `earlier`: that it was asked of versions which were there before the build of the one began that reads it.
     """
 
     why: Why

@@ -60,6 +60,8 @@ def unwrap(record: Record, topic: str) -> Record:
         raise BadEvent(Reason.KEY_MISMATCH, "the key does not end with the origin", field="key")
     attempts, until = _number(headers, "attempts") or 1, _number(headers, "until") or 0
     again = Again(_why(headers), attempts, _number(headers, "version"), until, _rank(headers))
+    if again.why is Why.REMOVED and again.displaces is None:
+        raise BadEvent(Reason.MISSING_FIELD, "the header is required", field="displaces")
     moment = _number(headers, "timestamp")
     return replace(
         record,

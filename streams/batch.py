@@ -11,7 +11,7 @@ from freshet.schemas.again import Why
 from freshet.schemas.decoding import BadEvent, Reason, Record
 from freshet.schemas.events import Event
 from freshet.schemas.keys import possible_key
-from freshet.schemas.positions import Place, Rank
+from freshet.schemas.positions import Place
 from freshet.search.index.records import LedgerRecord, Vector, Work
 from freshet.search.sparse import SparseVector
 from freshet.streams.messages import Message
@@ -25,17 +25,11 @@ _VECTORS: Final = ("embedded", "cached", "taken_over", "tokens")
 class Assumption:
     """The state that a batch in flight will leave of a document, as the plans of later batches assume it.
 
-    Until then one of the rank `displaces` is there, and counts for nothing. `broken` when that batch left another
-    state: what was planned from it must be planned again.
+    `broken` when that batch left another one: what was planned from it must be planned again.
     """
 
     record: LedgerRecord
-    displaces: Rank | None = None
     broken: bool = False
-
-    def is_after(self, stored: LedgerRecord | None) -> bool:
-        """Whether it is what will be there, and not what somebody has stored meanwhile."""
-        return stored is None or self.record.rank > stored.rank or self.displaces == stored.rank
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +59,8 @@ class Batch:
     where nothing is. `vectors` and `terms` are those of new passages, by
     their ids, and `shares` the tokens that the model took for them now, 0 where the cache had them; `taken_over` are
     those whose vector another point had. `fetched_at` and `passed`, by stage, are seconds since the epoch.
-    `reinstated` is what compaction must not lose (reinstating.py).
+    `reinstated` is what compaction must not lose (reinstating.py). `displacing` are those by document before which a
+    state was taken away that the log knows nothing of (`Again.displaces`).
     """
 
     records: tuple[Record, ...]
@@ -88,6 +83,7 @@ class Batch:
     fetched_at: float | None = None
     passed: dict[str, float] = field(default_factory=dict)
     reinstated: Sequence[Message] = ()
+    displacing: dict[str, list[Event]] = field(default_factory=dict)
 
     @property
     def bytes(self) -> int:
@@ -96,7 +92,8 @@ class Batch:
     def refuse(self, event: Event, error: BadEvent) -> None:
         """Make one event a dead letter; the document's other events stay."""
         self.events[event.key] = [each for each in self.events[event.key] if each is not event]
-        self.bury(next(each for each in self.records if _holds(each, event)), error)
+        place = (event.partition, event.offset, event.again)
+        self.bury(next(each for each in self.records if (each.partition, each.offset, each.again) == place), error)
 
     def bury(self, record: Record, error: BadEvent) -> None:
         """Make a record a dead letter; one that came again only where somebody must know how that went.
@@ -104,7 +101,8 @@ class Batch:
         What a verification has come again has no letter (any more), and would be found missing for ever.
         """
         why = record.again.why if record.again is not None else None
-        if why is None or why is Why.RETRIED or (why is Why.HEALED and _is_unusable(record, error)):
+        # What is forgotten counted once, and is no news.
+        if why in (None, Why.RETRIED) or (why is Why.HEALED and error.reason is not Reason.FORGOTTEN):
             self.dead.append(DeadLetter(record, error))
         else:
             self.ignored += 1
@@ -155,14 +153,3 @@ class Batch:
             return None
         decode, plan, embed = (after - before for before, after in pairwise([fetched, *passed]))
         return Work(fetched, decode, plan, embed)
-
-
-def _is_unusable(record: Record, error: BadEvent) -> bool:
-    """Whether it is the event that is at fault: an end that was made up is of none, and the forgotten once counted."""
-    return record.value is not None and error.reason is not Reason.FORGOTTEN
-
-
-def _holds(record: Record, event: Event) -> bool:
-    """Ends that a verification made up may have the place of another document's event."""
-    place = (record.partition, record.offset, record.again, possible_key(record.key))
-    return place == (event.partition, event.offset, event.again, event.key)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
+from freshet.schemas.again import Why
 from freshet.schemas.decoding import BadEvent, Record, Rules, decode
+from freshet.schemas.events import Event
 from freshet.schemas.topics import Topics
 from freshet.streams.again import unwrap
 from freshet.streams.batch import Batch
@@ -30,7 +32,15 @@ def decode_batch(batch: Batch, rules: Rules, topics: Topics, earlier: Earlier = 
         except BadEvent as error:
             batch.bury(record, error)
         else:
-            batch.events.setdefault(event.key, []).append(event)
+            _put(batch, event)
+
+
+def _put(batch: Batch, event: Event) -> None:
+    again = event.again
+    if again is not None and again.displaces is not None:
+        batch.displacing.setdefault(event.key, []).append(event)
+    if again is None or again.why is not Why.REMOVED:
+        batch.events.setdefault(event.key, []).append(event)
 
 
 def _at_their_origins(batch: Batch, topics: Topics, earlier: Earlier) -> Iterator[Record]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Self
 
+from freshet.schemas.again import Why
 from freshet.schemas.decoding import BadEvent, Reason, Record, Rules, decode
 from freshet.schemas.events import Event
 from freshet.schemas.keys import possible_key
@@ -25,17 +26,17 @@ from freshet.streams.letters import Letter, State
 PAGE: Final = 128  # documents
 _TABLES: Final = """
 CREATE TABLE documents (key TEXT PRIMARY KEY, partition INT, place INT, version INT, moment REAL, value BLOB,
-                        known INT NOT NULL, pending INT NOT NULL);
+                        known INT NOT NULL, pending INT NOT NULL, divided INT NOT NULL);
 CREATE TABLE passed_over (key TEXT, partition INT, place INT, moment REAL, value BLOB,
                           PRIMARY KEY (key, partition, place));
 CREATE TABLE held (key TEXT PRIMARY KEY, partition INT, place INT, version INT);
 """
 _PUT: Final = """
-INSERT INTO documents VALUES (?,?,?,?,?,?,1,0) ON CONFLICT (key) DO UPDATE SET
+INSERT INTO documents VALUES (?,?,?,?,?,?,1,0,0) ON CONFLICT (key) DO UPDATE SET
     partition=excluded.partition, place=excluded.place, version=excluded.version, moment=excluded.moment,
     value=excluded.value, known=1
 """
-_MARK: Final = "INSERT INTO documents VALUES (?,?,-1,-1,0,NULL,0,1) ON CONFLICT (key) DO UPDATE SET pending=1"
+_MARK: Final = "INSERT INTO documents VALUES (?,?,-1,-1,0,NULL,0,1,0) ON CONFLICT (key) DO UPDATE SET pending=1"
 _QUICK: Final = ("PRAGMA journal_mode=OFF", "PRAGMA synchronous=OFF", "PRAGMA temp_store=FILE")
 Ends = Mapping[int, int]
 
@@ -45,7 +46,7 @@ class Folded:
     """What the log says of a document: the newest event and its rank, and the record that it came from, at its origin.
 
     `pending` where the log holds more of it than was folded. `event` is None where all that is known is that. `until`
-    is the offset up to which its partition was folded.
+    is the offset up to which its partition was folded. `divided` where it has events in two partitions.
     """
 
     key: str
@@ -54,6 +55,7 @@ class Folded:
     record: Record | None
     pending: bool
     until: int = 0
+    divided: bool = False
 
 
 class FoldedLog:
@@ -95,7 +97,7 @@ class FoldedLog:
         for record, behind in records:
             if behind:
                 self._mark(record)
-            else:
+            elif record.again is not None and record.again.why is not Why.REMOVED:
                 self._again.add(record)
 
     def add(self, records: Sequence[Record]) -> None:
@@ -168,11 +170,15 @@ class FoldedLog:
             "SELECT version, place, partition FROM documents WHERE key=? AND known", (event.key,)
         ).fetchone()
         known = None if row is None else (row[0], row[1])
-        if row is not None and row[2] != record.partition:
-            self.divided = event.key
         rank = self._rank(event, known)
         if known is None or rank > Rank(*known):
             self._put(event, rank, record)
+        if row is not None and row[2] != record.partition:
+            self._divide(event.key)
+
+    def _divide(self, key: str) -> None:
+        self.divided = key
+        self._base.execute("UPDATE documents SET divided=1 WHERE key=?", (key,))
 
     def _event(self, record: Record) -> Event | None:
         try:
@@ -183,7 +189,7 @@ class FoldedLog:
     def _pass_over(self, record: Record, letter: Letter | None) -> None:
         if (key := possible_key(record.key)) is not None:
             if letter is not None and letter.reason == Reason.PARTITION_MOVED:
-                self.divided = key
+                self._divide(key)
             row = (key, record.partition, record.offset, record.timestamp, record.value)
             self._base.execute("INSERT OR REPLACE INTO passed_over VALUES (?,?,?,?,?)", row)
 
@@ -215,9 +221,9 @@ class FoldedLog:
         return attempts is None or attempts < letter.attempts
 
     def _folded(self, row: Sequence[Any]) -> Folded:
-        key, partition, place, version, moment, value, known, pending = row
+        key, partition, place, version, moment, value, known, pending, divided = row
         if not known:
             return Folded(key, None, Rank(-1, -1), None, pending=True)
         record = Record(self._topic, partition, place, moment, key.encode(), value)
         event, until = decode(record, self._rules), self._ends.get(partition, 0)
-        return Folded(key, event, Rank(version, place), record, bool(pending), until)
+        return Folded(key, event, Rank(version, place), record, bool(pending), until, bool(divided))

@@ -39,7 +39,7 @@ class AgainHealer:
         if folded is not None and folded.record is not None:
             await self._sink.send_all([wrap(folded.record, self._why(folded, record), self._topics.again)])
         elif record is not None:
-            await self._sink.send_all([self._end(record)])
+            await self._sink.send_all([self._removal(record)])
 
     async def remove(self, orphans: Sequence[Displaced]) -> None:
         """As `Healer.remove`."""
@@ -49,16 +49,17 @@ class AgainHealer:
         """What stands where no event is would refuse the one that counts, so that one displaces it."""
         null = folded.record is not None and folded.record.value is None and self._order is Order.VERSION
         version = folded.rank.version if null else None
-        displaces = record.rank if record is not None and record.rank > folded.rank else None
+        displaces = record.rank if record is not None and _is_in_the_way(record, folded) else None
         return Again(Why.HEALED, version=version, until=folded.until, displaces=displaces)
 
-    def _end(self, record: LedgerRecord) -> Message:
-        """The end of a document that the log has no event of, at the place that it claims.
+    def _removal(self, record: LedgerRecord) -> Message:
+        """It is no event of the document, and leaves no end: the log says nothing of it, now as before."""
+        place = self._topics.documents, record.partition, max(record.offset, 0)
+        origin = Record(*place, self._clock(), record.key.encode(), None)
+        return wrap(origin, Again(Why.REMOVED, displaces=record.rank), self._topics.again)
 
-        Its version is the lowest, so that it refuses no event that may come.
-        """
-        version = 0 if self._order is Order.VERSION else None
-        origin = Record(
-            self._topics.documents, record.partition, max(record.offset, 0), self._clock(), record.key.encode(), None
-        )
-        return wrap(origin, Again(Why.HEALED, version=version, displaces=record.rank), self._topics.again)
+
+def _is_in_the_way(record: LedgerRecord, folded: Folded) -> bool:
+    """Above the newest event, or in a partition where the document has none."""
+    elsewhere = folded.record is not None and record.partition != folded.record.partition and not folded.divided
+    return record.rank > folded.rank or elsewhere

@@ -27,7 +27,7 @@ from freshet.search.sparse import SparseVector
 from freshet.streams.batch import Assumption, Batch
 from freshet.streams.cutting import cut_by_tokens
 from freshet.streams.donor import Donor, Nobody
-from freshet.streams.plan import DocumentPlan, NewPassage, collapse, may_have_ended, plan_document
+from freshet.streams.plan import DocumentPlan, NewPassage, collapse, may_have_ended, plan_document, without
 from freshet.streams.remembered import RememberedLedger
 from freshet.streams.retry import AbandonedError, Retry
 from freshet.streams.writing import Written, write
@@ -83,23 +83,22 @@ class Indexer:
 
     async def plan(self, batch: Batch, wanted: Wanted) -> None:
         """Fill in the plans of all documents of the batch."""
-        for key, events in batch.events.items():
-            if any(event.again is not None and event.again.forced for event in events):
-                self._remembered.forget(key)  # somebody found that what is there is not what we have written
+        displaced = await self._displace(batch, wanted)
         assumed = dict(self._in_flight)  # before the read: a batch that ends meanwhile is seen in one or the other
         ledger = await self._known(batch.events, assumed, wanted)
         for key in batch.events:
             assumption, stored = assumed.get(key), ledger.get(key)
-            if assumption is not None and assumption.is_after(stored):
+            if assumption is not None and (stored is None or assumption.record.rank > stored.rank):
                 ledger[key] = assumption.record
                 batch.assumed[key] = assumption
         await self._plan_documents(batch, list(batch.events), ledger, wanted)
+        for plan in batch.writes(displaced):
+            batch.plans[plan.key] = without(plan, displaced[plan.key])
         if not wanted():
             raise AbandonedError("plan")
         for plan in batch.writes(batch.plans):
             if plan.record is not None:
-                displaces = plan.read.rank if plan.newest.displaces and plan.read is not None else None
-                batch.made[plan.key] = self._in_flight[plan.key] = Assumption(plan.record, displaces)
+                batch.made[plan.key] = self._in_flight[plan.key] = Assumption(plan.record)
         self._refused |= batch.refused
 
     async def embed(self, batch: Batch, wanted: Wanted) -> None:
@@ -182,6 +181,21 @@ class Indexer:
         self._in_flight.clear()
         self._refused.clear()
         self._remembered.clear()
+
+    async def _displace(self, batch: Batch, wanted: Wanted) -> dict[str, LedgerRecord]:
+        """Take away the states that count for nothing, before anything is planned from them; returns what was there.
+
+        Whoever is interrupted does it again, for the events come again; a late one finds nothing at that rank.
+        """
+        displaced: dict[str, LedgerRecord] = {}
+        for key in batch.displacing:
+            self._remembered.forget(key)
+        ledger = await self._ledger(batch.displacing, wanted) if batch.displacing else {}
+        for key, record in ledger.items():
+            if any(event.again is not None and event.again.displaces == record.rank for event in batch.displacing[key]):
+                await self._retry("remove a record", partial(self._index.forget, record), wanted)
+                displaced[key] = record
+        return displaced
 
     async def _known(
         self, keys: Collection[str], in_flight: Collection[str], wanted: Wanted

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -105,14 +105,21 @@ async def lag_of_both(
 async def lag_of_group(offsets: GroupOffsets, *, group: str, otherwise: Topics) -> list[PartitionLag]:
     """The lag of a group behind the topics that it reads: an older version's are not always those of the settings.
 
-    They are the ones in which it has committed, and `otherwise` where that is none; in one that is gone nothing waits.
-    Raises as `lag`.
+    They are the ones in which it has committed, and `otherwise` where that is none. Of other topics those are left out
+    that are gone, or that this user may not see. Raises as `lag`.
     """
     names = {name.removesuffix(Topics("").again) for name in await offsets.topics(group)}
     if not names:
         return await lag_of_both(offsets, topics=otherwise, group=group)
-    found = [await lag_where_there(offsets, topics=Topics(name), group=group) for name in sorted(names)]
-    return [each for lags in found for each in lags or ()]
+    found = list[PartitionLag]()
+    for name in sorted(names):
+        if name == otherwise.documents:
+            found += await lag_of_both(offsets, topics=otherwise, group=group)
+            continue
+        for topic in (name, Topics(name).again):
+            with suppress(PermanentError):  # it is gone, or others may see it
+                found += await lag(offsets, topic=topic, group=group)
+    return found
 
 
 async def lag_where_there(offsets: Offsets, *, topics: Topics, group: str) -> list[PartitionLag] | None:

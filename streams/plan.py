@@ -43,8 +43,7 @@ class Newest:
     """The event of a document that counts, with its rank, and the others of the batch that it stands for.
 
     `forced` where somebody asked that it be written, whether the index differs from it or not. `ended` is the event of
-    the batch whose version a null took: if that one is refused, the null has another version. `displaces` where the
-    ledger's record counts for nothing, for the log knows nothing of it.
+    the batch whose version a null took: if that one is refused, the null has another version.
     """
 
     event: Event
@@ -54,7 +53,6 @@ class Newest:
     forced: bool = False
     others: tuple[Event, ...] = ()
     ended: Event | None = None
-    displaces: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,18 +91,12 @@ def collapse(events: Iterable[Event], record: LedgerRecord | None, order: Order)
     In version order a null takes the version of what it ends and comes just after it; one that lies before the
     record's own event was part of that record's history, so it ranks below everything.
     """
-    several = sorted(events, key=_place)
-    displaces = record is not None and any(_displaces(event, record) for event in several)
-    newest = _newest(several, None if displaces else record, order)
-    return replace(newest, displaces=displaces)
-
-
-def _newest(several: Sequence[Event], record: LedgerRecord | None, order: Order) -> Newest:
     best: Event | None = None
     ended: Event | None = None
     top = Rank(-1, -1)
     superseded = stale = 0
     forced = False
+    several = sorted(events, key=_place)
     for event in several:
         rank = _rank(event, top, record, order)
         if best is None or rank > top:
@@ -136,10 +128,6 @@ def _place(event: Event) -> tuple[int, bool]:
     return event.offset, event.again is not None
 
 
-def _displaces(event: Event, record: LedgerRecord) -> bool:
-    return event.again is not None and event.again.displaces == record.rank
-
-
 def _is_forced(event: Event) -> bool:
     return event.again is not None and event.again.forced
 
@@ -152,9 +140,6 @@ def plan_document(
     Up to the offset `floor` the partition's tombstones may be forgotten. Raises BadEvent (partition_moved, forgotten).
     """
     event = newest.event
-    if newest.displaces:
-        plan = plan_document(replace(newest, displaces=False), None, order, split, floor=floor)
-        return replace(plan, newest=newest, read=record, displaced=_unlisted(record, plan.record))
     if record is None and may_have_ended(event) and _known_until(event) <= floor:
         raise _forgotten(event)
     plan = _plan(newest, record, order, split)
@@ -180,6 +165,13 @@ def _plan(newest: Newest, record: LedgerRecord | None, order: Order, split: Spli
     if event.upsert is None:
         return _tombstone(newest, record, digests)
     return _upsert(newest, event.upsert, record, digests, split)
+
+
+def without(plan: DocumentPlan, gone: LedgerRecord) -> DocumentPlan:
+    """The plan, displacing also what a record listed that was taken away before."""
+    keep = frozenset(plan.record.passages if plan.record is not None else ())
+    left = tuple(point for point in gone.passages if point not in keep)
+    return replace(plan, displaced=(*plan.displaced, *left))
 
 
 def may_have_ended(event: Event) -> bool:
@@ -262,7 +254,7 @@ def _unchanged(newest: Newest, record: LedgerRecord, digests: Digests, order: Or
 
 def _tombstone(newest: Newest, record: LedgerRecord | None, digests: Digests) -> DocumentPlan:
     tombstone = _record(newest, record, digests, deleted=True)
-    return DocumentPlan(newest, Outcome.DELETED, record, tombstone, displaced=_unlisted(record, tombstone))
+    return DocumentPlan(newest, Outcome.DELETED, record, tombstone, displaced=record.passages if record else ())
 
 
 def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, digests: Digests, split: Split) -> DocumentPlan:
@@ -276,15 +268,11 @@ def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, digests: Dig
         passages=tuple(ids),
         tokens=sum(each.piece.tokens for each in add if each.vector_of is None),
     )
+    keep = frozenset(ids)
+    displaced = tuple(point for point in (old.passages if old else ()) if point not in keep)
     same_text = old is not None and old.content_digest == record.content_digest and not newest.forced
     outcome = Outcome.METADATA if same_text else Outcome.INDEXED
-    return DocumentPlan(newest, outcome, old, record, tuple(add), _unlisted(old, record))
-
-
-def _unlisted(old: LedgerRecord | None, new: LedgerRecord | None) -> tuple[str, ...]:
-    """The passages of a record that another does not list."""
-    keep = frozenset(new.passages if new else ())
-    return tuple(point for point in (old.passages if old else ()) if point not in keep)
+    return DocumentPlan(newest, outcome, old, record, tuple(add), displaced)
 
 
 def _refused(event: Event, old: LedgerRecord | None) -> int:

@@ -80,7 +80,9 @@ class Teller:
 
     async def changes(self, batch: Batch) -> list[Message]:
         """The change records of a batch that is written. Raises as the index."""
-        told = {each.key: each for each in (*self._of_plans(batch), *await self._of_letters(batch))}
+        told = {
+            each.key: each for each in (*_of_displacing(batch), *self._of_plans(batch), *await self._of_letters(batch))
+        }
         if not told:
             return []
         states = _States(self._index, batch)
@@ -185,6 +187,14 @@ class _States:
         return self._passages.get(point) if vector is None or terms is None else (vector, terms)
 
 
+def _of_displacing(batch: Batch) -> Iterator[Told]:
+    """Documents of which a state was taken away, whatever became of the event that did it."""
+    for key, events in batch.displacing.items():
+        event = events[-1]
+        outcome = batch.plans[key].outcome if key in batch.plans else Outcome.DELETED
+        yield Told(key, outcome, event.tenant, Place(event.partition, event.offset))
+
+
 def _is_worth_saying(plan: DocumentPlan, batch: Batch) -> bool:
     return plan.record is not None or not _is_told(plan.read, batch)
 
@@ -197,7 +207,7 @@ def _is_told(record: LedgerRecord | None, batch: Batch) -> bool:
 
 
 def _before(plan: DocumentPlan, batch: Batch) -> Fields | None:
-    known = plan.key in batch.ours and not plan.newest.displaces and _is_told(plan.read, batch)
+    known = plan.key in batch.ours and plan.key not in batch.displacing and _is_told(plan.read, batch)
     return _fields(plan.read) if known else None
 
 

@@ -69,8 +69,8 @@ class Found:
     """What a verification found.
 
     `ahead` counts documents that were left out since the log holds more of them; `waiting` those among them for which
-    it did so from the beginning, and which wait for workers. The others changed meanwhile. `followed` says whether
-    anybody was there to mend what was sent to be mended.
+    it did so from the beginning, and which wait for workers. The others changed meanwhile. Of what differed, `removed`
+    was taken away by the verification itself; `followed` says whether anybody was there to mend the rest.
     """
 
     documents: int = 0
@@ -80,6 +80,7 @@ class Found:
     waiting: int = 0
     kinds: Counter[Kind] = field(default_factory=Counter)
     first: list[Difference] = field(default_factory=list)
+    removed: int = 0
     followed: bool = True
 
     @property
@@ -283,8 +284,7 @@ class Verifier:
         for each in records:
             told = f"a record of it lies under {each.stray}, which is not its point"
             self._found.note(Difference(Kind.EXTRA, each.key, told))
-        if records and self._healer is not None:
-            await self._healer.remove([Displaced((str(each.stray),), each.partition, each.rank) for each in records])
+        await self._remove([Displaced((str(each.stray),), each.partition, each.rank) for each in records])
 
     async def _extras(self, records: Sequence[LedgerRecord]) -> None:
         """Note what the log knows nothing of, and hold the events of documents of which it knows refused ones alone."""
@@ -312,5 +312,9 @@ class Verifier:
         self._found.ahead += len({each.key for each in unsure})
         for each in orphans:
             self._found.note(Difference(Kind.ORPHAN, each.key, f"the passage {each.id} is listed nowhere"))
-        if orphans and self._healer is not None:
-            await self._healer.remove([Displaced((each.id,), each.partition, each.rank) for each in orphans])
+        await self._remove([Displaced((each.id,), each.partition, each.rank) for each in orphans])
+
+    async def _remove(self, points: Sequence[Displaced]) -> None:
+        if points and self._healer is not None:
+            await self._healer.remove(points)
+            self._found.removed += len(points)

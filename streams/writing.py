@@ -11,9 +11,6 @@ The order, for the documents of one partition:
    won. Equal: our own, or that of a twin who wrote the same event.
 4. Where it is our own, delete the passages that it displaced, at ranks up to its own.
 
-What a verification found, and the log knows nothing of, counts for nothing (`Newest.displaces`): an event replaces it
-though it ranks below. Then the fence is the rank of what it replaces, and events after the verification lie above.
-
 A crash between two steps leaves passages that no record lists; they are invisible, and swept (streams/sweep.py).
 """
 
@@ -69,9 +66,7 @@ async def write(
         passages = [_passage(record, new, vectors[new.id], terms[new.id]) for record, new in additions]
         await index.add(passages, at_most=rank)
     records = _dated(plans, clock(), work)
-    read = {plan.read.offset for plan in plans if plan.read}
-    for place, some in _by_place(records, plans, partition).items():
-        await index.commit(some, partition=place, read=read)
+    await index.commit(records, partition=partition, read={plan.read.offset for plan in plans if plan.read})
     found = await index.ledger([plan.key for plan in plans])
     written = replace(_compare(plans, found), ours=_ours(records, found))
     own = set(written.own)
@@ -87,14 +82,11 @@ def _displaced(plans: Sequence[DocumentPlan], partition: int) -> list[Displaced]
     Displaced passages stand at the rank of the record that was read, or below. Where that is below all ranks that are
     committed here, it fences just as well, and one condition costs the index far less than many.
     """
-    nothings = [(plan.displaced, plan.read) for plan in plans if plan.newest.displaces]
-    found = [Displaced(points, read.partition, read.rank) for points, read in nothings if read is not None]
-    plans = [plan for plan in plans if not plan.newest.displaces]
     if not plans:
-        return found
+        return []
     lowest = min(plan.newest.rank for plan in plans)
     early = {plan.key: plan.read.rank for plan in plans if plan.read and plan.read.rank < lowest}
-    found += [Displaced(plan.displaced, partition, plan.newest.rank) for plan in plans if plan.key not in early]
+    found = [Displaced(plan.displaced, partition, plan.newest.rank) for plan in plans if plan.key not in early]
     if early:
         points = tuple(point for plan in plans if plan.key in early for point in plan.displaced)
         found.append(Displaced(points, partition, max(early.values())))
@@ -114,17 +106,6 @@ def _dated(
         replace(record, searchable_at=(first + number) / A_SECOND)
         for number, record in enumerate(sorted(records, key=lambda record: record.event_time))
     ]
-
-
-def _by_place(
-    records: Sequence[LedgerRecord], plans: Sequence[DocumentPlan], partition: int
-) -> dict[int, list[LedgerRecord]]:
-    """The records by the partition of those that they replace: their own, but for what counts for nothing."""
-    elsewhere = {plan.key: plan.read.partition for plan in plans if plan.newest.displaces and plan.read}
-    groups: dict[int, list[LedgerRecord]] = defaultdict(list)
-    for record in records:
-        groups[elsewhere.get(record.key, partition)].append(record)
-    return groups
 
 
 def _whole(work: Work | None) -> Work | None:
@@ -148,8 +129,6 @@ def _by_fence(plans: Sequence[DocumentPlan], top: int) -> dict[Rank, list[tuple[
     for plan in plans:
         if plan.record is not None and plan.add:
             fence = Rank(plan.newest.rank.version, max(top, plan.newest.rank.offset))
-            if plan.newest.displaces and plan.read is not None:
-                fence = max(fence, plan.read.rank)
             groups[fence] += [(plan.record, new) for new in plan.add]
     return groups
 

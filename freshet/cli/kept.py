@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 def tell(kept: Kept) -> None:
     """How far it is behind, and what is to be done about that."""
-    if not kept.built:
+    if kept.built is False:
         warn("freshet: it was never built to the end; searches lack what its workers have yet to do: freshet worker")
     if kept.untold is not None:
         warn(f"freshet: how far it is behind the log is not known: {kept.untold}")

@@ -64,6 +64,8 @@ def _as_json(found: Found, *, heal: bool) -> dict[str, object]:
         "differences": {kind.value: count for kind, count in sorted(found.kinds.items())},
         "first": [{"kind": each.kind.value, "key": each.key, "found": each.found} for each in found.first],
         "healed": heal,
+        "removed": found.removed,
+        "followed": found.followed if heal and found.differing else None,
     }
 
 
@@ -100,13 +102,17 @@ def _verdict(found: Found, *, heal: bool, sample: int | None) -> str:
 
 
 def _mending(found: Found) -> str:
-    from freshet.streams.comparing import Kind
-
-    if found.kinds.keys() <= {Kind.ORPHAN}:
-        return "removed; then verify again"
+    left, removed = found.differing - found.removed, f"{found.removed:,} removed" if found.removed else ""
+    if not left:
+        return f"{removed}; verify again"
+    others = "the others" if removed else "them"
     if found.followed:
-        return "workers mend them now; then verify again"
-    return "nobody follows this version now; to have them mended, start: freshet worker (or freshet replay run)"
+        mending = f"workers mend {others} now; then verify again"
+    else:
+        mending = (
+            f"nobody follows this version now; to have {others} mended, start: freshet worker (or freshet replay run)"
+        )
+    return f"{removed}; {mending}" if removed else mending
 
 
 def _to_mend(found: Found, sample: int | None) -> str:

@@ -15,7 +15,7 @@ from freshet.wiring.versions import ASK_SECONDS, Lag, followed, is_built
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How far a version is behind, how many follow it, or why nobody tells; whether it was ever built to the end.
+    """How far a version is behind, how many follow it, or why nobody tells; whether it was built to the end, if known.
 
     Without a `lag` and a reason (`untold`) its topic is gone.
     """
@@ -23,22 +23,23 @@ class Kept:
     lag: Lag | None
     members: int | None
     untold: str | None
-    built: bool
+    built: bool | None
 
 
 async def how_kept(settings: Settings, info: VersionInfo | None) -> Kept:
     """Raises nothing where Kafka is away: then that is told."""
     told, untold = await followed(settings, [] if info is None else [info])
     lag, members = told.get("" if info is None else info.name, (None, None))
-    return Kept(lag, members, untold, built=info is None or await _is_built(settings, info, lag))
+    built = info is None or await _is_built(settings, info, lag)
+    return Kept(lag, members, untold, built=None if untold is not None and built is False else built)
 
 
-async def _is_built(settings: Settings, info: VersionInfo, lag: Lag | None) -> bool:
-    """An index's first version is live from its beginning: nothing is told of its end."""
+async def _is_built(settings: Settings, info: VersionInfo, lag: Lag | None) -> bool | None:
+    """An index's first version is live from its beginning: nothing is told of its end. None where nobody knows."""
     if built_at(info.metadata) is not None or not built_to(info.metadata):
         return True
+    if lag is None:
+        return False
     with suppress(OutsideError):
-        return lag is not None and await is_built(
-            settings, kafka_connection(settings, "versions", timeout=ASK_SECONDS), info
-        )
-    return False
+        return await is_built(settings, kafka_connection(settings, "versions", timeout=ASK_SECONDS), info)
+    return None

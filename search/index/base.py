@@ -118,6 +118,14 @@ class IndexWriter(Protocol):
         """Delete these passages where their partition is the same and their rank not above each one's `at_most`."""
         ...
 
+    async def forget(self, record: LedgerRecord) -> None:
+        """Delete a record where it still stands at this rank; its passages stay, for others may list them by now.
+
+        Only for a state that the log knows nothing of: afterwards an event of any age brings the document back. No
+        state of the log stands at its rank, so that a late call deletes none of theirs.
+        """
+        ...
+
     def stored(self, partition: int, *, below: int) -> AsyncIterator[Sequence[StoredPassage]]:
         """Pages of all passages of a partition at offsets below `below`, without vectors; listed or not."""
         ...

@@ -67,6 +67,12 @@ class MemoryIndex:
                 if there is not None and (there.rank <= each.at_most or "delete_fence" in self._without):
                     del self.points.passages[point]
 
+    async def forget(self, record: LedgerRecord) -> None:
+        await self._gate("forget")
+        stored = self.points.ledger.get(record.key)
+        if stored is not None and (stored.rank == record.rank or "forget_fence" in self._without):
+            del self.points.ledger[record.key]
+
     async def ended(self, partition: int, *, before: float) -> AsyncIterator[Sequence[LedgerRecord]]:
         await self._gate("ended")
         here = [each for each in self.points.ledger.values() if each.partition == partition]

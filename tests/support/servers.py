@@ -175,6 +175,12 @@ class Servers:
         return server
 
 
+def is_frozen(pid: int) -> bool:
+    """Whether all threads of a process that was paused have stopped, which takes those a moment that are running."""
+    states = [file.read_text().rpartition(")")[2].split()[0] for file in Path(f"/proc/{pid}/task").glob("*/stat")]
+    return all(state == "T" for state in states)
+
+
 def log_file(name: str) -> Path:
     """A fresh log: what an earlier run left is dropped."""
     LOGS.mkdir(exist_ok=True)

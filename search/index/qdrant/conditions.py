@@ -101,6 +101,13 @@ def read_at(partition: int, offsets: Collection[int]) -> models.Filter:
     return models.Filter(must=[_equals("partition", partition), models.FieldCondition(key="offset", match=read)])
 
 
+def record_at(record: LedgerRecord) -> models.Filter:
+    """The record of a document, where it has this position still."""
+    place = [_equals(name, value) for name, value in rank_payload(record.rank).items()]
+    one = models.HasIdCondition(has_id=[ledger_id(record.key)])
+    return models.Filter(must=[one, _equals("partition", record.partition), *place])
+
+
 def not_above(partition: int, rank: Rank) -> models.Filter:
     """What stands in the partition at `rank` or below it."""
     return models.Filter(must=[_equals("partition", partition), *_at_most(rank)])

@@ -12,7 +12,7 @@ from qdrant_client import AsyncQdrantClient, models
 from freshet.schemas.errors import PermanentError
 from freshet.schemas.positions import Rank
 from freshet.search.index.qdrant.conditions import displaced as of_displaced
-from freshet.search.index.qdrant.conditions import not_above, read_at, stored_below
+from freshet.search.index.qdrant.conditions import not_above, read_at, record_at, stored_below
 from freshet.search.index.qdrant.failures import demand_completed, translated
 from freshet.search.index.qdrant.lookup import POINTS_A_REQUEST, Lookup
 from freshet.search.index.qdrant.payloads import SPARSE, STORED, ledger_point, passage_point, stored_passage
@@ -46,9 +46,10 @@ class QdrantWriter(Lookup):
 
     async def remove(self, displaced: Sequence[Displaced]) -> None:
         for items in _removals(displaced):
-            with translated("remove passages"):
-                result = await self._client.delete(self._collection, of_displaced(items), wait=True)
-            demand_completed("remove passages", result)
+            await self._delete("remove passages", of_displaced(items))
+
+    async def forget(self, record: LedgerRecord) -> None:
+        await self._delete("remove a record", record_at(record))
 
     async def stored(self, partition: int, *, below: int) -> AsyncIterator[Sequence[StoredPassage]]:
         condition, page = stored_below(partition, below), None
@@ -61,6 +62,11 @@ class QdrantWriter(Lookup):
                 yield [stored_passage(point) for point in points]
             if page is None:
                 return
+
+    async def _delete(self, operation: str, condition: models.Filter) -> None:
+        with translated(operation):
+            result = await self._client.delete(self._collection, condition, wait=True)
+        demand_completed(operation, result)
 
     async def _upsert(self, operation: str, points: Iterable[models.PointStruct], condition: models.Filter) -> None:
         for request in _requests(points, self._dimension):

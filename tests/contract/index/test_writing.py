@@ -250,6 +250,30 @@ async def test_removing_again_changes_nothing(index: Index):
         assert await texts(index, [item]) == set()
 
 
+# forget
+
+
+async def test_a_record_is_forgotten_only_where_it_stands_at_its_very_rank(index: Index):
+    for number, stored in enumerate(RANKS):
+        for rank in RANKS:
+            key = f"{number} {rank}"
+            await index.writer.commit([record(key, rank=stored)], partition=0, read=[])
+            await index.writer.forget(record(key, rank=rank))
+            assert bool(await index.writer.ledger([key])) is (stored != rank), (stored, rank)
+
+
+async def test_a_record_of_another_partition_is_not_forgotten_and_passages_stay(index: Index):
+    listed = passage("listed")
+    await index.writer.add([listed], at_most=LONG_AGO)
+    await index.writer.commit([record(passages=(listed.id,))], partition=0, read=[])
+    await index.writer.forget(record(partition=1, passages=(listed.id,)))
+    assert await index.writer.ledger(["doc"])
+    for _ in range(2):
+        await index.writer.forget(record(passages=(listed.id,)))
+        assert not await index.writer.ledger(["doc"])
+        assert await texts(index, [listed]) == {"listed"}
+
+
 # stored
 
 

@@ -22,7 +22,7 @@ from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.messages import Message
 from tests.conftest import StartKafka
 from tests.integration.kafka.reading import read_all
-from tests.support.servers import KafkaServer, create_topics
+from tests.support.servers import KafkaServer, create_topics, is_frozen
 from tests.support.waiting import wait_until
 from tests.unit.streams.test_publisher import JAVA_MURMUR2
 
@@ -152,6 +152,7 @@ async def test_a_request_that_was_repeated_is_written_once(
         before = await producer.send("documents", key=b"before", value=b"x")
         await before.token()
         broker.process.pause()
+        await wait_until(lambda: is_frozen(broker.process.pid), "nothing of it runs")
         during = await producer.send("documents", key=b"during", value=b"x")
         await wait_until(lambda: "Got error produce response" in caplog.text, "the request failed, and is repeated")
         broker.process.resume()

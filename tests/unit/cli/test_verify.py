@@ -99,18 +99,23 @@ def test_a_vector_that_a_sample_found_is_mended_by_looking_at_all(finding, capsy
 
 
 @pytest.mark.parametrize(
-    ("kinds", "followed", "told"),
+    ("kinds", "counts", "told"),
     [
-        ([Kind.TEXT, Kind.ORPHAN], True, "2 differences: workers mend them now; then verify again"),
+        ([Kind.TEXT, Kind.TEXT], {}, "2 differences: workers mend them now; then verify again"),
+        (
+            [Kind.TEXT, Kind.ORPHAN],
+            {"removed": 1},
+            "2 differences: 1 removed; workers mend the others now; then verify again",
+        ),
         (
             [Kind.TEXT],
-            False,
+            {"followed": False},
             f"1 difference: {NOBODY}",
         ),
-        ([Kind.ORPHAN], False, "1 difference: removed; then verify again"),
+        ([Kind.EXTRA], {"followed": False, "removed": 1}, "1 difference: 1 removed; verify again"),
     ],
 )
-def test_who_mends_what_is_told(kinds, followed, told, finding, capsys):
-    finding(*kinds, followed=followed)
+def test_who_mends_what_is_told(kinds, counts, told, finding, capsys):
+    finding(*kinds, **counts)
     assert run(["verify", "--heal"]) == DONE
     assert capsys.readouterr().out.splitlines()[-1] == told

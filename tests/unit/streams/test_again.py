@@ -32,7 +32,7 @@ sayings = st.builds(
     version=st.none() | st.integers(0, 10**17),
     until=st.integers(0, 10**17),
     displaces=st.none() | st.builds(Rank, st.integers(0, 10**17), st.integers(-5, 2**53)),
-)
+).filter(lambda again: again.why is not Why.REMOVED or again.displaces is not None)
 
 
 def arrived(message: Message, offset: int = 3) -> Record:
@@ -76,6 +76,7 @@ GOOD = arrived(wrap(Record(TOPIC, 2, 7, 1.0, b"k", b"{}"), Again(Why.RETRIED), A
         ({"version": b"-1"}, "version"),
         ({"until": b"soon"}, "until"),
         ({"displaces": b"17"}, "displaces"),
+        ({"reason": b"removed"}, "displaces"),
         ({"timestamp": b"9" * 19}, "timestamp"),
     ],
 )

@@ -1,9 +1,12 @@
 """What is decoded of a record that came again depends on where it lies itself, not on where it came from."""
 
+from dataclasses import replace
+
 import pytest
 
 from freshet.schemas.again import Again, Why
 from freshet.schemas.decoding import Record, Rules
+from freshet.schemas.positions import Rank
 from freshet.schemas.topics import Topics
 from freshet.streams.again import wrap
 from freshet.streams.batch import Batch
@@ -23,7 +26,7 @@ def decoded(why: Why, *, at: int) -> Again:
     return second.again
 
 
-@pytest.mark.parametrize("why", list(Why))
+@pytest.mark.parametrize("why", [each for each in Why if each is not Why.REMOVED])
 def test_what_was_asked_of_versions_that_were_there_is_not_asked_of_one_that_is_built_later(why: Why) -> None:
     assert not decoded(why, at=4).forced
     assert decoded(why, at=5).forced == (why in {Why.HEALED, Why.REPROCESSED})
@@ -38,3 +41,13 @@ def test_who_hands_on_such_an_event_does_not_say_that_it_was_earlier() -> None:
     assert wrap(ORIGINAL, Again(Why.RETRIED, earlier=True), TOPICS.again) == wrap(
         ORIGINAL, Again(Why.RETRIED), TOPICS.again
     )
+
+
+def test_what_is_removed_is_no_event_and_what_takes_its_place_is_one() -> None:
+    removed = wrap(replace(ORIGINAL, value=None), Again(Why.REMOVED, displaces=Rank(0, 9)), TOPICS.again)
+    healed = wrap(ORIGINAL, Again(Why.HEALED, displaces=Rank(0, 9)), TOPICS.again)
+    batch = Batch((arrived(removed, 1), arrived(healed, 2)), {}, {}, 0)
+    decode_batch(batch, Rules(), TOPICS)
+    assert [event.again.why for event in batch.events["a"] if event.again] == [Why.HEALED]
+    assert [event.again.why for event in batch.displacing["a"] if event.again] == [Why.REMOVED, Why.HEALED]
+    assert (batch.ignored, batch.dead) == (0, [])

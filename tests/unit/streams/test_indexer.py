@@ -28,6 +28,7 @@ from freshet.streams.batch import Batch
 from freshet.streams.indexer import Indexer
 from freshet.streams.plan import NewPassage
 from freshet.streams.retry import AbandonedError, Retry, Weather
+from freshet.streams.sweep import sweep
 from freshet.streams.telling import NOBODY, Teller
 from tests.support.embedder import CountingEmbedder, vector_of
 from tests.support.memory_index import MemoryIndex, Points
@@ -279,16 +280,21 @@ async def test_after_a_rebalance_records_are_read_anew_for_others_may_have_writt
 
 
 def displacing(pipe: Pipeline, key: str, text: str | None, offset: int = 0) -> Batch:
-    """A verification found the record that is there now where the log has no event."""
+    """A verification found the record that is there now where the log has no event; without text it has none at all."""
     batch = pipe.batch((key, text, {}))
     (event,) = batch.events[key]
-    again = Again(Why.HEALED, displaces=pipe.points.ledger[key].rank)
-    batch.events[key] = [replace(event, offset=offset, again=again)]
+    again = Again(Why.REMOVED if text is None else Why.HEALED, displaces=pipe.points.ledger[key].rank)
+    event = replace(event, offset=offset, again=again)
+    batch.displacing[key] = [event]
+    batch.events = {} if text is None else {key: [event]}
     return batch
 
 
 def spoil(pipe: Pipeline, key: str, **parts: Any) -> None:
     pipe.points.ledger[key] = replace(pipe.points.ledger[key], rank=Rank(0, 90), content_digest="another", **parts)
+    for point, passage in pipe.points.passages.items():
+        partition = parts.get("partition", 0)
+        pipe.points.passages[point] = replace(passage, rank=Rank(0, 90), partition=partition)
 
 
 @pytest.mark.parametrize("remembered", [True, False])
@@ -297,17 +303,20 @@ async def test_what_stands_where_no_event_is_gives_way(remembered: bool, elsewhe
     pipe = Pipeline()
     await pipe.index(pipe.batch(("a", "one two three four five", {})))
     spoil(pipe, "a", partition=7 if elsewhere else 0)
-    for point, passage in pipe.points.passages.items():
-        rank = Rank(0, 90) if remembered else Rank(0, 5)
-        pipe.points.passages[point] = replace(passage, rank=rank, vector=vector_of("wrong"))
     if not remembered:
         pipe.indexer.forget()
-    await pipe.index(displacing(pipe, "a", "one two three four and more"))
-    assert pipe.text("a") == "one two three four and more"
-    record = pipe.points.ledger["a"]
-    assert (record.rank, record.partition) == (Rank(0, 0), 0)
-    assert {*pipe.points.passages} == {*record.passages}
-    assert all((each.vector == vector_of(each.text)).all() for each in pipe.points.passages.values())
+    for _ in range(2):  # it comes again after a crash
+        batch = displacing(pipe, "a", "one two three four and more")
+        await pipe.index(batch)
+        assert pipe.text("a") == "one two three four and more"
+        record = pipe.points.ledger["a"]
+        assert (record.rank, record.partition) == (Rank(0, 0), 0)
+    assert [each.before for each in await changes(pipe, batch)] == [None]
+
+
+async def changes(pipe: Pipeline, batch: Batch) -> list[Change]:
+    teller = Teller(index=pipe.index_under_test, topics=Topics(), version="docs__1", incarnation="made once")
+    return [Change.model_validate_json(each.value or b"") for each in await teller.changes(batch)]
 
 
 async def test_later_events_are_planned_from_what_takes_its_place() -> None:
@@ -315,22 +324,75 @@ async def test_later_events_are_planned_from_what_takes_its_place() -> None:
     await pipe.index(pipe.batch(("a", "one", {})), pipe.batch(("a", "two", {})))
     spoil(pipe, "a")
     pipe.indexer.forget()
-    await pipe.index(displacing(pipe, "a", "two", offset=1), pipe.batch(("a", "three", {})))
-    assert pipe.text("a") == "three"
+    batches = [displacing(pipe, "a", "two", offset=1), pipe.batch(("a", "three", {})), pipe.batch(("a", "four", {}))]
+    await pipe.index(*batches)
+    assert pipe.text("a") == "four"
 
 
-async def test_what_the_log_knows_nothing_of_ends_and_is_told_as_any_end() -> None:
+async def test_a_sweep_takes_nothing_of_an_event_that_takes_its_place() -> None:
+    """Its passages lie below the record that was there, as those do which nobody will ever list."""
+    pipe = Pipeline()
+    await pipe.index(pipe.batch(("a", "one two", {})))
+    spoil(pipe, "a")
+    batch = displacing(pipe, "a", "three four")
+    await pipe.indexer.plan(batch, wanted)
+    await pipe.indexer.embed(batch, wanted)
+
+    async def gate(step: str) -> None:
+        if step == "commit":
+            await sweep(MemoryIndex(pipe.points), 0, below=100)
+
+    pipe.index_under_test._gate = gate
+    await pipe.indexer.write(batch, wanted)
+    assert pipe.text("a") == "three four"
+
+
+@pytest.mark.parametrize("taken_away", [False, True])
+async def test_what_the_log_knows_nothing_of_is_gone_and_that_is_told(taken_away: bool) -> None:
+    """Also by whoever comes after one that took it away and did not come to tell."""
     pipe = Pipeline()
     await pipe.index(pipe.batch(("a", "one", {})))
     spoil(pipe, "a")
     batch = displacing(pipe, "a", None, offset=90)
+    if taken_away:
+        await pipe.index_under_test.forget(pipe.points.ledger["a"])
     await pipe.index(batch)
-    assert pipe.text("a") is None
-    assert pipe.points.passages == {}
-    teller = Teller(index=pipe.index_under_test, topics=Topics(), version="docs__1", incarnation="made once")
-    (message,) = await teller.changes(batch)
-    change = Change.model_validate_json(message.value or b"")
+    assert pipe.points.ledger == {}
+    (change,) = await changes(pipe, batch)
     assert (change.outcome, change.key, change.before, change.after) == ("deleted", "a", None, NOBODY)
+
+
+async def test_what_was_taken_away_is_not_remembered() -> None:
+    pipe = Pipeline()
+    await pipe.index(pipe.batch(("a", "one", {})))
+    spoil(pipe, "a")
+    pipe.indexer.forget()
+    await pipe.index(pipe.batch(("a", "none", {})))  # which lies below, so that it is known from then on
+    await pipe.index(displacing(pipe, "a", None, offset=90))
+    pipe.points.passages.clear()  # as nobody's
+    await pipe.index(pipe.batch(("a", "one", {})))
+    assert pipe.text("a") == "one"
+
+
+async def test_where_what_takes_its_place_is_refused_it_is_told_that_nothing_is_there() -> None:
+    pipe = Pipeline(poison="poison")
+    await pipe.index(pipe.batch(("a", "one", {})))
+    spoil(pipe, "a")
+    batch = displacing(pipe, "a", "poison")
+    batch.records = (Record("documents", 0, 0, 1.0, b"a", b"{}", again=batch.events["a"][0].again),)
+    await pipe.index(batch)
+    assert [each.error.reason for each in batch.dead] == [Reason.REFUSED]
+    assert [each.after for each in await changes(pipe, batch)] == [NOBODY]
+
+
+async def test_a_late_one_takes_nothing_away_of_what_came_since() -> None:
+    pipe = Pipeline()
+    await pipe.index(pipe.batch(("a", "one", {})))
+    spoil(pipe, "a")
+    bogus, late = pipe.points.ledger["a"], MemoryIndex(pipe.points)
+    await pipe.index(displacing(pipe, "a", "one two"))
+    await late.forget(bogus)
+    assert pipe.text("a") == "one two"
 
 
 async def test_an_ordinary_event_takes_its_place_where_one_comes_in_the_same_batch() -> None:

@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from freshet.schemas.again import Again, Why
-from freshet.schemas.decoding import BadEvent, Reason, Record, Rules
+from freshet.schemas.decoding import BadEvent, Reason, Record, Rules, decode
 from freshet.schemas.positions import FreshnessToken, Order, Place, Rank
 from freshet.search.embedding.base import Embedded, Purpose
 from freshet.search.index.records import LedgerRecord, Vector
@@ -25,7 +25,7 @@ from freshet.search.passages import Recipe, split
 from freshet.streams.again import unwrap, wrap
 from freshet.streams.batch import DeadLetter
 from freshet.streams.comparing import Difference, Kind
-from freshet.streams.folded import FoldedLog
+from freshet.streams.folded import Folded, FoldedLog
 from freshet.streams.healing import AgainHealer
 from freshet.streams.letters import Letter, State
 from freshet.streams.messages import Message
@@ -276,6 +276,8 @@ def test_a_defect_is_found_and_mended(spoil: Callable[[World], None], kind: Kind
         assert found.kinds == {kind: 1}
         assert (await verify(world, cached=cached, heal=True)).kinds == {kind: 1}
         await follow(world, random.Random(2))
+        left = await verify(world, cached=cached, heal=True)
+        assert left.kinds == ({Kind.ORPHAN: 1} if kind is Kind.EXTRA else {}), "what it listed is nobody's then"
         mended = await verify(world, cached=cached)
         assert mended.first == []
         assert world.shown() == {
@@ -488,6 +490,26 @@ async def test_a_document_that_was_put_right_since_it_was_found_stays(order: Ord
     await healer_of(world).heal(Difference(Kind.EXTRA, "extra", ""), None, seen)
     await follow(world, random.Random(1))
     assert "extra" in world.shown()
+
+
+@pytest.mark.parametrize(
+    ("rank", "partition", "divided", "displaces"),
+    [
+        (Rank(0, 9), 0, False, b"0@9"),  # above the newest event
+        (Rank(0, 2), 0, False, None),  # an older state
+        (Rank(0, 2), 1, False, b"0@2"),  # where the document has no events
+        (Rank(0, 2), 1, True, None),  # where it has some, and nothing tells which are newer
+    ],
+)
+async def test_what_is_in_the_way_of_the_newest_event_is_displaced_by_it(
+    rank: Rank, partition: int, divided: bool, displaces: bytes | None
+) -> None:
+    world = await followed(Order.LOG)
+    newest = world.documents[4]
+    folded = Folded("b", decode(newest, world.rules), Rank(0, 4), newest, pending=False, divided=divided)
+    record = replace(world.points.ledger["b"], rank=rank, partition=partition)
+    await healer_of(world).heal(Difference(Kind.TEXT, "b", ""), folded, record)
+    assert dict(world.again[-1].headers).get("displaces") == displaces
 
 
 @pytest.mark.parametrize("order", list(Order))

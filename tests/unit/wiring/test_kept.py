@@ -22,9 +22,11 @@ BESIDE = {BUILT_TO: {"0": 1_500}}
 def kept(monkeypatch):
     """How a version with these facts is kept, where Kafka tells this."""
 
-    async def run(facts: dict[str, Any], lag: Lag | None, *, done: bool | Exception = False) -> Kept:
+    async def run(
+        facts: dict[str, Any], lag: Lag | None, *, done: bool | Exception = False, untold: str | None = None
+    ) -> Kept:
         async def followed(*_: object) -> Any:
-            return {"docs__1": (lag, 2)}, None
+            return {"docs__1": (lag, 2)}, untold
 
         async def is_built(*_: object) -> bool:
             if isinstance(done, Exception):
@@ -48,7 +50,7 @@ async def test_how_far_it_is_behind_is_told_with_how_many_follow_it(kept):
         ({**BESIDE, BUILT_AT: "2026-11-20T12:00:00+00:00"}, False, True),
         ({}, False, True),  # an index's first version
         (BESIDE, True, True),  # workers built it, and nobody was there to record that
-        (BESIDE, TransientError("ask", "away"), False),
+        (BESIDE, TransientError("ask", "away"), None),
     ],
 )
 async def test_it_was_built_where_that_is_recorded_or_its_group_has_come_so_far(kept, facts, done, built):
@@ -57,3 +59,7 @@ async def test_it_was_built_where_that_is_recorded_or_its_group_has_come_so_far(
 
 async def test_what_follows_a_topic_that_is_gone_will_never_be_built(kept):
     assert await kept(BESIDE, None, done=True) == Kept(None, 2, None, built=False)
+
+
+async def test_while_kafka_is_away_nobody_says_that_it_was_not_built(kept):
+    assert (await kept(BESIDE, None, untold="away")).built is None
