@@ -40,6 +40,11 @@ def remains(
     ]
 
 
+def moment(seconds: float) -> str:
+    """A time, in seconds since the epoch, to the minute."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
 def unlisted(version: str, record: LedgerRecord | None, passages: Sequence[Passage]) -> Iterator[RemainFacts]:
     """What is left of a document in an index version beside what its record lists.
 
@@ -79,9 +84,9 @@ def _newest(newest: Record, state: TopicState | None) -> RemainFacts:
 def _compacted(older: Sequence[Record], state: TopicState | None) -> str:
     last = max(record.timestamp for record in older)
     least, most = _setting(state, "min.compaction.lag.ms"), _setting(state, "max.compaction.lag.ms")
-    when = "when the log is compacted" + (f", not before {_moment(last, least)}" if least else "")
+    when = "when the log is compacted" + (f", not before {_after(last, least)}" if least else "")
     if most is not None and most < _NEVER:
-        return f"{when}, and soon after {_moment(last, most)}"
+        return f"{when}, and soon after {_after(last, most)}"
     return f"{when} and their segment is full or {_span(_setting(state, 'segment.ms'))} old: no sooner limit is set"
 
 
@@ -114,7 +119,7 @@ def _kept_for_a_time(
         return [_remain(records, what, "never: the topic keeps everything", hint)]
     last = max(record.timestamp for record in records)
     later = _LATER.format(_span(_setting(state, "segment.ms")))
-    return [_remain(records, what, f"after {_moment(last, kept)}; {later}" if kept is not None else "unknown")]
+    return [_remain(records, what, f"after {_after(last, kept)}; {later}" if kept is not None else "unknown")]
 
 
 def _remain(records: Sequence[Record], what: str, until: str, todo: str = "") -> RemainFacts:
@@ -138,9 +143,8 @@ def _setting(state: TopicState | None, name: str) -> int | None:
     return int(value) if value.removeprefix("-").isdigit() else None
 
 
-def _moment(seconds: float, milliseconds: int | None) -> str:
-    at = datetime.fromtimestamp(seconds + (milliseconds or 0) / _MS, UTC)
-    return at.strftime("%Y-%m-%d %H:%M UTC")
+def _after(seconds: float, milliseconds: int | None) -> str:
+    return moment(seconds + (milliseconds or 0) / _MS)
 
 
 def _span(milliseconds: int | None) -> str:

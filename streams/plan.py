@@ -169,9 +169,7 @@ def _plan(newest: Newest, record: LedgerRecord | None, order: Order, split: Spli
 
 def without(plan: DocumentPlan, gone: LedgerRecord) -> DocumentPlan:
     """The plan, displacing also what a record listed that was taken away before."""
-    keep = frozenset(plan.record.passages if plan.record is not None else ())
-    left = tuple(point for point in gone.passages if point not in keep)
-    return replace(plan, displaced=(*plan.displaced, *left))
+    return replace(plan, displaced=(*plan.displaced, *_unlisted(gone, plan.record)))
 
 
 def may_have_ended(event: Event) -> bool:
@@ -268,11 +266,15 @@ def _upsert(newest: Newest, body: Upsert, old: LedgerRecord | None, digests: Dig
         passages=tuple(ids),
         tokens=sum(each.piece.tokens for each in add if each.vector_of is None),
     )
-    keep = frozenset(ids)
-    displaced = tuple(point for point in (old.passages if old else ()) if point not in keep)
     same_text = old is not None and old.content_digest == record.content_digest and not newest.forced
     outcome = Outcome.METADATA if same_text else Outcome.INDEXED
-    return DocumentPlan(newest, outcome, old, record, tuple(add), displaced)
+    return DocumentPlan(newest, outcome, old, record, tuple(add), _unlisted(old, record))
+
+
+def _unlisted(old: LedgerRecord | None, new: LedgerRecord | None) -> tuple[str, ...]:
+    """The passages of a record that its successor does not list."""
+    keep = frozenset(new.passages if new is not None else ())
+    return tuple(point for point in (old.passages if old is not None else ()) if point not in keep)
 
 
 def _refused(event: Event, old: LedgerRecord | None) -> int:

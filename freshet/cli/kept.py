@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from freshet.cli.output import print_line, warn
@@ -27,5 +28,4 @@ def tell(kept: Kept) -> None:
 
 def as_json(kept: Kept) -> dict[str, Any]:
     """The same for programs."""
-    lag = None if kept.lag is None else {"events": kept.lag.events, "seconds": kept.lag.seconds}
-    return {"lag": lag, "members": kept.members, "untold": kept.untold, "built": kept.built}
+    return asdict(kept)

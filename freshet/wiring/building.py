@@ -15,7 +15,7 @@ from freshet.schemas.topics import Topics
 from freshet.search.index.base import IndexReader, IndexVersions
 from freshet.search.index.facts import BEGAN_AT, BUILD, BUILT_AT, LIMIT, PAUSED, built_at, group_of
 from freshet.streams.building import Counted, Ends, Trail, counted, ends, is_behind
-from freshet.streams.kafka.groups import KafkaGroups
+from freshet.streams.kafka.groups import has_members
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.lag import PartitionLag, lag_of_both, lag_where_there
 from freshet.streams.pace import Orders
@@ -156,8 +156,7 @@ class Build:
             return False
         if not trail.saw(self._clock(), lags):
             return False
-        async with KafkaGroups(self._process.parts.connection) as groups:
-            return bool(await groups.members(group))
+        return await has_members(self._process.parts.connection, group)
 
     def _did_all(self, began: str | None) -> bool:
         """Whether this process has built the version alone, from its beginning."""

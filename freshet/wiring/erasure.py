@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from freshet.schemas.decoding import BadEvent, Record, decode
@@ -20,9 +19,10 @@ from freshet.search.index.base import VersionInfo
 from freshet.search.index.qdrant.audit import QdrantAudit
 from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.records import LedgerRecord, Passage
+from freshet.search.results.leftovers import Wanted
 from freshet.settings import Settings
 from freshet.streams.again import unwrap
-from freshet.streams.erasing import remains, unlisted
+from freshet.streams.erasing import moment, remains, unlisted
 from freshet.streams.kafka.connection import KafkaConnection
 from freshet.streams.kafka.topics import describe_topics
 from freshet.streams.purging import kept_seconds
@@ -64,7 +64,7 @@ async def find_remains(
         client = qdrant_client(settings, stack)
         left.remains += await _in_index(settings, client, key, states, left)
         left.remains += remains(records, states, topics, server=connection.addresses[0])
-        sought = Sought(key, document_id, left.texts, limits.seconds)
+        sought = Sought(Wanted(topics.documents, key, document_id), left.texts, limits.seconds)
         left.remains += await in_caches(settings, stack, sought, load, left.untold.append)
     looked = [LookedFacts(topic=topic, offsets=each.offsets, of=each.of) for topic, each in facts.looked.items()]
     return ErasureFacts(
@@ -137,7 +137,7 @@ def _tombstones_until(settings: Settings, topics: Topics, states: Mapping[str, T
             return "nobody can say without the settings of the topics"
         if kept is None:
             return "never: the topics keep everything"
-        return f"at the earliest {datetime.fromtimestamp(indexed_at + kept, UTC):%Y-%m-%d %H:%M UTC}"
+        return f"at the earliest {moment(indexed_at + kept)}"
 
     return until
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry
@@ -20,6 +19,7 @@ from freshet.search.passages import split
 from freshet.search.redis import connect
 from freshet.search.results.leftovers import Leftovers, Wanted, find_leftovers
 from freshet.settings import Settings
+from freshet.streams.erasing import moment
 from freshet.wiring.parts import identity, open_embedder
 
 VECTORS: Final = "embedding cache"
@@ -33,8 +33,7 @@ Texts = list[tuple[str, str]]  # (title, text)
 class Sought(NamedTuple):
     """The document, the texts of its states that somebody still has, and for how long to look through answers."""
 
-    key: str
-    id: str
+    document: Wanted
     texts: Texts
     seconds: float
 
@@ -94,8 +93,7 @@ async def _answers(settings: Settings, url: SecretStr, stack: AsyncExitStack, so
     timeout = max(_LEAST_TIMEOUT, settings.redis.worker_timeout_seconds)
     client = connect(url.get_secret_value(), timeout=timeout, ca_file=settings.redis.ca_file)
     stack.push_async_callback(client.aclose)
-    wanted = Wanted(settings.topics.documents, sought.key, sought.id)
-    return await find_leftovers(client, wanted, seconds=sought.seconds)
+    return await find_leftovers(client, sought.document, seconds=sought.seconds)
 
 
 def _of_answers(leftovers: Leftovers) -> Iterator[RemainFacts]:
@@ -105,7 +103,7 @@ def _of_answers(leftovers: Leftovers) -> Iterator[RemainFacts]:
     )
     for what, names in told:
         if names:
-            until = f"at the latest {datetime.fromtimestamp(leftovers.expires, UTC):%Y-%m-%d %H:%M UTC}"
+            until = f"at the latest {moment(leftovers.expires)}"
             yield RemainFacts(
                 place=ANSWERS, what=what, where=names, until=until, todo=_UNLINK.format("search services")
             )

@@ -30,16 +30,16 @@ async def how_kept(settings: Settings, info: VersionInfo | None) -> Kept:
     """Raises nothing where Kafka is away: then that is told."""
     told, untold = await followed(settings, [] if info is None else [info])
     lag, members = told.get("" if info is None else info.name, (None, None))
-    built = info is None or await _is_built(settings, info, lag)
-    return Kept(lag, members, untold, built=None if untold is not None and built is False else built)
+    built = True if info is None else await _is_built(settings, info, lag, untold)
+    return Kept(lag, members, untold, built)
 
 
-async def _is_built(settings: Settings, info: VersionInfo, lag: Lag | None) -> bool | None:
+async def _is_built(settings: Settings, info: VersionInfo, lag: Lag | None, untold: str | None) -> bool | None:
     """An index's first version is live from its beginning: nothing is told of its end. None where nobody knows."""
     if built_at(info.metadata) is not None or not built_to(info.metadata):
         return True
-    if lag is None:
-        return False
+    if lag is None:  # where that is told, its topic is gone
+        return False if untold is None else None
     with suppress(OutsideError):
         return await is_built(settings, kafka_connection(settings, "versions", timeout=ASK_SECONDS), info)
     return None

@@ -29,7 +29,7 @@ from freshet.streams.again import unwrap
 from freshet.streams.folded import Ends, FoldedLog
 from freshet.streams.healing import AgainHealer
 from freshet.streams.kafka.connection import KafkaConnection
-from freshet.streams.kafka.groups import KafkaGroups
+from freshet.streams.kafka.groups import has_members
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.kafka.producer import KafkaProducer
 from freshet.streams.kafka.reader import KafkaReader
@@ -87,8 +87,7 @@ async def verify(
         parts = Parts(connection, wanted, embedder, index)
         found = await hold_against_the_log(settings, parts, sink=sink, sample=sample, bar=bar)
         if heal and found.differing:
-            async with KafkaGroups(connection) as groups:
-                found.followed = bool(await groups.members(wanted.group))
+            found.followed = await has_members(connection, wanted.group)
         return found
 
 

@@ -18,7 +18,7 @@ from freshet.search.index.qdrant.versions import QdrantVersions
 from freshet.search.index.switching import NoSuchVersionError
 from freshet.settings import Settings
 from freshet.streams.kafka.connection import KafkaConnection
-from freshet.streams.kafka.groups import KafkaGroups
+from freshet.streams.kafka.groups import KafkaGroups, has_members
 from freshet.streams.kafka.offsets import KafkaOffsets
 from freshet.streams.lag import lag_where_there
 from freshet.wiring.parts import kafka_connection, qdrant_client
@@ -122,8 +122,8 @@ async def is_followed(settings: Settings) -> bool | None:
             live = await versions.live()
         if live is None:
             return False
-        async with KafkaGroups(kafka_connection(settings, "versions", timeout=ASK_SECONDS)) as groups:
-            return bool(await groups.members(group_of(settings.index, live)))
+        connection = kafka_connection(settings, "versions", timeout=ASK_SECONDS)
+        return await has_members(connection, group_of(settings.index, live))
     except OutsideError:
         return None
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
 from redis.asyncio import Redis
@@ -26,11 +26,11 @@ class Leftovers:
     at, which were all where `complete`.
     """
 
-    showing: list[str] = field(default_factory=list)
-    naming: list[str] = field(default_factory=list)
-    expires: float = 0.0
-    looked: int = 0
-    complete: bool = True
+    showing: list[str]
+    naming: list[str]
+    expires: float
+    looked: int
+    complete: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,39 +42,43 @@ class Wanted:
     id: str
 
 
+class _Met(NamedTuple):
+    """What is kept of an answer: they are large, and all of them may have come across one document."""
+
+    shown: bool
+    expires: float
+
+
 async def find_leftovers(
     client: Redis, wanted: Wanted, *, seconds: float, clock: Callable[[], float] = time.monotonic
 ) -> Leftovers:
     """Answers that came across a document, as far as `seconds` go. Raises TransientError."""
-    showing, naming, expires, looked = list[str](), list[str](), 0.0, 0
+    met, looked = dict[str, _Met](), 0  # by key, for Redis may name one twice
     until, complete, cursor = clock() + seconds, False, 0
     try:
         while not complete and clock() < until:
             page: Any = await client.scan(cursor, match=f"{KEY_PREFIX}*", count=_NAMES_AT_ONCE)
             cursor, names = page[0], [name.decode() for name in page[1]]
             for start in range(0, len(names), READ_AT_ONCE):
-                some = names[start : start + READ_AT_ONCE]
-                looked += len(some)
-                for name, entry in zip(some, await _entries(client, wanted, some), strict=True):
-                    if entry is not None:
-                        shown = any(each.id == wanted.id for each in entry.content.results)
-                        (showing if shown else naming).append(name)
-                        expires = max(expires, entry.expires)
+                met |= await _met(client, wanted, names[start : start + READ_AT_ONCE])
+            looked += len(names)
             complete = cursor == 0
     except (RedisError, OSError, TimeoutError) as error:
         raise TransientError("look through the kept answers", f"{type(error).__name__}: {error}") from error
-    # Redis may name a key twice.
-    return Leftovers(sorted({*showing}), sorted({*naming}), expires, looked, complete)
+    showing = {name for name, each in met.items() if each.shown}
+    expires = max((each.expires for each in met.values()), default=0.0)
+    return Leftovers(sorted(showing), sorted(met.keys() - showing), expires, looked, complete)
 
 
-async def _entries(client: Redis, wanted: Wanted, names: Sequence[str]) -> list[Entry | None]:
+async def _met(client: Redis, wanted: Wanted, names: Sequence[str]) -> dict[str, _Met]:
     """Those of these answers that came across the document. Others are not even parsed, for there may be many."""
-    written, found = to_json(wanted.key), list[Entry | None]()
+    written, found = to_json(wanted.key), dict[str, _Met]()
     values: Any = await client.mget(names)
     for name, value in zip(names, values, strict=True):
         body = unpack(name, value) if value is not None and written in value else None
         entry = Entry.from_bytes(body) if body is not None else None
-        found.append(entry if entry is not None and _came_across(entry, wanted) else None)
+        if entry is not None and _came_across(entry, wanted):
+            found[name] = _Met(any(each.id == wanted.id for each in entry.content.results), entry.expires)
     return found
 
 

@@ -78,3 +78,9 @@ class KafkaGroups:
         ((_, code),) = answer.results
         if code and for_code(code) is not GroupIdNotFound:
             raise for_code(code)
+
+
+async def has_members(connection: KafkaConnection, group: str) -> bool:
+    """Whether anybody is a member of a group. Raises as `KafkaGroups`."""
+    async with KafkaGroups(connection) as groups:
+        return bool(await groups.members(group))

@@ -1,6 +1,5 @@
 """What a build is told to do, and when it counts as built."""
 
-from contextlib import nullcontext
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
@@ -10,7 +9,6 @@ import pytest
 from freshet.schemas.errors import PermanentError
 from freshet.schemas.topics import Topics
 from freshet.search.index.base import VersionInfo
-from freshet.streams.kafka.groups import GroupMember
 from freshet.streams.lag import Position
 from freshet.streams.pace import Orders
 from freshet.wiring import building
@@ -27,7 +25,7 @@ class World:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.facts: dict[str, Any] = {"partitions": 4, "began_at": "2026-11-20T12:00:00+00:00"}
         self.live_topic = "documents"
-        self.live, self.following, self.now = NAMES["live"], [GroupMember("freshet-worker", "10.0.0.1")], 0.0
+        self.live, self.is_followed, self.now = NAMES["live"], True, 0.0
         self.end = 100
         self.done = {"own": 0, "live": 100}
         self.recorded: list[dict[str, Any]] = []
@@ -49,7 +47,7 @@ class World:
             since=datetime(2026, 11, 20, 11, tzinfo=UTC),
             clock=lambda: self.now,
         )
-        monkeypatch.setattr(building, "KafkaGroups", lambda _connection: nullcontext(itself))
+        monkeypatch.setattr(building, "has_members", self._has_members)
 
     async def describe(self, name: str) -> VersionInfo:
         topic = "documents" if name == NAMES["own"] else self.live_topic
@@ -75,9 +73,9 @@ class World:
     async def times(self, _topic: str, offsets: dict[int, int]) -> dict[int, float]:
         return dict.fromkeys(offsets, 0.0)
 
-    async def members(self, group: str) -> list[GroupMember]:
+    async def _has_members(self, _connection: object, group: str) -> bool:
         assert group == GROUPS["live"]
-        return self.following
+        return self.is_followed
 
     async def look(self, seconds: float = 2.0) -> Orders:
         """Let so much time pass, and look."""
@@ -145,7 +143,7 @@ async def test_nobody_waits_for_a_live_version_whose_topic_is_gone(world: World)
 
 
 async def test_it_does_not_wait_for_a_live_version_that_nobody_works_on(world: World) -> None:
-    world.following, world.done["live"] = [], 90
+    world.is_followed, world.done["live"] = False, 90
     await world.look()
     assert await world.look(5) == Orders()
 
